@@ -1,0 +1,77 @@
+/**
+ * The worker link: frames between one server thread and one application worker on a unix stream
+ * socket. Pure: bytes in, frames out. The Python side of it is `runtimes/python/portico_worker/link.py`.
+ *
+ * Every frame starts with 12 bytes, little-endian:
+ *
+ *     u32 length   of the payload after these 12 bytes
+ *     u32 id       of the request; 0 for the link itself
+ *     u8  type     see FrameType
+ *     u8  flags    see the flags of each type
+ *     u16 extra    RESPONSE and HEAD: the status; else 0
+ *
+ * server → worker
+ *   REQUEST   u32 lineLength, u32 fieldsLength, line, fields, body
+ *             line    latin-1, joined by NUL, exactly these eleven and in this order: REQUEST_METHOD
+ *                     SCRIPT_NAME PATH_INFO QUERY_STRING REQUEST_URI SERVER_PROTOCOL REMOTE_ADDR
+ *                     REMOTE_PORT SERVER_NAME SERVER_PORT url_scheme, then CONTENT_LENGTH ('' = absent)
+ *             fields  latin-1, NUL-joined key, value, key, value …: CONTENT_TYPE, HTTP_*. The same bytes
+ *                     for the same header block, so that a worker may remember what they decode to.
+ *             body    the rest: the whole body, or with flag SPOOLED the absolute path of a file with it
+ *   BODY, BODY_END    request body that follows a REQUEST with flag MORE (never sent to WSGI workers)
+ *   CANCEL    the visitor has left: send nothing more for this id
+ *   WINDOW    u32: the worker may send that many more bytes of DATA for this id
+ *   OPENED    answers FILE: the server has the file open (flags 0), or could not open it (flags 1:
+ *             send its bytes as DATA instead)
+ *   QUIT      finish what is in hand, answer it, exit
+ *
+ * worker → server
+ *   HELLO     JSON {"app","slot","pid","capacity"}: the first frame on every link
+ *   RESPONSE  u32 headLength, u32 serviceMicroseconds, i64 contentLength, head, body: a whole answer
+ *             contentLength: what the application declared, -1 if nothing
+ *             head: latin-1: `Reason\r\n`, then `Name: value\r\n` for each field, in order, without
+ *             Content-Length; validated by the worker: no control characters, no hop-by-hop fields
+ *   HEAD      the same without a body: DATA frames and END follow
+ *   DATA      the next bytes of the body, at most MAX_DATA a frame, within the window
+ *   END       u32 serviceMicroseconds; flag FAILED: the body is cut short, the connection must close
+ *   FILE      u64 offset, u64 length, path in UTF-8: after HEAD; the body is that part of that file.
+ *             The worker keeps the file until OPENED, then sends END (or DATA … END)
+ */
+
+export const FRAME_HEAD = 12
+/** Bytes of the fixed part of RESPONSE and HEAD payloads. */
+export const RESPONSE_FIXED = 16
+/** Bytes of DATA that a worker may send for a request before the first WINDOW. */
+export const INITIAL_WINDOW = 1_048_576
+/** Largest DATA payload. */
+export const MAX_DATA = 262_144
+/** Largest body of a RESPONSE; a longer one comes as HEAD and DATA. */
+export const MAX_WHOLE = 262_144
+/** Largest payload that either side accepts. */
+export const MAX_FRAME = 16_777_216
+
+export const FrameType = {
+  REQUEST: 1,
+  BODY: 2,
+  BODY_END: 3,
+  CANCEL: 4,
+  WINDOW: 5,
+  QUIT: 6,
+  OPENED: 7,
+  HELLO: 16,
+  RESPONSE: 17,
+  HEAD: 18,
+  DATA: 19,
+  END: 20,
+  FILE: 21,
+} as const
+
+/** Flags of REQUEST. */
+export const REQUEST_SPOOLED = 1
+export const REQUEST_MORE = 2
+
+/** Flags of RESPONSE and HEAD: fields the application set itself. */
+export const HAS_DATE = 1
+export const HAS_SERVER = 2
+/** RESPONSE: the application raised; the body is the traceback (UTF-8). END: the body is cut short. */
+export const FAILED = 4
