@@ -1,0 +1,124 @@
+/**
+ * One request and its answer, whatever protocol carries them: the seam between gateways (visitors),
+ * handlers and transports. Everything here runs on the plain path of every request, so it is callbacks
+ * and bytes: no promise, no stream object, no header map.
+ */
+import type { Duplex } from 'node:stream'
+import type { PorticoError } from '../errors.ts'
+import type { RequestFields } from '../wire/request-fields.ts'
+import type { RequestLine } from '../wire/request-line.ts'
+
+/** Facts of the connection a request came on. */
+export interface Peer {
+  readonly address: string
+  readonly port: number
+  readonly localAddress: string
+  readonly localPort: number
+  readonly scheme: 'http' | 'https'
+}
+
+/** Receives a request's body. Callbacks may run inside `receive`. */
+export interface BodySink {
+  /** The chunk is valid only during the call: copy what you keep. False: no more until `resume()`. */
+  data(chunk: Uint8Array): boolean
+  /** The body is complete. `trailers`: a raw field block, '' for none. */
+  end(trailers: string): void
+  /** The body will never be complete: too large, malformed, or the visitor left. */
+  abort(error: PorticoError): void
+}
+
+/** The application or upstream set this field itself: the gateway adds none. */
+export const HAS_DATE = 1
+export const HAS_SERVER = 2
+
+/**
+ * The head of an answer. Immutable, so that a handler may make it once and use it for every request
+ * (gateways remember what they encoded it to).
+ */
+export interface AnswerHead {
+  readonly status: number
+  /** '' for the standard phrase. */
+  readonly reason: string
+  /**
+   * Latin-1 block of `Name: value\r\n` lines, '' for none, valid as it is. Never holds Content-Length,
+   * Transfer-Encoding, Connection or other hop-by-hop fields: framing is the gateway's.
+   */
+  readonly fields: string
+  /** Bit set of HAS_DATE and HAS_SERVER. */
+  readonly has: number
+}
+
+export interface Exchange {
+  readonly line: RequestLine
+  readonly fields: RequestFields
+  readonly peer: Peer
+  /** `performance.now()` when the head was complete. */
+  readonly began: number
+  /** The literal part of the route that matched: `/blog/` for a prefix; '' for a regular expression. */
+  readonly prefix: string
+  /** What a regular-expression route captured, else null. */
+  readonly captures: readonly string[] | null
+  /** Largest body allowed, bytes; enforced by the gateway. */
+  readonly maxBody: number
+
+  /** The head of the final answer has been given to the gateway. */
+  readonly answered: boolean
+  /** The visitor has left or the exchange was destroyed: nothing more will be sent or received. */
+  readonly gone: boolean
+  /** Called once when `gone` turns true before the answer was complete. */
+  onGone: (() => void) | null
+  /** Called when the answer may continue after `write` returned false. */
+  onDrain: (() => void) | null
+
+  /**
+   * Starts the request's body. Without a body `sink.end('')` is called at once. Sends `100 Continue`
+   * first where the visitor waits for it (RFC 9110 §10.1.1). At most once. A body nobody receives is
+   * discarded by the gateway.
+   */
+  receive(sink: BodySink): void
+  /** Continue after `data` returned false. */
+  resume(): void
+
+  /** An interim answer: 103 Early Hints and the like; `fields` as in AnswerHead. */
+  inform(status: number, fields: string): void
+  /**
+   * The whole answer in one call. The gateway adds Content-Length (from `length` where it is given: a
+   * HEAD request's answer without its body), Date, Server and Connection, and leaves the body out where
+   * HTTP has none (HEAD, 204, 304). `body` is copied or written before the call returns, or kept: it
+   * must never change afterwards.
+   */
+  respond(head: AnswerHead, body: Uint8Array, length?: number): void
+  /** Starts an answer in parts. `length` in bytes, or -1: unknown (chunked on HTTP/1.1, else until close). */
+  start(head: AnswerHead, length: number): void
+  /**
+   * The next part. Returns false when the visitor is slower than we are: wait for `onDrain` before the
+   * next one (nothing is refused meanwhile). `owned`: the caller will never change these bytes, so they
+   * need no copy. Does nothing once `gone`.
+   */
+  write(chunk: Uint8Array, owned: boolean): boolean
+  /**
+   * The answer is complete. `trailers`: raw field block, sent where framing allows. Fewer bytes than
+   * announced: the connection closes, so that the visitor sees it was cut short.
+   */
+  end(trailers?: string): void
+  /**
+   * Ends in an error: its page when nothing was answered yet, else the connection is cut so that the
+   * visitor cannot take a part for the whole.
+   */
+  fail(error: PorticoError): void
+  /**
+   * Answers 101 (or the status of `head`) and hands over the raw connection: what was read ahead comes
+   * first. `fields` of this head must hold Connection and Upgrade. Only after `line.minor` 1 and with
+   * an empty request body.
+   */
+  upgrade(head: AnswerHead): Duplex
+}
+
+/** Answers a request. One factory per kind in `handlers/`; made once at load from its plan. */
+export interface Handler {
+  readonly name: string
+  /** Answers now or later; never throws for what a visitor sent. */
+  handle(exchange: Exchange): void
+  /** Gives back what the handler holds (pools, watchers) after the last request of a generation. */
+  close?(): void
+}
