@@ -15,7 +15,45 @@ interface Entry {
   readonly remedy?: string
 }
 
-const catalogue = {
+/** The name of an error in the catalogue. */
+export type ErrorCode =
+  | 'BAD_REQUEST_LINE'
+  | 'BAD_FIELD'
+  | 'BAD_FRAMING'
+  | 'BAD_CHUNK'
+  | 'BAD_HOST'
+  | 'BAD_PATH'
+  | 'TOO_LONG_LINE'
+  | 'TOO_LARGE_HEAD'
+  | 'TOO_LARGE_BODY'
+  | 'UNSUPPORTED_VERSION'
+  | 'UNSUPPORTED_CODING'
+  | 'UNSUPPORTED_METHOD'
+  | 'UNSUPPORTED_EXPECTATION'
+  | 'SLOW_REQUEST'
+  | 'METHOD_NOT_ALLOWED'
+  | 'FORBIDDEN'
+  | 'NOT_FOUND'
+  | 'NO_HOST'
+  | 'VISITOR_LEFT'
+  | 'BACKEND_REFUSED'
+  | 'BACKEND_CLOSED'
+  | 'BACKEND_LIED'
+  | 'BACKEND_SLOW'
+  | 'BACKEND_UNREACHABLE'
+  | 'NO_BACKEND'
+  | 'APP_BROKEN'
+  | 'APP_FAILED'
+  | 'APP_DIED'
+  | 'APP_DEADLINE'
+  | 'APP_STARTING'
+  | 'QUEUE_FULL'
+  | 'SPOOL_FAILED'
+  | 'FILE_UNREADABLE'
+  | 'INTERNAL'
+  | 'STOPPING'
+
+const catalogue: Readonly<Record<ErrorCode, Entry>> = {
   // What a visitor sent (RFC 9110, RFC 9112).
   BAD_REQUEST_LINE: { status: 400, fault: 'visitor', retry: false, message: 'malformed request line' },
   BAD_FIELD: { status: 400, fault: 'visitor', retry: false, message: 'malformed header field' },
@@ -56,10 +94,7 @@ const catalogue = {
   FILE_UNREADABLE: { status: 403, fault: 'site', retry: false, message: 'the file cannot be read' },
   INTERNAL: { status: 500, fault: 'portico', retry: false, message: 'internal error' },
   STOPPING: { status: 503, fault: 'portico', retry: true, message: 'the server is stopping' },
-} as const satisfies Record<string, Entry>
-
-/** The name of an error in the catalogue. */
-export type ErrorCode = keyof typeof catalogue
+}
 
 /** An error that carries its whole catalogue entry; `detail` says what was wrong this time. */
 export class PorticoError extends Error {
@@ -70,7 +105,7 @@ export class PorticoError extends Error {
   readonly remedy: string
 
   constructor(code: ErrorCode, detail = '', options?: ErrorOptions) {
-    const entry: Entry = catalogue[code]
+    const entry = catalogue[code]
     super(detail === '' ? entry.message : `${entry.message}: ${detail}`, options)
     this.name = 'PorticoError'
     this.code = code
