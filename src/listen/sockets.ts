@@ -1,0 +1,105 @@
+/**
+ * The listening sockets of a site. They outlive every generation of the server: a reload opens what is
+ * new, keeps what stays, and closes what went away only once the switch is certain.
+ */
+import { closeSync } from 'node:fs'
+import type { Address, ListenerPlan } from '../site/plan.ts'
+import { listen } from '../system/libc.ts'
+import { showAddress } from './address.ts'
+import { growGroup, type OpenSockets, openSockets, removeSocketFile } from './open.ts'
+
+export { ListenError } from './open.ts'
+
+interface Listener {
+  readonly key: string
+  readonly open: OpenSockets
+}
+
+/** Sockets for a plan that may still be given up. Exactly one of `commit` and `abort` is called. */
+export interface PreparedSockets {
+  /**
+   * By listener, in the plan's order. At least one for each thread, or a single one that all threads
+   * share. A group never shrinks while its listener lives (closing a socket resets the connections
+   * that wait in it), so there may be more than threads: thread i of T then accepts from i, i+T, ….
+   */
+  readonly sockets: readonly (readonly number[])[]
+  /** Where each listens, with the ports that the kernel chose. */
+  readonly addresses: readonly Address[]
+  /** Closes the listeners that the plan does not hold any more. */
+  commit(): void
+  /** Closes the listeners that only this plan holds. */
+  abort(): void
+}
+
+/** Every socket the supervisor listens on. */
+export class ListeningSockets {
+  #listeners: readonly Listener[] = []
+
+  /** Opens what `plans` need beyond what is open. Throws a ListenError and leaves all as it was. */
+  async prepare(plans: readonly ListenerPlan[], threads: number): Promise<PreparedSockets> {
+    const kept = new Map(this.#listeners.map((listener) => [listener.key, listener]))
+    const fresh: Listener[] = []
+    const wanted: Listener[] = []
+    try {
+      for (const [key, plan] of keyed(plans)) {
+        const known = kept.get(key)
+        if (known === undefined) {
+          const listener = { key, open: await openSockets(plan, threads, this.#holdsPort(plan)) }
+          fresh.push(listener)
+          wanted.push(listener)
+        } else {
+          growGroup(plan, known.open, threads)
+          for (const fd of known.open.fds) listen(fd, plan.backlog)
+          wanted.push(known)
+        }
+      }
+    } catch (error) {
+      for (const listener of fresh) close(listener)
+      throw error
+    }
+    return {
+      sockets: wanted.map((listener) => listener.open.fds),
+      addresses: wanted.map((listener) => listener.open.address),
+      commit: () => {
+        for (const listener of this.#listeners) if (!wanted.includes(listener)) close(listener)
+        this.#listeners = wanted
+      },
+      abort: () => {
+        for (const listener of fresh) close(listener)
+      },
+    }
+  }
+
+  #holdsPort(plan: ListenerPlan): boolean {
+    const { address } = plan
+    return (
+      address.kind === 'tcp' &&
+      address.port !== 0 &&
+      this.#listeners.some(
+        ({ open }) => open.address.kind === 'tcp' && open.address.port === address.port,
+      )
+    )
+  }
+
+  /** Closes all of them and removes their files. */
+  close(): void {
+    for (const listener of this.#listeners) close(listener)
+    this.#listeners = []
+  }
+}
+
+/** The same address twice (two listeners on port 0, say) is two listeners. */
+function keyed(plans: readonly ListenerPlan[]): [string, ListenerPlan][] {
+  const seen = new Map<string, number>()
+  return plans.map((plan) => {
+    const name = showAddress(plan.address)
+    const count = seen.get(name) ?? 0
+    seen.set(name, count + 1)
+    return [`${name}#${count}`, plan]
+  })
+}
+
+function close({ open }: Listener): void {
+  for (const fd of open.fds) closeSync(fd)
+  if (open.address.kind === 'unix') removeSocketFile(open.address.path, open.inode)
+}
