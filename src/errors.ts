@@ -49,48 +49,160 @@ export type ErrorCode =
   | 'APP_STARTING'
   | 'QUEUE_FULL'
   | 'SPOOL_FAILED'
+  | 'OUT_OF_FILES'
   | 'FILE_UNREADABLE'
   | 'INTERNAL'
   | 'STOPPING'
 
 const catalogue: Readonly<Record<ErrorCode, Entry>> = {
   // What a visitor sent (RFC 9110, RFC 9112).
-  BAD_REQUEST_LINE: { status: 400, fault: 'visitor', retry: false, message: 'malformed request line' },
+  BAD_REQUEST_LINE: {
+    status: 400,
+    fault: 'visitor',
+    retry: false,
+    message: 'malformed request line',
+  },
   BAD_FIELD: { status: 400, fault: 'visitor', retry: false, message: 'malformed header field' },
   BAD_FRAMING: { status: 400, fault: 'visitor', retry: false, message: 'ambiguous message length' },
   BAD_CHUNK: { status: 400, fault: 'visitor', retry: false, message: 'malformed chunked body' },
   BAD_HOST: { status: 400, fault: 'visitor', retry: false, message: 'missing or malformed Host' },
   BAD_PATH: { status: 400, fault: 'visitor', retry: false, message: 'malformed path' },
   TOO_LONG_LINE: { status: 414, fault: 'visitor', retry: false, message: 'request line too long' },
-  TOO_LARGE_HEAD: { status: 431, fault: 'visitor', retry: false, message: 'header fields too large' },
-  TOO_LARGE_BODY: { status: 413, fault: 'visitor', retry: false, message: 'request body too large' },
-  UNSUPPORTED_VERSION: { status: 505, fault: 'visitor', retry: false, message: 'HTTP version not supported' },
-  UNSUPPORTED_CODING: { status: 501, fault: 'visitor', retry: false, message: 'transfer coding not implemented' },
-  UNSUPPORTED_METHOD: { status: 501, fault: 'visitor', retry: false, message: 'method not implemented' },
-  UNSUPPORTED_EXPECTATION: { status: 417, fault: 'visitor', retry: false, message: 'expectation not supported' },
-  SLOW_REQUEST: { status: 408, fault: 'visitor', retry: false, message: 'the request took too long to arrive' },
-  METHOD_NOT_ALLOWED: { status: 405, fault: 'visitor', retry: false, message: 'method not allowed here' },
+  TOO_LARGE_HEAD: {
+    status: 431,
+    fault: 'visitor',
+    retry: false,
+    message: 'header fields too large',
+  },
+  TOO_LARGE_BODY: {
+    status: 413,
+    fault: 'visitor',
+    retry: false,
+    message: 'request body too large',
+  },
+  UNSUPPORTED_VERSION: {
+    status: 505,
+    fault: 'visitor',
+    retry: false,
+    message: 'HTTP version not supported',
+  },
+  UNSUPPORTED_CODING: {
+    status: 501,
+    fault: 'visitor',
+    retry: false,
+    message: 'transfer coding not implemented',
+  },
+  UNSUPPORTED_METHOD: {
+    status: 501,
+    fault: 'visitor',
+    retry: false,
+    message: 'method not implemented',
+  },
+  UNSUPPORTED_EXPECTATION: {
+    status: 417,
+    fault: 'visitor',
+    retry: false,
+    message: 'expectation not supported',
+  },
+  SLOW_REQUEST: {
+    status: 408,
+    fault: 'visitor',
+    retry: false,
+    message: 'the request took too long to arrive',
+  },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    fault: 'visitor',
+    retry: false,
+    message: 'method not allowed here',
+  },
   FORBIDDEN: { status: 403, fault: 'visitor', retry: false, message: 'forbidden' },
   NOT_FOUND: { status: 404, fault: 'visitor', retry: false, message: 'not found' },
   NO_HOST: { status: 421, fault: 'visitor', retry: false, message: 'no such host here' },
-  VISITOR_LEFT: { status: 499, fault: 'visitor', retry: false, message: 'the visitor closed the connection' },
+  VISITOR_LEFT: {
+    status: 499,
+    fault: 'visitor',
+    retry: false,
+    message: 'the visitor closed the connection',
+  },
 
   // What an application or backend did.
-  BACKEND_REFUSED: { status: 502, fault: 'backend', retry: true, message: 'the backend refused the connection' },
-  BACKEND_CLOSED: { status: 502, fault: 'backend', retry: true, message: 'the backend closed the connection before its answer was complete' },
-  BACKEND_LIED: { status: 502, fault: 'backend', retry: false, message: 'the backend sent a malformed answer' },
-  BACKEND_SLOW: { status: 504, fault: 'backend', retry: false, message: 'the backend did not answer in time' },
-  BACKEND_UNREACHABLE: { status: 504, fault: 'backend', retry: true, message: 'the backend could not be reached in time' },
+  BACKEND_REFUSED: {
+    status: 502,
+    fault: 'backend',
+    retry: true,
+    message: 'the backend refused the connection',
+  },
+  BACKEND_CLOSED: {
+    status: 502,
+    fault: 'backend',
+    retry: true,
+    message: 'the backend closed the connection before its answer was complete',
+  },
+  BACKEND_LIED: {
+    status: 502,
+    fault: 'backend',
+    retry: false,
+    message: 'the backend sent a malformed answer',
+  },
+  BACKEND_SLOW: {
+    status: 504,
+    fault: 'backend',
+    retry: false,
+    message: 'the backend did not answer in time',
+  },
+  BACKEND_UNREACHABLE: {
+    status: 504,
+    fault: 'backend',
+    retry: true,
+    message: 'the backend could not be reached in time',
+  },
   NO_BACKEND: { status: 503, fault: 'backend', retry: true, message: 'no backend is available' },
-  APP_BROKEN: { status: 500, fault: 'site', retry: false, message: 'the application did not load', remedy: 'see the traceback in the log, mend it, then `portico reload`' },
-  APP_FAILED: { status: 500, fault: 'site', retry: false, message: 'the application failed', remedy: 'see the traceback in the log' },
-  APP_DIED: { status: 502, fault: 'site', retry: false, message: 'the worker died while it had this request' },
-  APP_DEADLINE: { status: 504, fault: 'site', retry: false, message: 'the application exceeded its deadline', remedy: 'see the traceback in the log, or raise `deadline:`' },
+  APP_BROKEN: {
+    status: 500,
+    fault: 'site',
+    retry: false,
+    message: 'the application did not load',
+    remedy: 'see the traceback in the log, mend it, then `portico reload`',
+  },
+  APP_FAILED: {
+    status: 500,
+    fault: 'site',
+    retry: false,
+    message: 'the application failed',
+    remedy: 'see the traceback in the log',
+  },
+  APP_DIED: {
+    status: 502,
+    fault: 'site',
+    retry: false,
+    message: 'the worker died while it had this request',
+  },
+  APP_DEADLINE: {
+    status: 504,
+    fault: 'site',
+    retry: false,
+    message: 'the application exceeded its deadline',
+    remedy: 'see the traceback in the log, or raise `deadline:`',
+  },
   APP_STARTING: { status: 503, fault: 'site', retry: true, message: 'the application is starting' },
-  QUEUE_FULL: { status: 503, fault: 'site', retry: true, message: 'too many requests are waiting', remedy: 'more `workers:`, or a longer `queue:`' },
+  QUEUE_FULL: {
+    status: 503,
+    fault: 'site',
+    retry: true,
+    message: 'too many requests are waiting',
+    remedy: 'more `workers:`, or a longer `queue:`',
+  },
 
   // Ours and the machine's.
-  SPOOL_FAILED: { status: 507, fault: 'portico', retry: false, message: 'the request body could not be stored', remedy: 'free some space where `spool:` points' },
+  SPOOL_FAILED: {
+    status: 507,
+    fault: 'portico',
+    retry: false,
+    message: 'the request body could not be stored',
+    remedy: 'free some space where `spool:` points',
+  },
+  OUT_OF_FILES: { status: 503, fault: 'portico', retry: true, message: 'no more files can be opened now', remedy: 'raise the limit on open files (`ulimit -n`)' },
   FILE_UNREADABLE: { status: 403, fault: 'site', retry: false, message: 'the file cannot be read' },
   INTERNAL: { status: 500, fault: 'portico', retry: false, message: 'internal error' },
   STOPPING: { status: 503, fault: 'portico', retry: true, message: 'the server is stopping' },

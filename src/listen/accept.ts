@@ -6,7 +6,7 @@
  * node:net offers `onread` for outgoing sockets only, so the accepted handle is taken from the server's
  * own handle. Where that is not as expected, plain 'data' events do the same, slower.
  */
-import { createServer, Socket, type Server } from 'node:net'
+import { createServer, type Server, Socket, type SocketConstructorOpts } from 'node:net'
 
 /** One read at most. Larger reads gain little and make large uploads unfair to the others. */
 const READ_BUFFER = 65_536
@@ -30,14 +30,6 @@ export interface Acceptor {
 
 const shared = Buffer.allocUnsafeSlow(READ_BUFFER)
 
-/** Socket options that node:net takes but does not declare. */
-interface HandleOptions {
-  handle: unknown
-  allowHalfOpen: boolean
-  writableHighWaterMark: number
-  onread: { buffer: Buffer; callback: (length: number, buffer: Buffer) => boolean }
-}
-
 interface ListenHandle {
   onconnection: (error: number, handle: ClientHandle | undefined) => void
 }
@@ -57,7 +49,7 @@ export function accept(
   admit: () => boolean,
   failed: (error: Error) => void,
 ): Acceptor {
-  const server = createServer({ allowHalfOpen: true, noDelay: true })
+  const server = createServer({ allowHalfOpen: true, noDelay: true, highWaterMark: 1 })
   server.on('error', failed)
   server.on('connection', (socket: Socket) => {
     if (admit()) attachEvents(socket, connect(socket))
@@ -67,7 +59,11 @@ export function accept(
   return { close: () => server.close() }
 }
 
-function takeOver(server: Server, connect: (socket: Socket) => Connection, admit: () => boolean): void {
+function takeOver(
+  server: Server,
+  connect: (socket: Socket) => Connection,
+  admit: () => boolean,
+): void {
   const handle = listenHandle(server)
   if (handle === null) return
   handle.onconnection = (error, client) => {
@@ -75,17 +71,20 @@ function takeOver(server: Server, connect: (socket: Socket) => Connection, admit
     if (!admit()) return client.close()
     client.setNoDelay?.(true)
     let connection: Connection | null = null
-    const options: HandleOptions = {
+    // Options that node:net takes but does not declare.
+    const undeclared: object = {
       handle: client,
-      allowHalfOpen: true,
       // 'drain' means "all has left": see Exchange.write.
       writableHighWaterMark: 1,
+    }
+    const options: SocketConstructorOpts = {
+      allowHalfOpen: true,
       onread: {
         buffer: shared,
-        callback: (length, buffer) => connection === null || connection.read(buffer, length),
+        callback: (length) => connection === null || connection.read(shared, length),
       },
     }
-    const socket = new Socket(options)
+    const socket = new Socket(Object.assign(options, undeclared))
     connection = connect(socket)
     attachLife(socket, connection)
     socket.resume()

@@ -10,7 +10,7 @@ type Tick = (nowMs: number) => void
 const listeners = new Set<Tick>()
 let timer: NodeJS.Timeout | null = null
 
-export const clock = {
+export const clock: { now: number; second: number; date: string } = {
   /** Milliseconds on a monotonic clock, at the last tick. */
   now: performance.now(),
   /** Whole seconds since 1970: what `date` was made from. */

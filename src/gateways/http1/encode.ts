@@ -1,0 +1,52 @@
+/** Hot: turns answer heads into bytes (RFC 9112 §4, §6). What repeats is remembered per head. */
+import { STATUS_CODES } from 'node:http'
+import { clock } from '../../request/clock.ts'
+import { type AnswerHead, HAS_DATE, HAS_SERVER } from '../../request/exchange.ts'
+
+/** How the body's end is told: nothing said (1xx, 204, close-delimited, 304 without one), a length, or chunks. */
+export const Framing = { NONE: -1, CHUNKED: -2 } as const
+
+/** Everything of an answer's head but framing and connection; valid for one second. */
+interface Remembered {
+  second: number
+  server: string
+  text: string
+}
+
+const remembered = new WeakMap<AnswerHead, Remembered>()
+
+/**
+ * The head as latin-1 text with its empty line. `framing` is a body length in bytes or one of Framing;
+ * `connection` is a complete `Connection: …\r\n` line or ''; `server` the Server field's value or ''.
+ */
+export function encodeHead(
+  head: AnswerHead,
+  framing: number,
+  connection: string,
+  server: string,
+): string {
+  let entry = remembered.get(head)
+  if (entry === undefined || entry.second !== clock.second || entry.server !== server) {
+    entry = { second: clock.second, server, text: common(head, server) }
+    remembered.set(head, entry)
+  }
+  if (framing >= 0) return `${entry.text}Content-Length: ${framing}\r\n${connection}\r\n`
+  if (framing === Framing.CHUNKED)
+    return `${entry.text}Transfer-Encoding: chunked\r\n${connection}\r\n`
+  return `${entry.text}${connection}\r\n`
+}
+
+function common(head: AnswerHead, server: string): string {
+  const reason = head.reason === '' ? (STATUS_CODES[head.status] ?? '') : head.reason
+  const date = (head.has & HAS_DATE) === 0 ? clock.date : ''
+  const named = (head.has & HAS_SERVER) === 0 && server !== '' ? `Server: ${server}\r\n` : ''
+  return `HTTP/1.1 ${head.status} ${reason}\r\n${named}${date}${head.fields}`
+}
+
+/** Head and body as one buffer: one write, one packet. */
+export function join(head: string, body: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(head.length + body.length)
+  bytes.write(head, 0, head.length, 'latin1')
+  bytes.set(body, head.length)
+  return bytes
+}

@@ -1,0 +1,57 @@
+/** What a visitor sees of an error: a page, JSON or one line of text, as the Accept field asks. */
+import { STATUS_CODES } from 'node:http'
+import type { PorticoError } from '../errors.ts'
+import { fieldValue } from '../wire/fields.ts'
+import type { RequestFields } from '../wire/request-fields.ts'
+import type { AnswerHead } from './exchange.ts'
+
+export interface ErrorPage {
+  readonly head: AnswerHead
+  readonly body: Buffer
+}
+
+/**
+ * Details are shown where they concern the visitor's own request, or with `dev`; what goes wrong
+ * behind us is the log's.
+ */
+export function errorPage(
+  error: PorticoError,
+  fields: RequestFields | null,
+  dev: boolean,
+): ErrorPage {
+  const phrase = STATUS_CODES[error.status] ?? 'Error'
+  const detail = dev || error.fault === 'visitor' ? error.message : ''
+  const accept = (fields === null ? undefined : fieldValue(fields, 'accept')) ?? ''
+  const retry = error.status === 503 ? 'Retry-After: 1\r\n' : ''
+  const make = (type: string, text: string): ErrorPage => ({
+    head: {
+      status: error.status,
+      reason: '',
+      fields: `Content-Type: ${type}\r\nCache-Control: no-store\r\n${retry}`,
+      has: 0,
+    },
+    body: Buffer.from(text),
+  })
+  if (accept.includes('text/html'))
+    return make('text/html; charset=utf-8', html(error.status, phrase, detail))
+  if (accept.includes('json')) {
+    const body = {
+      error: { status: error.status, code: error.code, message: detail === '' ? phrase : detail },
+    }
+    return make('application/json', `${JSON.stringify(body)}\n`)
+  }
+  return make(
+    'text/plain; charset=utf-8',
+    `${error.status} ${phrase}${detail === '' ? '' : `\n${detail}`}\n`,
+  )
+}
+
+function html(status: number, phrase: string, detail: string): string {
+  const more = detail === '' ? '' : `<pre>${escapeHtml(detail)}</pre>`
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${status} ${phrase}</title><style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:12vh auto;padding:0 1.5rem}h1{font-weight:500}pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:14px}</style><h1>${status} ${phrase}</h1>${more}</html>\n`
+}
+
+/** Text made safe to stand in HTML, in an element or a quoted attribute. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+}

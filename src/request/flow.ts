@@ -1,0 +1,96 @@
+/**
+ * The whole life of a request, whatever protocol brought it:
+ *
+ *     begin ── host ── route ── body bound ── handler ──▶ … the handler answers … ──▶ finished ── log
+ *
+ * Gateways call `begin` with a complete head and `finished` when the exchange is over.
+ */
+import { PorticoError } from '../errors.ts'
+import type { Counters } from './counters.ts'
+import type { AnswerHead, Exchange, Peer } from './exchange.ts'
+import type { AccessLog } from './log.ts'
+import type { Router } from './route.ts'
+
+/** An exchange as its gateway holds it: the flow writes down what it was routed to. */
+export interface RoutedExchange extends Exchange {
+  prefix: string
+  captures: readonly string[] | null
+  maxBody: number
+  readonly status: number
+  readonly sent: number
+  readonly error: PorticoError | null
+}
+
+const EMPTY = Buffer.alloc(0)
+
+/** RFC 9110 §9.3.7: OPTIONS for the server as a whole. */
+const SERVER_OPTIONS: AnswerHead = {
+  status: 204,
+  reason: '',
+  fields: 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n',
+  has: 0,
+}
+
+export class Flow {
+  readonly #router: Router
+  readonly #counters: Counters
+  readonly #log: AccessLog | null
+
+  constructor(router: Router, counters: Counters, log: AccessLog | null) {
+    this.#router = router
+    this.#counters = counters
+    this.#log = log
+  }
+
+  begin(exchange: RoutedExchange): void {
+    this.#counters.began()
+    try {
+      this.#route(exchange)
+    } catch (error) {
+      exchange.fail(
+        error instanceof PorticoError ? error : new PorticoError('INTERNAL', '', { cause: error }),
+      )
+    }
+  }
+
+  #route(exchange: RoutedExchange): void {
+    const { line, fields } = exchange
+    if (line.path === '*') return exchange.respond(SERVER_OPTIONS, EMPTY)
+    const host = this.#router.host(line.host === '' ? fields.host : line.host)
+    if (host === null) return exchange.fail(new PorticoError('NO_HOST'))
+    const match = host.find(line.path)
+    if (host.lacksSlash(line.path)) return addSlash(exchange)
+    if (match === null) return exchange.fail(new PorticoError('NOT_FOUND'))
+    const { route } = match
+    exchange.prefix = route.prefix
+    exchange.captures = match.captures
+    exchange.maxBody = route.maxBody
+    if (fields.contentLength > route.maxBody) {
+      return exchange.fail(new PorticoError('TOO_LARGE_BODY', `over ${route.maxBody} bytes`))
+    }
+    route.handler.handle(exchange)
+  }
+
+  finished(exchange: RoutedExchange): void {
+    this.#counters.finished(exchange.status)
+    this.#log?.exchange(exchange)
+  }
+
+  /** What came was no request: `line` is as much of its first line as was understood. */
+  refused(error: PorticoError, line: string, peer: Peer, sent: number): void {
+    this.#counters.began()
+    this.#counters.finished(error.status)
+    this.#log?.refused(error, line, peer, sent)
+  }
+}
+
+/** 301 where a method may change to GET without harm, else 308 (RFC 9110 §15.4). */
+function addSlash(exchange: Exchange): void {
+  const { method, origin } = exchange.line
+  const mark = origin.indexOf('?')
+  const path = mark < 0 ? origin : origin.slice(0, mark)
+  // A path that begins with `//` would name another host.
+  const location = `${path.replace(/^\/+/, '/')}/${mark < 0 ? '' : origin.slice(mark)}`
+  const status = method === 'GET' || method === 'HEAD' ? 301 : 308
+  exchange.respond({ status, reason: '', fields: `Location: ${location}\r\n`, has: 0 }, EMPTY)
+}

@@ -1,0 +1,177 @@
+/**
+ * The access log: one line a request, combined or JSON, gathered and written in blocks. The hot path
+ * only appends to a list; one write at a time goes to the disk, and when the disk is slower than the
+ * visitors, lines are dropped and counted rather than memory filled.
+ */
+import { close, openSync, write, writeSync } from 'node:fs'
+import type { PorticoError } from '../errors.ts'
+import { fieldValue } from '../wire/fields.ts'
+import { clock, onTick } from './clock.ts'
+import type { Peer } from './exchange.ts'
+import type { RoutedExchange } from './flow.ts'
+
+/** Written when this much is gathered, or at the next tick of the clock. */
+const BLOCK = 65_536
+/** Gathered at most; beyond it lines are dropped. */
+const MOST = 8_388_608
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+export class AccessLog {
+  readonly #format: 'combined' | 'json'
+  readonly #target: string
+  #fd: number
+  #text = ''
+  #writing = false
+  #dropped = 0
+  readonly #stopTicking: () => void
+  #second = 0
+  #time = ''
+
+  /** `target`: `stdout`, `stderr` or an absolute path, which is appended to. Throws when it cannot be opened. */
+  constructor(target: string, format: 'combined' | 'json') {
+    this.#target = target
+    this.#format = format
+    this.#fd = open(target)
+    this.#stopTicking = onTick(() => this.#flush())
+  }
+
+  exchange(exchange: RoutedExchange): void {
+    const { line, fields } = exchange
+    const text = `${line.method} ${line.target} HTTP/1.${line.minor}`
+    const status = exchange.status === 0 ? 499 : exchange.status
+    const host = line.host === '' ? fields.host : line.host
+    const ms = performance.now() - exchange.began
+    this.#add(
+      this.#format === 'json'
+        ? this.#json(exchange.peer.address, text, status, exchange.sent, exchange.error, {
+            method: line.method,
+            target: line.target,
+            host,
+            ms: Math.round(ms * 1000) / 1000,
+            referer: fieldValue(fields, 'referer'),
+            agent: fieldValue(fields, 'user-agent'),
+          })
+        : this.#combined(
+            exchange.peer.address,
+            text,
+            status,
+            exchange.sent,
+            fieldValue(fields, 'referer'),
+            fieldValue(fields, 'user-agent'),
+          ),
+    )
+  }
+
+  refused(error: PorticoError, line: string, peer: Peer, sent: number): void {
+    this.#add(
+      this.#format === 'json'
+        ? this.#json(peer.address, line, error.status, sent, error, {})
+        : this.#combined(peer.address, line, error.status, sent, undefined, undefined),
+    )
+  }
+
+  /** Opens the file anew, after it was moved away. */
+  reopen(): void {
+    if (this.#target === 'stdout' || this.#target === 'stderr') return
+    const old = this.#fd
+    this.#fd = open(this.#target)
+    // A write that is under way still uses the old descriptor.
+    setTimeout(() => close(old, () => {}), 1000).unref()
+  }
+
+  /** Writes what is left, at once. */
+  close(): void {
+    this.#stopTicking()
+    if (this.#text !== '') {
+      try {
+        writeSync(this.#fd, this.#text)
+      } catch {
+        // The process ends; there is no one left to tell.
+      }
+      this.#text = ''
+    }
+  }
+
+  #combined(
+    address: string,
+    line: string,
+    status: number,
+    sent: number,
+    referer: string | undefined,
+    agent: string | undefined,
+  ): string {
+    const from = address === '' ? '-' : address
+    return `${from} - - [${this.#now()}] "${quoted(line)}" ${status} ${sent} "${quoted(referer ?? '-')}" "${quoted(agent ?? '-')}"\n`
+  }
+
+  #json(
+    address: string,
+    line: string,
+    status: number,
+    sent: number,
+    error: PorticoError | null,
+    more: Record<string, string | number | undefined>,
+  ): string {
+    const time = new Date(Date.now()).toISOString()
+    const failed = error === null ? {} : { error: error.code, detail: error.message }
+    return `${JSON.stringify({ time, address, request: line, status, sent, ...more, ...failed })}\n`
+  }
+
+  /** `21/Nov/2026:08:01:50 +0000` */
+  #now(): string {
+    if (clock.second !== this.#second) {
+      this.#second = clock.second
+      const date = new Date(clock.second * 1000)
+      const two = (value: number): string => String(value).padStart(2, '0')
+      this.#time = `${two(date.getUTCDate())}/${MONTHS[date.getUTCMonth()]}/${date.getUTCFullYear()}:${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())} +0000`
+    }
+    return this.#time
+  }
+
+  #add(line: string): void {
+    if (this.#text.length > MOST) {
+      this.#dropped++
+      return
+    }
+    this.#text += line
+    if (this.#text.length >= BLOCK) this.#flush()
+  }
+
+  #flush(): void {
+    if (this.#writing || this.#text === '') return
+    if (this.#dropped > 0) {
+      this.#text += `# ${this.#dropped} lines were dropped: the log could not be written fast enough\n`
+      this.#dropped = 0
+    }
+    const bytes = Buffer.from(this.#text)
+    this.#text = ''
+    this.#write(bytes)
+  }
+
+  #write(bytes: Buffer): void {
+    this.#writing = true
+    write(this.#fd, bytes, (error, written) => {
+      this.#writing = false
+      // A full disk or a closed pipe: the visitors go on, these lines are lost.
+      if (error !== null && error.code !== 'EAGAIN') return
+      const rest = bytes.subarray(error === null ? written : 0)
+      if (rest.length > 0) setTimeout(() => this.#write(rest), error === null ? 0 : 10).unref()
+    })
+  }
+}
+
+function open(target: string): number {
+  if (target === 'stdout') return 1
+  if (target === 'stderr') return 2
+  return openSync(target, 'a', 0o640)
+}
+
+/** As nginx does: quotes, backslashes, controls and bytes beyond ASCII become `\xNN`. */
+function quoted(text: string): string {
+  if (!/["\\\x00-\x1f\x7f-\xff]/.test(text)) return text
+  return text.replace(
+    /["\\\x00-\x1f\x7f-\xff]/g,
+    (character) => `\\x${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  )
+}

@@ -1,0 +1,89 @@
+/**
+ * Host and path to handler. The most specific wins and order never matters: an exact path, then a
+ * regular expression (the longest first), then the longest prefix.
+ */
+import type { HandlerPlan, HostPlan } from '../site/plan.ts'
+import type { Handler } from './exchange.ts'
+
+export interface Route {
+  readonly handler: Handler
+  /** The literal prefix, '' for a regular expression. */
+  readonly prefix: string
+  readonly maxBody: number
+  readonly source: string
+}
+
+export interface Match {
+  readonly route: Route
+  readonly captures: readonly string[] | null
+}
+
+/** The routes of one host. */
+export class HostRoutes {
+  readonly #exact = new Map<string, Match>()
+  readonly #patterns: { pattern: RegExp; route: Route }[] = []
+  readonly #prefixes: Match[] = []
+
+  constructor(plan: HostPlan, make: (plan: HandlerPlan) => Handler) {
+    for (const { match, handler, maxBody, source } of plan.routes) {
+      const prefix = match.kind === 'regex' ? '' : match.path
+      const route: Route = { handler: make(handler), prefix, maxBody, source }
+      if (match.kind === 'exact') this.#exact.set(match.path, { route, captures: null })
+      else if (match.kind === 'prefix') this.#prefixes.push({ route, captures: null })
+      else this.#patterns.push({ pattern: new RegExp(match.path), route })
+    }
+    this.#prefixes.sort((a, b) => b.route.prefix.length - a.route.prefix.length)
+    this.#patterns.sort(
+      (a, b) =>
+        b.pattern.source.length - a.pattern.source.length ||
+        (a.pattern.source < b.pattern.source ? -1 : 1),
+    )
+  }
+
+  find(path: string): Match | null {
+    const exact = this.#exact.get(path)
+    if (exact !== undefined) return exact
+    for (const { pattern, route } of this.#patterns) {
+      const found = pattern.exec(path)
+      if (found !== null) return { route, captures: found.slice(1).map((capture) => capture ?? '') }
+    }
+    for (const match of this.#prefixes) if (path.startsWith(match.route.prefix)) return match
+    return null
+  }
+
+  /** `/blog` was asked for and only `/blog/` is routed: the visitor belongs there. */
+  lacksSlash(path: string): boolean {
+    if (this.#exact.has(path) || path.endsWith('/')) return false
+    const slashed = `${path}/`
+    return this.#prefixes.some(({ route }) => route.prefix === slashed)
+  }
+}
+
+/** All hosts of a site: exact names, then the longest `*.` suffix, then `*`. */
+export class Router {
+  readonly #hosts = new Map<string, HostRoutes>()
+  readonly #suffixes: { suffix: string; routes: HostRoutes }[] = []
+  readonly #any: HostRoutes | null
+
+  constructor(hosts: readonly HostPlan[], make: (plan: HandlerPlan) => Handler) {
+    let any: HostRoutes | null = null
+    for (const host of hosts) {
+      const routes = new HostRoutes(host, make)
+      if (host.name === '*') any = routes
+      else if (host.name.startsWith('*.'))
+        this.#suffixes.push({ suffix: host.name.slice(1), routes })
+      else this.#hosts.set(host.name, routes)
+    }
+    this.#any = any
+    this.#suffixes.sort((a, b) => b.suffix.length - a.suffix.length)
+  }
+
+  /** `name` in lower case, without a port. A trailing dot is the same name (RFC 1034 §3.1). */
+  host(name: string): HostRoutes | null {
+    const exact = this.#hosts.get(name)
+    if (exact !== undefined) return exact
+    if (name.endsWith('.')) return this.host(name.slice(0, -1))
+    for (const { suffix, routes } of this.#suffixes) if (name.endsWith(suffix)) return routes
+    return this.#any
+  }
+}
