@@ -45,9 +45,6 @@ export const sendto: Call<
 export const inet_pton: Call<[family: number, text: string, into: Uint8Array]> = ownProcess.func(
   'int inet_pton(int family, const char *text, void *into)',
 )
-export const flock: Call<[fd: number, operation: number]> = ownProcess.func(
-  'int flock(int fd, int operation)',
-)
 export const getrlimit: Call<[resource: number, limit: BigUint64Array]> = ownProcess.func(
   'int getrlimit(int resource, void *limit)',
 )
@@ -82,8 +79,6 @@ interface Constants {
   readonly IPV6_V6ONLY: number
   readonly O_NONBLOCK: number
   readonly RLIMIT_NOFILE: number
-  readonly LOCK_EX: number
-  readonly LOCK_NB: number
   readonly MSG_DONTWAIT: number
 }
 
@@ -102,8 +97,6 @@ export const constants: Constants = {
   IPV6_V6ONLY: darwin ? 27 : 26,
   O_NONBLOCK: darwin ? 4 : 0o4000,
   RLIMIT_NOFILE: darwin ? 8 : 7,
-  LOCK_EX: 2,
-  LOCK_NB: 4,
   MSG_DONTWAIT: darwin ? 0x80 : 0x40,
 }
 

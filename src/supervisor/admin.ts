@@ -1,0 +1,95 @@
+/**
+ * The admin socket: HTTP over a unix socket that only the supervisor's own user may open (mode 0600).
+ *
+ *     GET  /status    JSON, see status.ts
+ *     GET  /metrics   OpenMetrics text
+ *     POST /reload    200, or 409 with the reason why the old site keeps serving
+ *     POST /stop      202; the process ends when everything in hand is finished
+ */
+import { mkdirSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { dirname } from 'node:path'
+import { ListenError, openUnix, removeSocketFile } from '../listen/open.ts'
+import { OPENMETRICS_TYPE, renderMetrics } from './metrics.ts'
+import type { ReloadResult, SiteStatus } from './status.ts'
+
+const MODE = 0o600
+const BACKLOG = 64
+
+export interface AdminActions {
+  status(): Promise<SiteStatus>
+  reload(): Promise<ReloadResult>
+  stop(): void
+}
+
+export interface AdminSocket {
+  close(): void
+}
+
+/** Throws a ListenError when another supervisor answers there already. */
+export function openAdmin(path: string, actions: AdminActions): AdminSocket {
+  const { fd, inode } = openSocket(path)
+  const server: Server = createServer((request, response) => {
+    handle(request, response, actions).catch((error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error)
+      if (response.headersSent) response.destroy()
+      else reply(response, 500, { error: message })
+    })
+  })
+  server.listen({ fd, backlog: BACKLOG })
+  return {
+    close() {
+      server.close()
+      server.closeIdleConnections()
+      removeSocketFile(path, inode)
+    },
+  }
+}
+
+function openSocket(path: string): { fd: number; inode: number } {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+    return openUnix(path, MODE, BACKLOG)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'EINVAL'
+    const reason =
+      code === 'EADDRINUSE'
+        ? `already running: another supervisor answers on ${path}; \`portico stop\` it, or give this one its own with --admin`
+        : `cannot open the admin socket ${path}: ${error instanceof Error ? error.message : error}`
+    throw new ListenError(code, reason, { cause: error })
+  }
+}
+
+async function handle(
+  request: IncomingMessage,
+  response: ServerResponse,
+  actions: AdminActions,
+): Promise<void> {
+  request.resume()
+  const { pathname } = new URL(request.url ?? '/', 'http://admin')
+  switch (`${request.method} ${pathname}`) {
+    case 'GET /status':
+      return reply(response, 200, await actions.status())
+    case 'GET /metrics':
+      response.writeHead(200, { 'Content-Type': OPENMETRICS_TYPE })
+      response.end(renderMetrics(await actions.status()))
+      return
+    case 'POST /reload': {
+      const result = await actions.reload()
+      return reply(response, result.ok ? 200 : 409, result)
+    }
+    case 'POST /stop':
+      actions.stop()
+      return reply(response, 202, { pid: process.pid })
+  }
+  const known = ['/status', '/metrics', '/reload', '/stop'].includes(pathname)
+  if (!known) return reply(response, 404, { error: `no such resource: ${pathname}` })
+  const allow = pathname === '/status' || pathname === '/metrics' ? 'GET' : 'POST'
+  response.setHeader('Allow', allow)
+  reply(response, 405, { error: `use ${allow}` })
+}
+
+function reply(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'Content-Type': 'application/json' })
+  response.end(`${JSON.stringify(body)}\n`)
+}

@@ -1,0 +1,173 @@
+/**
+ * A generation: one plan being served, by one server process and the applications behind it. A reload
+ * starts the next one beside it; both accept from the same sockets until this one has drained.
+ */
+import { join } from 'node:path'
+import type { Runtime } from '../runtimes/runtime.ts'
+import type { ServerStatus } from '../server/protocol.ts'
+import type { AppPlan, SitePlan } from '../site/plan.ts'
+import type { Credentials } from '../system/users.ts'
+import { type AppFacts, AppProcess } from './app-process.ts'
+import type { Logger } from './logger.ts'
+import { ServerProcess } from './server-process.ts'
+import type { Totals } from './status.ts'
+import { delay, orAborted } from './timers.ts'
+
+/** Workers get at least this long to exit after the server has drained, ms. */
+const LEAST_WORKER_GRACE_MS = 1_000
+/** Beyond an application's start timeout: until its workers have connected, ms. */
+const CONNECT_TIMEOUT_MS = 10_000
+const POLL_MS = 10
+
+/** The runtime of each kind of application. */
+export type Runtimes = { readonly [Kind in AppPlan['kind']]: Runtime }
+
+export interface GenerationOptions {
+  readonly number: number
+  readonly plan: SitePlan
+  readonly serverMain: string
+  readonly runtimes: Runtimes
+  readonly sockets: readonly (readonly number[])[]
+  readonly linkDir: string
+  readonly logSocket: string
+  readonly credentials: Credentials | null
+  readonly logger: Logger
+}
+
+export interface GenerationStatus {
+  readonly server: ServerStatus | null
+  readonly serverPid: number
+  readonly serverRestarts: number
+  readonly apps: Readonly<Record<string, AppFacts>>
+}
+
+export class Generation {
+  readonly number: number
+  readonly plan: SitePlan
+  readonly #server: ServerProcess
+  readonly #apps: ReadonlyMap<string, AppProcess>
+  #serving = false
+
+  constructor(options: GenerationOptions) {
+    const { plan, linkDir, logger, credentials } = options
+    this.number = options.number
+    this.plan = plan
+    this.#server = new ServerProcess({
+      main: options.serverMain,
+      plan,
+      generation: options.number,
+      sockets: options.sockets,
+      linkDir,
+      credentials,
+      logger,
+      stuck: (report) => this.#apps.get(report.app)?.stuck(report),
+    })
+    const links = Array.from({ length: plan.threads }, (_, i) => join(linkDir, `link-${i}.sock`))
+    this.#apps = new Map(
+      Object.entries(plan.apps).map(([name, app]) => [
+        name,
+        new AppProcess({
+          app,
+          runtime: options.runtimes[app.kind],
+          links,
+          log: options.logSocket,
+          dev: plan.dev,
+          credentials,
+          logger,
+          changed: (status) => this.#server.app(name, status),
+        }),
+      ]),
+    )
+  }
+
+  /** Starts everything at once; resolves when visitors are accepted, whatever the applications do. */
+  async start(): Promise<void> {
+    const ready = this.#server.start()
+    for (const app of this.#apps.values()) app.start()
+    await ready
+  }
+
+  /**
+   * Starts beside a generation that works: first the applications and, only when they are up, the
+   * server, so that no visitor comes here to wait for an import. Rejects with the reason when an
+   * application cannot be, unless `mayBreak` holds its name.
+   */
+  async startBeside(mayBreak: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
+    for (const app of this.#apps.values()) app.start()
+    await Promise.all(
+      [...this.#apps].map(async ([name, app]) => {
+        const status = await orAborted(app.settled(), signal)
+        if (status.state !== 'broken' || mayBreak.has(name)) return
+        throw new Error(`application ${name} did not load: ${status.detail}`)
+      }),
+    )
+    await orAborted(this.#server.start(), signal)
+    this.#serving = true
+    await Promise.all([...this.working].map((name) => this.#connected(name, signal)))
+  }
+
+  /** The applications that work now. */
+  get working(): ReadonlySet<string> {
+    const names = [...this.#apps].filter(([, app]) => app.status.state === 'running')
+    return new Set(names.map(([name]) => name))
+  }
+
+  /** The applications that do not. */
+  get broken(): ReadonlySet<string> {
+    return new Set([...this.#apps.keys()].filter((name) => !this.working.has(name)))
+  }
+
+  /** Gives up a generation that was to take over: what it has accepted is still answered. */
+  async giveUp(): Promise<void> {
+    if (this.#serving) await this.drain(this.plan.timeouts.stopMs)
+    else await this.kill()
+  }
+
+  async #connected(name: string, signal: AbortSignal): Promise<void> {
+    const wanted = this.plan.apps[name]?.workers ?? 0
+    const deadline = performance.now() + CONNECT_TIMEOUT_MS
+    while (performance.now() < deadline) {
+      signal.throwIfAborted()
+      const status = await this.#server.status()
+      const seen = status?.apps[name]?.workers
+      if (seen === undefined || seen >= wanted) return
+      await delay(POLL_MS, signal)
+    }
+    throw new Error(`the workers of application ${name} did not connect to the server; see the log`)
+  }
+
+  reopenLogs(): void {
+    this.#server.reopenLogs()
+  }
+
+  async status(): Promise<GenerationStatus> {
+    return {
+      server: await this.#server.status(),
+      serverPid: this.#server.pid,
+      serverRestarts: this.#server.restarts,
+      apps: Object.fromEntries([...this.#apps].map(([name, app]) => [name, app.facts])),
+    }
+  }
+
+  /** What the server had counted when it was last asked. */
+  get totals(): Totals {
+    return this.#server.totals
+  }
+
+  /** Finishes what is in hand, within `timeoutMs` for the server and what is left of it for workers. */
+  async drain(timeoutMs: number): Promise<void> {
+    const startedAt = performance.now()
+    await this.#server.drain(timeoutMs)
+    const rest = timeoutMs - (performance.now() - startedAt)
+    await this.#stopApps(Math.max(rest, LEAST_WORKER_GRACE_MS))
+  }
+
+  /** At once: nothing survives. */
+  async kill(): Promise<void> {
+    await Promise.all([this.#server.kill(), this.#stopApps(0)])
+  }
+
+  async #stopApps(timeoutMs: number): Promise<void> {
+    await Promise.all([...this.#apps.values()].map((app) => app.stop(timeoutMs)))
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * A private folder for the sockets between supervisor, server and workers:
+ *
+ *     /run/portico/site-<pid>-XXXXXX/    (or below XDG_RUNTIME_DIR, or the folder for temporary files)
+ *       log.sock                         workers send their stderr here
+ *       1/link-0.sock …                  generation 1's server threads listen for workers here
+ */
+import { chownSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Credentials } from '../system/users.ts'
+
+/** Longest path inside, so that every socket's path fits into `sun_path`. */
+const LONGEST_INSIDE = '/9999999/link-1023.sock'.length
+const MAX_UNIX_PATH = 103
+const OURS = '/run/portico'
+
+export interface RunDir {
+  readonly path: string
+  readonly logSocket: string
+  /** Creates the folder of a generation's link sockets. */
+  createLinkDir(generation: number): string
+  removeLinkDir(generation: number): void
+  remove(): void
+}
+
+/** Owned by, and open only to, the user that the server and the workers run as. */
+export function createRunDir(credentials: Credentials | null): RunDir {
+  const path = createFirst(candidates())
+  const own = (folder: string): void => {
+    if (credentials !== null) chownSync(folder, credentials.uid, credentials.gid)
+  }
+  own(path)
+  return {
+    path,
+    logSocket: join(path, 'log.sock'),
+    createLinkDir(generation) {
+      const folder = join(path, String(generation))
+      mkdirSync(folder, { mode: 0o700 })
+      own(folder)
+      return folder
+    },
+    removeLinkDir: (generation) => removeFolder(join(path, String(generation))),
+    remove: () => removeFolder(path),
+  }
+}
+
+function removeFolder(path: string): void {
+  rmSync(path, { recursive: true, force: true })
+}
+
+function candidates(): string[] {
+  const runtime = process.env['XDG_RUNTIME_DIR'] ?? ''
+  const mine = process.getuid?.() === 0 ? '/run' : runtime
+  return [mine, tmpdir(), '/tmp'].filter((folder) => folder.startsWith('/'))
+}
+
+function createFirst(folders: readonly string[]): string {
+  let reason: unknown
+  for (const base of folders) {
+    // The folder for temporary files is everybody's: no fixed name there that another could take.
+    const parent = base === '/run' ? OURS : base
+    const prefix = parent === OURS ? 'site-' : 'portico-'
+    try {
+      if (parent !== base) mkdirSync(parent, { recursive: true, mode: 0o755 })
+      removeAbandoned(parent, prefix)
+      const stem = join(parent, `${prefix}${process.pid}-`)
+      if (stem.length + 6 + LONGEST_INSIDE > MAX_UNIX_PATH) continue
+      return mkdtempSync(stem)
+    } catch (error) {
+      reason = error
+    }
+  }
+  throw new Error(`no folder for the site's sockets: tried ${folders.join(', ')}`, {
+    cause: reason,
+  })
+}
+
+/** What supervisors that were killed (-9) have left behind. */
+function removeAbandoned(parent: string, prefix: string): void {
+  for (const name of readdirSync(parent)) {
+    const pid = name.startsWith(prefix) ? /^(\d+)-\w{6}$/.exec(name.slice(prefix.length))?.[1] : ''
+    if (!pid || isAlive(Number(pid))) continue
+    const folder = join(parent, name)
+    // In a shared folder, only what is ours: root must not walk a tree that another can swap.
+    if (parent !== OURS && lstatSync(folder).uid !== process.getuid?.()) continue
+    removeFolder(folder)
+  }
+}
+
+/** Whether a process with this id exists, whoever owns it. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}

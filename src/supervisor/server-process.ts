@@ -1,0 +1,207 @@
+/**
+ * One generation's server process: started with the listening sockets, restarted from the same ones
+ * when it dies, drained when its successor has taken over.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readdirSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import type { AppState, FromServer, ServerStatus, ToServer } from '../server/protocol.ts'
+import type { SitePlan } from '../site/plan.ts'
+import { type Credentials, launchAs } from '../system/users.ts'
+import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
+import { childEnvironment } from './environment.ts'
+import type { Logger } from './logger.ts'
+import { addTotals, ended, noTotals, type Totals } from './status.ts'
+import { delay, settledWithin } from './timers.ts'
+
+/** stdin, stdout, stderr, then the IPC channel: sockets begin after these. */
+const FIRST_SOCKET = 4
+/** From start to `ready`. Longer than any sound start; shorter than an operator's patience. */
+const READY_TIMEOUT_MS = 30_000
+/** After the drain's own bound. */
+const EXIT_GRACE_MS = 1_000
+const STATUS_TIMEOUT_MS = 1_000
+
+export interface ServerOptions {
+  readonly main: string
+  readonly plan: SitePlan
+  readonly generation: number
+  readonly sockets: readonly (readonly number[])[]
+  readonly linkDir: string
+  readonly credentials: Credentials | null
+  readonly logger: Logger
+  /** A worker that exceeded its deadline. */
+  readonly stuck: (report: Extract<FromServer, { type: 'stuck' }>) => void
+}
+
+export class ServerProcess {
+  readonly #options: ServerOptions
+  readonly #backoff = new Backoff({ youngMs: 5_000, firstMs: 100, longestMs: 5_000 })
+  readonly #apps = new Map<string, AppState>()
+  readonly #asked = new Map<number, (status: ServerStatus) => void>()
+  readonly #over = new AbortController()
+  #child: ChildProcess | null = null
+  #exited: Promise<void> = Promise.resolve()
+  #asks = 0
+  #restarts = 0
+  #last: ServerStatus | null = null
+  #before: Totals = noTotals
+
+  constructor(options: ServerOptions) {
+    this.#options = options
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  /** Resolves when the server accepts visitors; rejects with the reason why it never will. */
+  async start(): Promise<void> {
+    const startedAt = performance.now()
+    const child = this.#spawn()
+    const exited = new Promise<string>((resolve) => {
+      child.once('error', (error) => resolve(`cannot start the server process: ${error.message}`))
+      child.once('exit', (code, signal) => resolve(`the server process died (${signal ?? code})`))
+    })
+    this.#exited = exited.then(() => {})
+    const timeout = new AbortController()
+    const reason = await Promise.race([
+      new Promise<string>((resolve) => this.#listen(child, resolve)),
+      exited,
+      delay(READY_TIMEOUT_MS, timeout.signal).then(
+        () => `the server process was not ready after ${READY_TIMEOUT_MS / 1000} s`,
+        () => '',
+      ),
+    ])
+    timeout.abort()
+    if (reason !== '') {
+      child.kill('SIGKILL')
+      throw new Error(reason)
+    }
+    exited.then((death) => this.#died(child, death, startedAt))
+  }
+
+  #spawn(): ChildProcess {
+    const { main, plan, generation, sockets, linkDir, credentials } = this.#options
+    removeSockets(linkDir)
+    const launch = launchAs(credentials, process.execPath, ['--disable-sigusr1', main])
+    const child = spawn(launch.file, launch.args, {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...sockets.flat()],
+      env: childEnvironment({}, credentials),
+      // Its own process group: Ctrl-C on a terminal reaches the supervisor alone, which then drains.
+      detached: true,
+      ...(launch.uid === undefined ? {} : { uid: launch.uid }),
+      ...(launch.gid === undefined ? {} : { gid: launch.gid }),
+    })
+    this.#child = child
+    let next = FIRST_SOCKET
+    const inherited = sockets.map((group) => group.map(() => next++))
+    this.#send({ type: 'start', plan, generation, sockets: inherited, linkDir })
+    for (const [app, status] of this.#apps) this.#send({ type: 'app', app, status })
+    return child
+  }
+
+  /** `settled` gets '' at `ready`, or why the server gave up. */
+  #listen(child: ChildProcess, settled: (reason: string) => void): void {
+    const { logger, stuck } = this.#options
+    child.on('message', (raw) => {
+      const message = raw as FromServer
+      switch (message.type) {
+        case 'ready':
+          return settled('')
+        case 'failed':
+          return settled(message.message)
+        case 'stuck':
+          return stuck(message)
+        case 'status':
+          this.#last = message.status
+          this.#asked.get(message.ask)?.(message.status)
+          this.#asked.delete(message.ask)
+          return
+        case 'log':
+          return logger[message.level](message.message)
+        case 'drained':
+          return
+      }
+    })
+  }
+
+  async #died(child: ChildProcess, reason: string, startedAt: number): Promise<void> {
+    if (this.#child !== child || this.#over.signal.aborted) return
+    const { logger } = this.#options
+    const wait = this.#backoff.died(performance.now() - startedAt)
+    this.#restarts += 1
+    this.#before = ended(this.totals)
+    this.#last = null
+    const again = wait === 0 ? 'at once' : `in ${wait} ms`
+    logger.error(`${reason}; starting it again ${again}. Visitors wait in the accept queue`)
+    if (this.#backoff.deaths === CIRCUIT_DEATHS) {
+      logger.error('the server process keeps dying right after its start; see the lines above')
+    }
+    try {
+      await delay(wait, this.#over.signal)
+      const startedAgainAt = performance.now()
+      await this.start().catch((error: Error) =>
+        this.#over.signal.aborted
+          ? undefined
+          : this.#died(this.#child ?? child, error.message, startedAgainAt),
+      )
+    } catch {
+      // Draining or stopping began while waiting: nothing to start any more.
+    }
+  }
+
+  /** Tells the server how an application is; a restarted server is told again. */
+  app(name: string, status: AppState): void {
+    this.#apps.set(name, status)
+    this.#send({ type: 'app', app: name, status })
+  }
+
+  reopenLogs(): void {
+    this.#send({ type: 'reopen-logs' })
+  }
+
+  /** What it and its predecessors that died had counted when they were last asked. */
+  get totals(): Totals {
+    return this.#last === null ? this.#before : addTotals(this.#before, this.#last)
+  }
+
+  /** Fresh facts, or the last ones known when the server does not answer in time. */
+  async status(): Promise<ServerStatus | null> {
+    const ask = ++this.#asks
+    const answer = new Promise<ServerStatus>((resolve) => this.#asked.set(ask, resolve))
+    this.#send({ type: 'status', ask })
+    await settledWithin(answer, STATUS_TIMEOUT_MS)
+    this.#asked.delete(ask)
+    return this.#last
+  }
+
+  /** Resolves when the process has ended, which takes little more than `timeoutMs`. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#over.abort()
+    this.#send({ type: 'drain', timeoutMs })
+    if (await settledWithin(this.#exited, timeoutMs + EXIT_GRACE_MS)) return
+    this.#options.logger.warn(`the server process did not end in time; killed`, { pid: this.pid })
+    await this.kill()
+  }
+
+  async kill(): Promise<void> {
+    this.#over.abort()
+    this.#child?.kill('SIGKILL')
+    await this.#exited
+  }
+
+  #send(message: ToServer): void {
+    // A process that is dying takes no messages; its exit says all there is to say.
+    if (this.#child?.connected) this.#child.send(message, () => {})
+  }
+}
+
+/** What a predecessor that died has left would make the next one's bind fail. */
+function removeSockets(folder: string): void {
+  for (const name of readdirSync(folder)) unlinkSync(join(folder, name))
+}

@@ -1,0 +1,91 @@
+/**
+ * Tells when a file that a running site depends on has changed. One watch a folder (the kernel's own
+ * watches are not recursive); folders that come later are followed.
+ */
+import { type FSWatcher, readdirSync, watch } from 'node:fs'
+import { dirname, extname, join } from 'node:path'
+import type { SitePlan } from '../site/plan.ts'
+import type { Logger } from './logger.ts'
+
+/** Editors and `git checkout` write in bursts, ms. */
+const DEBOUNCE_MS = 150
+/** A bound on kernel watches; a larger tree is most likely not an application's source. */
+const MOST_FOLDERS = 4_096
+
+const IGNORED = new Set(['__pycache__', 'node_modules', 'venv', 'env', 'site-packages'])
+/** Code and templates. Not data: an application that writes its own would reload for ever. */
+const EXTENSIONS = new Set(
+  '.py .pyi .so .html .htm .jinja .jinja2 .j2 .mako .pt .tmpl .php .js .mjs .cjs .ts'.split(' '),
+)
+
+export interface Watcher {
+  close(): void
+}
+
+/** Calls `changed` with the last changed path of each burst. */
+export function watchSite(
+  plan: SitePlan,
+  logger: Logger,
+  changed: (path: string) => void,
+): Watcher {
+  const folders = new Map<string, FSWatcher>()
+  const sources = new Set(plan.sources)
+  let timer: NodeJS.Timeout | undefined
+
+  const touched = (path: string): void => {
+    clearTimeout(timer)
+    timer = setTimeout(() => changed(path), DEBOUNCE_MS)
+  }
+  /** `inTree`: the folder is an application's, so its code and its subfolders matter as well. */
+  const seen = (folder: string, name: string, inTree: boolean): void => {
+    const path = join(folder, name)
+    if (sources.has(path) || (inTree && EXTENSIONS.has(extname(name)))) touched(path)
+    else if (inTree && !isIgnored(name) && extname(name) === '') addTree(path)
+  }
+  const add = (folder: string, inTree: boolean): boolean => {
+    if (folders.has(folder) || folders.size > MOST_FOLDERS) return false
+    try {
+      const watcher = watch(folder, (_event, name) => name !== null && seen(folder, name, inTree))
+      watcher.on('error', () => {
+        watcher.close()
+        folders.delete(folder)
+      })
+      folders.set(folder, watcher)
+    } catch {
+      return false
+    }
+    if (folders.size > MOST_FOLDERS) {
+      logger.warn(`more than ${MOST_FOLDERS} folders to watch; changes in the others go unseen`)
+    }
+    return true
+  }
+  const addTree = (folder: string): void => {
+    if (!add(folder, true)) return
+    for (const name of subfolders(folder)) if (!isIgnored(name)) addTree(join(folder, name))
+  }
+
+  for (const app of Object.values(plan.apps)) addTree(app.dir)
+  for (const source of plan.sources) add(dirname(source), false)
+
+  return {
+    close() {
+      clearTimeout(timer)
+      for (const watcher of folders.values()) watcher.close()
+      folders.clear()
+    },
+  }
+}
+
+function isIgnored(name: string): boolean {
+  return name.startsWith('.') || IGNORED.has(name)
+}
+
+function subfolders(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name)
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Users and groups: names to ids, and how to start a process as somebody else. Names are looked up in
+ * the machine's own database (`getent`, so LDAP and the like count), else in /etc/passwd and /etc/group.
+ */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { getgrouplist } from './libc.ts'
+
+/** Whom the server and the applications run as. */
+export interface Credentials {
+  readonly user: string
+  readonly uid: number
+  readonly gid: number
+  readonly home: string
+  /** Groups beside `gid`. */
+  readonly groups: readonly number[]
+}
+
+/** How to have a command run as `credentials`: what to spawn, with which options. */
+export interface Launch {
+  readonly file: string
+  readonly args: readonly string[]
+  readonly uid?: number
+  readonly gid?: number
+}
+
+const MOST_GROUPS = 1024
+
+function entry(database: 'passwd' | 'group', key: string): string[] | undefined {
+  const fields = (lines: string): string[] | undefined =>
+    lines
+      .split('\n')
+      .map((line) => line.split(':'))
+      .find((parts) => parts[0] === key || parts[2] === key)
+  const local = fields(readFileSync(`/etc/${database}`, 'utf8'))
+  if (local !== undefined) return local
+  try {
+    const found = execFileSync('getent', [database, key], { stdio: ['ignore', 'pipe', 'ignore'] })
+    return fields(found.toString())
+  } catch {
+    return undefined
+  }
+}
+
+/** Throws an Error that names the key of the site file when there is no such user or group. */
+export function findCredentials(user: string, group: string): Credentials {
+  const found = entry('passwd', user)
+  if (found === undefined && !/^\d+$/.test(user)) {
+    throw new Error(`user: no such user on this machine: ${user}`)
+  }
+  const name = found?.[0] ?? user
+  const uid = Number(found?.[2] ?? user)
+  const home = found?.[5] ?? '/'
+  const ownGid = Number(found?.[3] ?? user)
+  const gid = group === '' ? ownGid : findGroup(group)
+  return { user: name, uid, gid, home, groups: found === undefined ? [] : groupsOf(name, gid) }
+}
+
+function findGroup(group: string): number {
+  const found = entry('group', group)
+  if (found !== undefined) return Number(found[2])
+  if (/^\d+$/.test(group)) return Number(group)
+  throw new Error(`group: no such group on this machine: ${group}`)
+}
+
+function groupsOf(user: string, gid: number): number[] {
+  const groups = new Int32Array(MOST_GROUPS)
+  const count = Int32Array.of(MOST_GROUPS)
+  if (getgrouplist(user, gid, groups, count) < 0) return []
+  return [...groups.subarray(0, count[0])].filter((group) => group !== gid)
+}
+
+let setprivWorks: boolean | undefined
+
+/** util-linux' setpriv; BusyBox has one by the same name that cannot change users. */
+function hasSetpriv(): boolean {
+  if (setprivWorks === undefined) {
+    try {
+      execFileSync('setpriv', ['--reuid=0', '--regid=0', '--clear-groups', 'true'], {
+        stdio: 'ignore',
+      })
+      setprivWorks = true
+    } catch {
+      setprivWorks = false
+    }
+  }
+  return setprivWorks
+}
+
+/**
+ * Node's own `uid` and `gid` options clear the supplementary groups. Where the user has some, setpriv
+ * sets them and then becomes the command: same process, same descriptors.
+ */
+export function launchAs(
+  credentials: Credentials | null,
+  file: string,
+  args: readonly string[],
+): Launch {
+  if (credentials === null) return { file, args }
+  const { uid, gid, groups } = credentials
+  if (groups.length === 0 || !hasSetpriv()) return { file, args, uid, gid }
+  const switches = [`--reuid=${uid}`, `--regid=${gid}`, `--groups=${[gid, ...groups].join(',')}`]
+  return { file: 'setpriv', args: [...switches, '--', file, ...args] }
+}
+
+/** Whether `launchAs` has to leave the user's supplementary groups out. */
+export function losesGroups(credentials: Credentials): boolean {
+  return credentials.groups.length > 0 && !hasSetpriv()
+}
