@@ -42,6 +42,7 @@ export type ErrorCode =
   | 'BACKEND_SLOW'
   | 'BACKEND_UNREACHABLE'
   | 'NO_BACKEND'
+  | 'REQUEST_LOOP'
   | 'APP_BROKEN'
   | 'APP_FAILED'
   | 'APP_DIED'
@@ -157,6 +158,8 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     retry: true,
     message: 'the backend could not be reached in time',
   },
+  // 508 (RFC 5842 §7.2): what a proxy that forwards to itself finds out.
+  REQUEST_LOOP: { status: 508, fault: 'site', retry: false, message: 'the request goes in a circle', remedy: 'a pool must not name the address this site listens on' },
   NO_BACKEND: { status: 503, fault: 'backend', retry: true, message: 'no backend is available' },
   APP_BROKEN: {
     status: 500,

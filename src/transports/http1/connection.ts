@@ -1,0 +1,430 @@
+/**
+ * One connection to a backend, through its life: connecting, then in turn busy with an exchange and
+ * idle, at last perhaps a tunnel. Hot: a proxied request costs no closure, promise or timer of its own.
+ */
+import { connect, type Socket } from 'node:net'
+import { PorticoError } from '../../errors.ts'
+import { clock } from '../../request/clock.ts'
+import type { Exchange } from '../../request/exchange.ts'
+import type { Address } from '../../site/plan.ts'
+import type { Attempt } from '../transport.ts'
+import type { ReceivedHead } from './answer.ts'
+import { AnswerDecoder, type AnswerReceiver } from './answer-decoder.ts'
+import { forwardedTrailers } from './end-to-end.ts'
+import { mayUpgradeTo, type RequestHeads } from './request-head.ts'
+import { Tunnel } from './tunnel.ts'
+import { Upload, type UploadWatcher } from './upload.ts'
+
+/** One read at most; all of a thread's connections read into this one buffer. */
+const READ_BUFFER = 65_536
+/** Added to every deadline, ms: the clock may be a tick behind, and late is better than early. */
+const TICK_MS = 250
+const MOST_TRAILERS = 100
+const NEVER = Number.POSITIVE_INFINITY
+const EMPTY = new Uint8Array(0)
+
+/** Repeating these changes nothing more (RFC 9110 §9.2.2), so they may be sent twice. */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+
+const shared = Buffer.allocUnsafeSlow(READ_BUFFER)
+
+const Phase = { CONNECTING: 0, BUSY: 1, IDLE: 2, TUNNEL: 3, CLOSED: 4 } as const
+
+/** What connections to one backend have in common, and who keeps them. */
+export interface ConnectionOwner {
+  /** For messages. */
+  readonly name: string
+  readonly address: Address
+  readonly heads: RequestHeads
+  readonly connectTimeoutMs: number
+  readonly responseTimeoutMs: number
+  readonly keepAliveMs: number
+  readonly tunnelIdleMs: number
+  /** The connection is free for another exchange. False: it is not wanted. */
+  keep(connection: BackendConnection): boolean
+  /** It is no longer free, without having been taken. */
+  drop(connection: BackendConnection): void
+  /** Nothing is left of it. */
+  closed(connection: BackendConnection): void
+  /** Sends an exchange again, on a connection that no other exchange has used. */
+  sendFresh(exchange: Exchange, attempt: Attempt): void
+}
+
+export class BackendConnection implements AnswerReceiver, UploadWatcher {
+  /** When `expire` is due on the coarse clock, ms. */
+  deadline: number
+  readonly #owner: ConnectionOwner
+  readonly #socket: Socket
+  readonly #decoder: AnswerDecoder = new AnswerDecoder(this)
+  #phase: number = Phase.CONNECTING
+  #exchange: Exchange | null
+  #attempt: Attempt | null
+  #upload: Upload | null = null
+  #tunnel: Tunnel | null = null
+  /** An exchange before this one used the connection, so the backend may have tired of it. */
+  #used = false
+  /** Something of the answer has come. */
+  #heard = false
+  /** The exchange has been given the head of the answer. */
+  #started = false
+  /** The backend sends no more. */
+  #ended = false
+  #trouble = ''
+  #answer: ReceivedHead | null = null
+  /** Views of the body in the read at hand. */
+  #view: Uint8Array | null = null
+  #moreViews: Uint8Array[] = []
+
+  readonly #onGone = (): void => {
+    this.#detach().done()
+    this.destroy()
+  }
+
+  readonly #onDrain = (): void => {
+    this.deadline = this.#later(this.#owner.responseTimeoutMs)
+    this.#socket.resume()
+  }
+
+  /** Connects, then sends the exchange. */
+  constructor(owner: ConnectionOwner, exchange: Exchange, attempt: Attempt) {
+    this.#owner = owner
+    this.#exchange = exchange
+    this.#attempt = attempt
+    this.deadline = this.#later(owner.connectTimeoutMs)
+    exchange.onGone = this.#onGone
+    const { address } = owner
+    const where =
+      address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }
+    const onread = { buffer: shared, callback: (length: number): boolean => this.#read(length) }
+    const socket = connect({ ...where, noDelay: true, allowHalfOpen: true, onread })
+    socket.on('connect', () => this.#connected())
+    socket.on('end', () => this.#backendEnded())
+    socket.on('drain', () => this.#drained())
+    socket.on('close', () => this.#closed())
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#trouble = error.code ?? error.message
+    })
+    this.#socket = socket
+  }
+
+  /** Sends another exchange over the idle connection. */
+  send(exchange: Exchange, attempt: Attempt): void {
+    this.#exchange = exchange
+    this.#attempt = attempt
+    this.#used = true
+    exchange.onGone = this.#onGone
+    this.#begin(exchange)
+  }
+
+  /** The deadline has passed. */
+  expire(): void {
+    const { name } = this.#owner
+    if (this.#phase === Phase.CONNECTING) {
+      this.#notConnected(new PorticoError('BACKEND_UNREACHABLE', name))
+    } else if (this.#phase === Phase.BUSY) this.#fail(new PorticoError('BACKEND_SLOW', name))
+    else this.destroy()
+  }
+
+  destroy(): void {
+    if (this.#phase === Phase.IDLE) this.#owner.drop(this)
+    if (this.#phase === Phase.TUNNEL) this.#tunnel?.destroy()
+    else this.#phase = Phase.CLOSED
+    this.deadline = NEVER
+    this.#socket.destroy()
+  }
+
+  // The request.
+
+  #connected(): void {
+    if (this.#phase === Phase.CONNECTING && this.#exchange !== null) this.#begin(this.#exchange)
+  }
+
+  #begin(exchange: Exchange): void {
+    this.#phase = Phase.BUSY
+    this.#heard = false
+    this.#started = false
+    this.#answer = null
+    this.deadline = this.#later(this.#owner.responseTimeoutMs)
+    const { line, fields } = exchange
+    let head: string
+    try {
+      head = this.#owner.heads.text(exchange)
+    } catch (error) {
+      return this.#fail(asPorticoError(error))
+    }
+    this.#decoder.expect(line.method)
+    if (fields.chunked || fields.contentLength > 0) {
+      this.#upload = new Upload(exchange, this.#socket, this)
+      this.uploadChanged()
+      this.#upload.start(head)
+    } else {
+      this.#upload = null
+      this.#socket.write(head, 'latin1')
+    }
+  }
+
+  /** While a body is on its way, the backend is late only when it takes none of it. */
+  uploadChanged(): void {
+    const upload = this.#upload
+    if (upload === null || this.#started) return
+    const backendsTurn = upload.sent || upload.waits
+    this.deadline = backendsTurn ? this.#later(this.#owner.responseTimeoutMs) : NEVER
+  }
+
+  uploadFailed(error: PorticoError): void {
+    this.#fail(error)
+  }
+
+  #drained(): void {
+    this.#tunnel?.backendDrained()
+    this.#upload?.drained()
+  }
+
+  // The answer.
+
+  /** `length` bytes are in the shared buffer. False: read no more until the socket is resumed. */
+  #read(length: number): boolean {
+    if (this.#phase === Phase.BUSY) return this.#readAnswer(length)
+    if (this.#phase === Phase.TUNNEL) return this.#readTunnel(0, length)
+    // Nobody asked: whatever it is, it must not become the answer to the next request.
+    this.destroy()
+    return false
+  }
+
+  #readAnswer(length: number): boolean {
+    this.#heard = true
+    let consumed: number
+    try {
+      consumed = this.#decoder.decode(shared, length)
+    } catch (error) {
+      this.#fail(asPorticoError(error))
+      return false
+    }
+    const exchange = this.#exchange
+    // An interim answer may have found the visitor gone.
+    if (exchange === null) return false
+    if (this.#decoder.done) return this.#complete(exchange, consumed, length)
+    // A head has until its first deadline, however it trickles in.
+    if (this.#answer === null) return true
+    this.deadline = this.#later(this.#owner.responseTimeoutMs)
+    if (!this.#started) this.#start(exchange, this.#answer)
+    if (this.#giveViews(exchange) || this.#exchange !== exchange) return true
+    // The visitor is slower than the backend, who is not to blame for it.
+    this.deadline = NEVER
+    exchange.onDrain = this.#onDrain
+    return false
+  }
+
+  interim(answer: ReceivedHead): void {
+    this.#exchange?.inform(answer.head.status, answer.head.fields)
+  }
+
+  head(answer: ReceivedHead): void {
+    this.#answer = answer
+  }
+
+  body(view: Uint8Array): void {
+    if (this.#view === null) this.#view = view
+    else this.#moreViews.push(view)
+  }
+
+  #start(exchange: Exchange, answer: ReceivedHead): void {
+    this.#started = true
+    exchange.start(answer.head, answer.facts.contentLength)
+  }
+
+  /** Writes what this read brought of the body; false when the visitor is slower. */
+  #giveViews(exchange: Exchange): boolean {
+    const view = this.#view
+    if (view === null) return true
+    if (this.#moreViews.length > 0) return exchange.write(this.#takeViews(), true)
+    this.#view = null
+    return exchange.write(view, false)
+  }
+
+  /** What this read brought of the body, as bytes of our own. */
+  #takeViews(): Uint8Array {
+    const view = this.#view
+    if (view === null) return EMPTY
+    this.#view = null
+    if (this.#moreViews.length === 0) return Buffer.from(view)
+    const bytes = Buffer.concat([view, ...this.#moreViews])
+    this.#moreViews = []
+    return bytes
+  }
+
+  /** The answer is complete; the read may hold more bytes behind it. */
+  #complete(exchange: Exchange, consumed: number, length: number): boolean {
+    const answer = this.#answer!
+    if (answer.facts.status === 101) return this.#switchProtocol(exchange, answer, consumed, length)
+    const started = this.#started
+    const body = this.#takeViews()
+    const trailers = forwardedTrailers(this.#decoder.trailers, MOST_TRAILERS)
+    const sent = this.#upload === null || this.#upload.sent
+    const attempt = this.#detach()
+    // Free before the visitor hears of it, since its next request may come out of the calls below.
+    // Bytes that nobody asked for, or half a request, are no place for another exchange.
+    if (consumed === length && sent && answer.facts.persistent && !this.#ended) this.#rest()
+    else this.destroy()
+    attempt.done()
+    if (!started) return answerAtOnce(exchange, answer, body, trailers)
+    if (body.length > 0) exchange.write(body, true)
+    exchange.end(trailers)
+    return true
+  }
+
+  #rest(): void {
+    this.#phase = Phase.IDLE
+    this.deadline = this.#later(this.#owner.keepAliveMs)
+    if (!this.#owner.keep(this)) this.destroy()
+  }
+
+  // Other protocols.
+
+  #switchProtocol(
+    exchange: Exchange,
+    answer: ReceivedHead,
+    consumed: number,
+    length: number,
+  ): boolean {
+    if (!mayUpgradeTo(exchange.fields, answer.protocol)) {
+      this.#fail(new PorticoError('BACKEND_LIED', 'a protocol that was not asked for'))
+      return false
+    }
+    const attempt = this.#detach()
+    this.#phase = Phase.TUNNEL
+    this.#touchTunnel()
+    this.#tunnel = new Tunnel(
+      exchange.upgrade(answer.head),
+      this.#socket,
+      () => this.#touchTunnel(),
+      () => {
+        this.#phase = Phase.CLOSED
+        this.#owner.closed(this)
+        attempt.done()
+      },
+    )
+    return consumed === length || this.#readTunnel(consumed, length)
+  }
+
+  #touchTunnel(): void {
+    this.deadline = this.#later(this.#owner.tunnelIdleMs)
+  }
+
+  #readTunnel(from: number, to: number): boolean {
+    return this.#tunnel === null || this.#tunnel.fromBackend(shared.subarray(from, to))
+  }
+
+  // Ends.
+
+  /** The exchange is no longer ours: nothing of it is called from here on. */
+  #detach(): Attempt {
+    const attempt = this.#attempt!
+    const exchange = this.#exchange
+    if (exchange !== null) {
+      exchange.onGone = null
+      exchange.onDrain = null
+    }
+    this.#upload?.cancel()
+    this.#upload = null
+    this.#exchange = null
+    this.#attempt = null
+    this.#answer = null
+    return attempt
+  }
+
+  #fail(error: PorticoError): void {
+    const exchange = this.#exchange
+    if (exchange === null) return this.destroy()
+    const attempt = this.#detach()
+    this.destroy()
+    attempt.done()
+    exchange.fail(error)
+  }
+
+  #notConnected(error: PorticoError): void {
+    if (this.#exchange === null) return this.destroy()
+    const attempt = this.#detach()
+    this.destroy()
+    attempt.refused(error)
+  }
+
+  #backendEnded(): void {
+    this.#ended = true
+    if (this.#phase === Phase.TUNNEL) this.#tunnel?.backendEnded()
+    else if (this.#phase === Phase.BUSY) this.#lost()
+    else this.destroy()
+  }
+
+  #closed(): void {
+    if (this.#phase === Phase.TUNNEL) {
+      this.#tunnel?.backendClosed(this.#trouble !== '' || !this.#ended)
+      return
+    }
+    const { name } = this.#owner
+    if (this.#phase === Phase.CONNECTING) {
+      const code = this.#trouble === 'ETIMEDOUT' ? 'BACKEND_UNREACHABLE' : 'BACKEND_REFUSED'
+      this.#notConnected(new PorticoError(code, `${name} ${this.#trouble}`))
+    } else if (this.#phase === Phase.BUSY) this.#lost()
+    else this.destroy()
+    this.#owner.closed(this)
+  }
+
+  /** The backend closed while it had an exchange. */
+  #lost(): void {
+    const exchange = this.#exchange
+    if (exchange === null) return this.destroy()
+    // Without an error, the end of the connection may be the end of the answer (RFC 9112 §6.3 item 8).
+    if (this.#ended && this.#trouble === '' && this.#answer !== null && this.#decoder.finish()) {
+      this.#complete(exchange, 0, 0)
+      return
+    }
+    // RFC 9112 §9.3.1: a kept-alive connection that closes unheard was closed before it got the
+    // request, most likely; what may be repeated is sent again.
+    const again = this.#used && !this.#heard && this.#upload === null
+    if (!again || !IDEMPOTENT.has(exchange.line.method)) {
+      return this.#fail(
+        new PorticoError('BACKEND_CLOSED', `${this.#owner.name} ${this.#trouble}`.trim()),
+      )
+    }
+    const attempt = this.#detach()
+    this.destroy()
+    this.#owner.sendFresh(exchange, attempt)
+  }
+
+  #later(ms: number): number {
+    return clock.now + ms + TICK_MS
+  }
+}
+
+/** The whole answer came in one read: one call, so that it leaves in one write. */
+function answerAtOnce(
+  exchange: Exchange,
+  answer: ReceivedHead,
+  body: Uint8Array,
+  trailers: string,
+): boolean {
+  const { head, facts } = answer
+  const { status } = head
+  const known = exchange.line.method === 'HEAD' || status === 304
+  if (trailers !== '') {
+    exchange.start(head, -1)
+    exchange.write(body, true)
+    exchange.end(trailers)
+  } else if (!known || status === 204) exchange.respond(head, body)
+  else if (facts.contentLength >= 0) exchange.respond(head, body, facts.contentLength)
+  else {
+    // The length is the backend's secret: an answer to GET would be chunked.
+    exchange.start(head, -1)
+    exchange.end()
+  }
+  return true
+}
+
+function asPorticoError(error: unknown): PorticoError {
+  return error instanceof PorticoError
+    ? error
+    : new PorticoError('INTERNAL', error instanceof Error ? error.message : String(error), {
+        cause: error,
+      })
+}

@@ -1,0 +1,158 @@
+/**
+ * Writes the head of a request to a backend, from the parsed request only: no byte of a visitor's
+ * framing is ever copied, so that two readers cannot disagree about it. Pure.
+ */
+import { PorticoError } from '../../errors.ts'
+import type { Exchange, Peer } from '../../request/exchange.ts'
+import { fieldValue, listMembers } from '../../wire/fields.ts'
+import type { RequestFields } from '../../wire/request-fields.ts'
+import type { RequestLine } from '../../wire/request-line.ts'
+import { eachField, endsHere, speaksOfTheVisitor } from './end-to-end.ts'
+
+/** Our name in Via (RFC 9110 §7.6.3). */
+const PSEUDONYM = 'portico'
+/** A request that passed this often goes in a circle. */
+const MOST_PASSES = 8
+/**
+ * A tunnel of these would carry requests past every route and limit, so their upgrade is not passed
+ * on: a server may always ignore it (RFC 9110 §7.8).
+ */
+const OPAQUE_PROTOCOL = /(?:^|[\s,])(?:h2c?|http|tls)(?:$|[\s,/])/i
+
+/** The last head made for a set of fields, and what it depended on. */
+interface Known {
+  readonly minor: number
+  readonly address: string
+  readonly scheme: string
+  /** Everything behind the request line. */
+  readonly block: string
+  line: RequestLine
+  head: string
+}
+
+/** True when the visitor asks for another protocol and may have it. */
+function offersUpgrade(fields: RequestFields): boolean {
+  return (
+    fields.upgrade !== '' &&
+    !fields.chunked &&
+    fields.contentLength === 0 &&
+    !OPAQUE_PROTOCOL.test(fields.upgrade)
+  )
+}
+
+/** True when `protocol` (lower case) of a 101 is one that the visitor offered and we passed on. */
+export function mayUpgradeTo(fields: RequestFields, protocol: string): boolean {
+  return protocol !== '' && offersUpgrade(fields) && listMembers(fields.upgrade).includes(protocol)
+}
+
+export class RequestHeads {
+  readonly #ownHost: string
+  readonly #preserveHost: boolean
+  /** Visitors repeat themselves: identical field blocks share one RequestFields. */
+  readonly #known = new WeakMap<RequestFields, Known>()
+
+  /** `ownHost`: the backend's own name for Host, sent where the visitor named none or need not be told. */
+  constructor(ownHost: string, preserveHost: boolean) {
+    this.#ownHost = ownHost
+    this.#preserveHost = preserveHost
+  }
+
+  /** The complete head, latin-1. Throws REQUEST_LOOP. */
+  text(exchange: Exchange): string {
+    const { line, fields, peer } = exchange
+    const known = this.#known.get(fields)
+    // An absolute target overrides Host (RFC 9112 §3.2.2), so its head depends on more than the fields.
+    if (
+      known === undefined ||
+      known.minor !== line.minor ||
+      known.address !== peer.address ||
+      known.scheme !== peer.scheme ||
+      line.host !== ''
+    ) {
+      const block = this.#block(line, fields, peer)
+      const head = requestLine(line) + block
+      if (line.host === '') {
+        const { address, scheme } = peer
+        this.#known.set(fields, { minor: line.minor, address, scheme, block, line, head })
+      }
+      return head
+    }
+    if (known.line !== line) {
+      known.line = line
+      known.head = requestLine(line) + known.block
+    }
+    return known.head
+  }
+
+  #block(line: RequestLine, fields: RequestFields, peer: Peer): string {
+    const asked = askedHost(line, fields)
+    const host = this.#preserveHost && asked !== '' ? asked : this.#ownHost
+    let block = `Host: ${host}\r\n`
+    eachField(fields, (written, name, value) => {
+      if (endsHere(name, fields.connection) || speaksOfTheVisitor(name)) return
+      if (name === 'host' || name === 'expect' || name === 'via') return
+      if (name === 'trailer' && !fields.chunked) return
+      if (name === 'max-forwards') block += `${written}: ${oneLess(value)}\r\n`
+      else block += `${written}: ${value}\r\n`
+    })
+    if (fields.chunked) block += 'Transfer-Encoding: chunked\r\n'
+    else if (fields.hasLength) block += `Content-Length: ${fields.contentLength}\r\n`
+    return `${block}${connectionFields(fields)}${via(line, fields)}${forwarded(peer, asked)}\r\n`
+  }
+}
+
+function requestLine(line: RequestLine): string {
+  return `${line.method} ${line.origin} HTTP/1.1\r\n`
+}
+
+/** The host the visitor asked for, as it came; '' when none was named. */
+function askedHost(line: RequestLine, fields: RequestFields): string {
+  if (line.host === '') return fieldValue(fields, 'host') ?? ''
+  return line.hostPort < 0 ? line.host : `${line.host}:${line.hostPort}`
+}
+
+function connectionFields(fields: RequestFields): string {
+  const upgrade = offersUpgrade(fields)
+  // RFC 9110 §10.1.4: of TE only `trailers` is ours to promise, since we do forward them.
+  const trailers = listMembers(fieldValue(fields, 'te') ?? '').includes('trailers')
+  if (!upgrade) return trailers ? 'Connection: TE\r\nTE: trailers\r\n' : ''
+  const options = trailers
+    ? 'Connection: Upgrade, TE\r\nTE: trailers\r\n'
+    : 'Connection: Upgrade\r\n'
+  return `${options}Upgrade: ${fields.upgrade}\r\n`
+}
+
+function via(line: RequestLine, fields: RequestFields): string {
+  const before = fieldValue(fields, 'via') ?? ''
+  const passes = listMembers(before).filter((member) => member.split(/[ \t]+/)[1] === PSEUDONYM)
+  // RFC 9110 §7.6: no message goes to ourselves without protection from an endless loop.
+  if (passes.length >= MOST_PASSES)
+    throw new PorticoError('REQUEST_LOOP', `Via names us ${passes.length} times`)
+  return `Via: ${before === '' ? '' : `${before}, `}1.${line.minor} ${PSEUDONYM}\r\n`
+}
+
+/** Max-Forwards of the next hop (RFC 9110 §7.6.2); what is no number passes as it is. */
+function oneLess(value: string): string {
+  return /^[0-9]{1,15}$/.test(value) ? String(Math.max(0, Number(value) - 1)) : value
+}
+
+/**
+ * Who asked, by which name and scheme: for backends that know the older fields, and as RFC 7239 has
+ * it. What the visitor said about itself was left out.
+ */
+function forwarded(peer: Peer, asked: string): string {
+  const address =
+    peer.address.startsWith('::ffff:') && peer.address.includes('.')
+      ? peer.address.slice(7)
+      : peer.address
+  let text = `X-Forwarded-Proto: ${peer.scheme}\r\n`
+  if (address !== '') text += `X-Forwarded-For: ${address}\r\nX-Real-IP: ${address}\r\n`
+  if (asked !== '') text += `X-Forwarded-Host: ${asked}\r\n`
+  return `${text}Forwarded: for=${forwardedNode(address)}${asked === '' ? '' : `;host="${asked}"`};proto=${peer.scheme}\r\n`
+}
+
+/** RFC 7239 §6: an IPv6 address in brackets and, since a colon is no token, in quotes. */
+function forwardedNode(address: string): string {
+  if (address === '') return 'unknown'
+  return address.includes(':') ? `"[${address}]"` : address
+}

@@ -1,0 +1,102 @@
+/** Carries the body of one request to a backend, framed anew, with back-pressure. */
+import type { Socket } from 'node:net'
+import type { PorticoError } from '../../errors.ts'
+import type { BodySink, Exchange } from '../../request/exchange.ts'
+import { forwardedTrailers } from './end-to-end.ts'
+
+/** Parts below this many bytes wait for others of the same turn, to share a write. */
+const SMALL_PART = 4096
+const MOST_TRAILERS = 100
+
+export interface UploadWatcher {
+  /** The upload waits for the backend, no longer does, or is complete. */
+  uploadChanged(): void
+  /** The body will never be complete. */
+  uploadFailed(error: PorticoError): void
+}
+
+export class Upload implements BodySink {
+  /** The whole body has been written. */
+  sent = false
+  /** The visitor is held back until the backend has taken what was written. */
+  waits = false
+  readonly #socket: Socket
+  readonly #watcher: UploadWatcher
+  readonly #chunked: boolean
+  /** Null: the rest of the body has no reader any more. */
+  #exchange: Exchange | null
+  #corked = false
+
+  constructor(exchange: Exchange, socket: Socket, watcher: UploadWatcher) {
+    this.#exchange = exchange
+    this.#chunked = exchange.fields.chunked
+    this.#socket = socket
+    this.#watcher = watcher
+  }
+
+  /** Writes the head and, in the same write, what of the body is already here. */
+  start(head: string): void {
+    this.#socket.cork()
+    this.#socket.write(head, 'latin1')
+    this.#exchange?.receive(this)
+    this.#socket.uncork()
+  }
+
+  /** What still comes is dropped: the answer was complete before the body. */
+  cancel(): void {
+    this.#exchange = null
+  }
+
+  /** The backend has taken all that was written. */
+  drained(): void {
+    if (!this.waits) return
+    this.waits = false
+    this.#watcher.uploadChanged()
+    this.#exchange?.resume()
+  }
+
+  data(chunk: Uint8Array): boolean {
+    // An empty chunk would end a chunked body.
+    if (this.#exchange === null || chunk.length === 0) return true
+    const socket = this.#socket
+    if (chunk.length < SMALL_PART) this.#corkForThisTurn()
+    const taken = socket.write(this.#chunked ? asChunk(chunk) : Buffer.from(chunk))
+    if (taken || socket.writableLength === 0) return true
+    this.waits = true
+    this.#watcher.uploadChanged()
+    return false
+  }
+
+  end(trailers: string): void {
+    if (this.#exchange === null) return
+    if (this.#chunked) {
+      this.#socket.write(`0\r\n${forwardedTrailers(trailers, MOST_TRAILERS)}\r\n`, 'latin1')
+    }
+    this.sent = true
+    this.#watcher.uploadChanged()
+  }
+
+  abort(error: PorticoError): void {
+    if (this.#exchange !== null) this.#watcher.uploadFailed(error)
+  }
+
+  #corkForThisTurn(): void {
+    if (this.#corked) return
+    this.#corked = true
+    this.#socket.cork()
+    process.nextTick(() => {
+      this.#corked = false
+      this.#socket.uncork()
+    })
+  }
+}
+
+/** One chunk with its size line (RFC 9112 §7.1). */
+function asChunk(data: Uint8Array): Buffer {
+  const size = `${data.length.toString(16)}\r\n`
+  const chunk = Buffer.allocUnsafe(size.length + data.length + 2)
+  chunk.write(size, 'latin1')
+  chunk.set(data, size.length)
+  chunk.write('\r\n', size.length + data.length, 'latin1')
+  return chunk
+}

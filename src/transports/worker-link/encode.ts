@@ -1,0 +1,98 @@
+/** Hot: a request as the worker link carries it: CGI variables, encoded once per header block. */
+import type { Exchange } from '../../request/exchange.ts'
+import { FRAME_HEAD, FrameType, REQUEST_SPOOLED } from '../../wire/frames.ts'
+import type { RequestFields } from '../../wire/request-fields.ts'
+
+/** Fields that an application must never see as variables. */
+const HIDDEN = new Set([
+  // Given as CONTENT_LENGTH, of what was really received.
+  'content-length',
+  'transfer-encoding',
+  // HTTP_PROXY is what many programs take their outgoing proxy from (CVE-2016-5385).
+  'proxy',
+])
+
+/** `CONTENT_TYPE` and the `HTTP_*` variables (RFC 3875 §4.1), NUL-joined. The same object for the same fields. */
+export function encodedFields(fields: RequestFields): Uint8Array {
+  fields.encoded ??= encodeFields(fields)
+  return fields.encoded
+}
+
+function encodeFields(fields: RequestFields): Uint8Array {
+  const variables = new Map<string, string>()
+  for (let i = 0; i < fields.names.length; i++) {
+    const name = fields.names[i]!
+    // `X_Real_Ip` and `X-Real-Ip` would become the same variable: the first is how headers are forged.
+    if (HIDDEN.has(name) || name.includes('_')) continue
+    const key =
+      name === 'content-type' ? 'CONTENT_TYPE' : `HTTP_${name.toUpperCase().replaceAll('-', '_')}`
+    const before = variables.get(key)
+    const separator = name === 'cookie' ? '; ' : ', '
+    variables.set(
+      key,
+      before === undefined ? fields.values[i]! : before + separator + fields.values[i]!,
+    )
+  }
+  const parts: string[] = []
+  for (const [key, value] of variables) parts.push(key, value)
+  return Buffer.from(parts.join('\0'), 'latin1')
+}
+
+/** The twelve variables of the request itself; see `wire/frames.ts`. `length`: of the body received, '' for none. */
+export function encodeLine(exchange: Exchange, length: string): string {
+  const { line, fields, peer, prefix } = exchange
+  // `/blog/` is mounted at `/blog`; a prefix of `/` at ''.
+  const mount = prefix.endsWith('/') ? prefix.length - 1 : 0
+  const name = (line.host === '' ? fields.host : line.host) || peer.localAddress || 'localhost'
+  const port = peer.localPort === 0 ? 80 : peer.localPort
+  return `${line.method}\0${line.path.slice(0, mount)}\0${line.path.slice(mount)}\0${line.query}\0${line.target}\0HTTP/1.${line.minor}\0${peer.address}\0${peer.port}\0${name}\0${port}\0${peer.scheme}\0${length}`
+}
+
+/** Bytes that `writeRequest` needs. */
+export function requestSize(line: string, fields: Uint8Array, body: Uint8Array): number {
+  return FRAME_HEAD + 8 + line.length + fields.length + body.length
+}
+
+/** Writes a REQUEST frame at `at`; returns where it ends. `spooled`: `body` is a file's path. */
+export function writeRequest(
+  into: Buffer,
+  at: number,
+  id: number,
+  line: string,
+  fields: Uint8Array,
+  body: Uint8Array,
+  spooled: boolean,
+): number {
+  let to = writeFrameHead(
+    into,
+    at,
+    FrameType.REQUEST,
+    spooled ? REQUEST_SPOOLED : 0,
+    id,
+    8 + line.length + fields.length + body.length,
+  )
+  to = into.writeUInt32LE(line.length, to)
+  to = into.writeUInt32LE(fields.length, to)
+  to += into.write(line, to, line.length, 'latin1')
+  into.set(fields, to)
+  to += fields.length
+  into.set(body, to)
+  return to + body.length
+}
+
+/** Writes the 12 bytes that begin a frame. */
+export function writeFrameHead(
+  into: Buffer,
+  at: number,
+  type: number,
+  flags: number,
+  id: number,
+  length: number,
+): number {
+  into.writeUInt32LE(length, at)
+  into.writeUInt32LE(id, at + 4)
+  into[at + 8] = type
+  into[at + 9] = flags
+  into.writeUInt16LE(0, at + 10)
+  return at + FRAME_HEAD
+}
