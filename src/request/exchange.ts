@@ -27,6 +27,9 @@ export interface BodySink {
   abort(error: PorticoError): void
 }
 
+/** Bodies up to this size are copied or written before `respond` returns; longer ones may be kept. */
+export const COPIED = 16_384
+
 /** The application or upstream set this field itself: the gateway adds none. */
 export const HAS_DATE = 1
 export const HAS_SERVER = 2
@@ -84,8 +87,7 @@ export interface Exchange {
   /**
    * The whole answer in one call. The gateway adds Content-Length (from `length` where it is given: a
    * HEAD request's answer without its body), Date, Server and Connection, and leaves the body out where
-   * HTTP has none (HEAD, 204, 304). `body` is copied or written before the call returns, or kept: it
-   * must never change afterwards.
+   * HTTP has none (HEAD, 204, 304). A body longer than COPIED must never change afterwards.
    */
   respond(head: AnswerHead, body: Uint8Array, length?: number): void
   /** Starts an answer in parts. `length` in bytes, or -1: unknown (chunked on HTTP/1.1, else until close). */

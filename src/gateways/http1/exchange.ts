@@ -9,7 +9,7 @@
 import type { Duplex } from 'node:stream'
 import { PorticoError } from '../../errors.ts'
 import { errorPage } from '../../request/error-page.ts'
-import type { AnswerHead, BodySink, Exchange, Peer } from '../../request/exchange.ts'
+import { type AnswerHead, type BodySink, COPIED, type Exchange, type Peer } from '../../request/exchange.ts'
 import { ChunkedDecoder } from '../../wire/chunked.ts'
 import type { RequestFields } from '../../wire/request-fields.ts'
 import type { RequestLine } from '../../wire/request-line.ts'
@@ -21,8 +21,6 @@ const AnswerState = { NONE: 0, STREAMING: 1, DONE: 2, TUNNEL: 3 } as const
 
 /** Of an unread request body: how much we read and drop to keep the connection. */
 const WORTH_DISCARDING = 262_144
-/** Parts up to this size share a write with what stands before them. */
-const WORTH_COPYING = 16_384
 
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')
 const CRLF = Buffer.from('\r\n')
@@ -205,7 +203,7 @@ export class Http1Exchange implements Exchange {
     if (bodiless || body.length === 0) this.#connection.send(Buffer.from(text, 'latin1'))
     else {
       this.sent = body.length
-      if (body.length <= WORTH_COPYING) this.#connection.send(join(text, body))
+      if (body.length <= COPIED) this.#connection.send(join(text, body))
       else this.#connection.sendTwo(Buffer.from(text, 'latin1'), body)
     }
     this.#finish()
@@ -250,14 +248,14 @@ export class Http1Exchange implements Exchange {
     const head = this.#head
     this.#head = ''
     if (head === '') return this.#connection.send(owned ? part : Buffer.from(part))
-    if (part.length <= WORTH_COPYING) return this.#connection.send(join(head, part))
+    if (part.length <= COPIED) return this.#connection.send(join(head, part))
     return this.#connection.sendTwo(Buffer.from(head, 'latin1'), owned ? part : Buffer.from(part))
   }
 
   #writeChunk(part: Uint8Array, owned: boolean): boolean {
     const size = `${this.#head}${part.length.toString(16)}\r\n`
     this.#head = ''
-    if (!owned || part.length <= WORTH_COPYING) {
+    if (!owned || part.length <= COPIED) {
       const bytes = Buffer.allocUnsafe(size.length + part.length + 2)
       bytes.write(size, 0, size.length, 'latin1')
       bytes.set(part, size.length)

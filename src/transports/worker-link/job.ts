@@ -11,6 +11,12 @@ export interface JobLink {
   cancel(id: number): void
 }
 
+/** The head of an answer in parts; `length` is -1 when the application told none. */
+export interface Announced {
+  readonly head: AnswerHead
+  readonly length: number
+}
+
 /** Granted back in steps of this many bytes. */
 const GRANT = INITIAL_WINDOW / 4
 
@@ -28,6 +34,8 @@ export class Job {
   retried = false
   /** Nobody waits for the answer any more; what still comes is dropped. */
   dropped = false
+  /** A head whose body comes next: held until it is known whether that is a file. */
+  announced: Announced | null = null
   /** Bytes of DATA that the visitor's socket has taken, not yet granted back. */
   #taken = 0
   #stalled = 0
@@ -53,8 +61,12 @@ export class Job {
     if (!this.dropped) this.exchange.respond(head, body, length)
   }
 
-  start(head: AnswerHead, length: number): void {
-    if (!this.dropped) this.exchange.start(head, length)
+  /** Starts the announced answer, unless it has been. */
+  begin(): void {
+    const announced = this.announced
+    if (announced === null) return
+    this.announced = null
+    if (!this.dropped) this.exchange.start(announced.head, announced.length)
   }
 
   data(bytes: Uint8Array): void {

@@ -5,13 +5,14 @@
 import type { Socket } from 'node:net'
 import { PorticoError } from '../../errors.ts'
 import type { Connection } from '../../listen/accept.ts'
+import { discardBody } from '../../request/body.ts'
 import { clock } from '../../request/clock.ts'
 import { type AnswerHead, COPIED } from '../../request/exchange.ts'
 import { FAILED, FRAME_HEAD, FrameType, RESPONSE_FIXED } from '../../wire/frames.ts'
 import { Memo } from '../../wire/memo.ts'
 import { requestSize, writeFrameHead, writeRequest } from './encode.ts'
 import { FrameReader, type FrameSink } from './frame-reader.ts'
-import type { Job, JobLink } from './job.ts'
+import type { Announced, Job, JobLink } from './job.ts'
 
 /** What a link tells the dispatcher it belongs to. */
 export interface LinkOwner {
@@ -22,7 +23,7 @@ export interface LinkOwner {
   /** All that one read brought is done: time to hand out more. */
   settled(link: WorkerLink): void
   /** The worker asks to have a file sent as the body of `job`. */
-  file(link: WorkerLink, job: Job, head: AnswerHead, length: number, file: FileBody): void
+  file(link: WorkerLink, job: Job, file: FileBody): void
   /** The link is gone; `jobs` were in its hands, oldest first. */
   lost(link: WorkerLink, jobs: Job[]): void
 }
@@ -61,8 +62,6 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   #filled = 0
   /** Jobs written since the last flush. */
   batch = 0
-  /** A head whose body is announced: held until it is known whether a file follows. */
-  #held: { job: Job; head: AnswerHead; length: number } | null = null
 
   constructor(socket: Socket, owner: LinkOwner) {
     this.#socket = socket
@@ -184,12 +183,11 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
       case FrameType.RESPONSE:
         return this.#response(job, flags, extra, payload)
       case FrameType.HEAD: {
-        const { head, length } = decodeHead(flags, extra, payload)
-        this.#held = { job, head, length }
+        job.announced = decodeHead(flags, extra, payload)
         return
       }
       case FrameType.END:
-        this.#start(job)
+        job.begin()
         if ((flags & FAILED) !== 0)
           job.fail(new PorticoError('APP_FAILED', 'its answer is cut short'))
         else job.end()
@@ -204,7 +202,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   data(id: number, bytes: Buffer): void {
     const job = this.#jobs.get(id)
     if (job === undefined) return
-    this.#start(job)
+    job.begin()
     job.data(bytes)
   }
 
@@ -232,19 +230,9 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     this.#over(job, us, status >= 500)
   }
 
-  /** The head that was held: no file follows, or it is refused. */
-  #start(job: Job): void {
-    const held = this.#held
-    if (held === null || held.job !== job) return
-    this.#held = null
-    job.start(held.head, held.length)
-  }
-
   #file(job: Job, payload: Buffer): void {
-    const held = this.#held
-    if (held === null || held.job !== job) throw new Error('FILE without HEAD')
-    this.#held = null
-    this.#owner.file(this, job, held.head, held.length, {
+    if (job.announced === null) throw new Error('FILE without HEAD')
+    this.#owner.file(this, job, {
       offset: Number(payload.readBigUInt64LE(0)),
       length: Number(payload.readBigUInt64LE(8)),
       path: payload.toString('utf8', 16),
@@ -254,15 +242,12 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   #over(job: Job, us: number, failed: boolean): void {
     this.#jobs.delete(job.id)
     job.link = null
+    discardBody(job.body)
     this.#owner.served(this, us, failed)
   }
 }
 
-function decodeHead(
-  flags: number,
-  status: number,
-  payload: Buffer,
-): { head: AnswerHead; length: number } {
+function decodeHead(flags: number, status: number, payload: Buffer): Announced {
   const end = RESPONSE_FIXED + payload.readUInt32LE(0)
   const length = payload.readUInt32LE(8) + payload.readInt32LE(12) * 0x1_0000_0000
   const text = payload.toString('latin1', RESPONSE_FIXED, end)

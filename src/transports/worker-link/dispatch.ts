@@ -1,0 +1,322 @@
+/**
+ * Hot: hands an application's requests to its workers, for one server thread.
+ *
+ * A request goes to an idle worker at once. When none is idle it waits in this thread's queue; only
+ * then, and only if the application is fast, safe requests are put into the hands of a worker that is
+ * busy with this thread's requests (see window.ts): one write then carries many, one read many answers.
+ */
+import { PorticoError } from '../../errors.ts'
+import { discardBody } from '../../request/body.ts'
+import type { AppState } from '../../server/protocol.ts'
+import type { AppPlan } from '../../site/plan.ts'
+import type { Claims } from './claims.ts'
+import type { Job } from './job.ts'
+import type { FileBody, LinkOwner, WorkerLink } from './link.ts'
+import { Window } from './window.ts'
+
+export interface Stuck {
+  readonly app: string
+  readonly slot: number
+  readonly pid: number
+  readonly request: string
+  readonly elapsedMs: number
+}
+
+/** What the dispatcher needs from its thread. */
+export interface DispatchHost {
+  readonly dev: boolean
+  /** A worker exceeded its deadline. */
+  stuck(report: Stuck): void
+  /** Sends part of a file as the answer's body; calls back whether it could be opened, then when it is over. */
+  sendFile(job: Job, file: FileBody, opened: (ok: boolean) => void): void
+}
+
+/** Counts of one application in one thread; they only grow. */
+export interface AppCounts {
+  requests: number
+  errors: number
+}
+
+export class Dispatch implements LinkOwner {
+  readonly #plan: AppPlan
+  readonly #claims: Claims
+  readonly #host: DispatchHost
+  readonly #window = new Window()
+  readonly #links = new Map<number, WorkerLink>()
+  /** Waiting requests; `#head` is the first that was not taken. */
+  #queue: Job[] = []
+  #head = 0
+  #status: AppState = { state: 'starting' }
+  /** The last flush carried one request: the next one need not wait for company. */
+  #alone = true
+  #pumpPlanned = false
+  #listening = false
+  readonly counts: AppCounts = { requests: 0, errors: 0 }
+
+  constructor(plan: AppPlan, claims: Claims, host: DispatchHost) {
+    this.#plan = plan
+    this.#claims = claims
+    this.#host = host
+  }
+
+  get waiting(): number {
+    return this.#queue.length - this.#head
+  }
+
+  get workers(): number {
+    return this.#links.size
+  }
+
+  get busy(): number {
+    let busy = 0
+    for (const link of this.#links.values()) if (link.inHand > 0) busy++
+    return busy
+  }
+
+  setStatus(status: AppState): void {
+    this.#status = status
+    if (status.state !== 'broken') return
+    for (const job of this.#drainQueue()) this.#fail(job, this.#broken(status.detail))
+  }
+
+  submit(job: Job): void {
+    this.counts.requests++
+    if (this.#status.state === 'broken') return this.#fail(job, this.#broken(this.#status.detail))
+    if (this.waiting === 0) {
+      const link = this.#claim()
+      if (link !== null) {
+        link.add(job)
+        if (this.#alone || this.#window.size === 1) link.flush()
+        else this.#planPump()
+        return
+      }
+    }
+    if (this.waiting >= this.#plan.queue) return this.#fail(job, new PorticoError('QUEUE_FULL'))
+    this.#queue.push(job)
+    if (this.#window.size > 1) this.#planPump()
+    else if (this.waiting === 1) this.#await()
+  }
+
+  /** Called at each tick of the clock: deadlines of what runs and of what waits. */
+  check(now: number): void {
+    const limit = this.#plan.deadlineMs
+    if (limit === 0) return
+    for (const link of this.#links.values()) {
+      if (link.stuck) continue
+      for (const job of link.jobs()) {
+        if (now - job.since < limit) break
+        this.#overdue(link, job, now)
+        break
+      }
+    }
+    while (this.waiting > 0 && now - this.#queue[this.#head]!.since >= limit) {
+      this.#fail(this.#take()!, new PorticoError('APP_STARTING', 'no worker was free in time'))
+    }
+  }
+
+  // From links.
+
+  hello(link: WorkerLink, hello: { slot: number }): LinkOwner {
+    // A worker that took the place of one whose end we have not seen yet.
+    this.#links.get(hello.slot)?.destroy()
+    this.#links.set(hello.slot, link)
+    this.#planPump()
+    return this
+  }
+
+  served(link: WorkerLink, us: number, failed: boolean): void {
+    this.#window.served(us)
+    if (failed) this.counts.errors++
+    const places = link.claimed - Math.max(link.inHand, 0)
+    // With a window, one claimed place carries many requests: it is given back with the last.
+    if (this.#capacity(link) === 1 ? link.inHand === 0 && link.claimed > 0 : places > 0) {
+      const given = this.#capacity(link) === 1 ? 1 : places
+      link.claimed -= given
+      this.#claims.release(link.hello!.slot, given)
+    }
+  }
+
+  settled(_link: WorkerLink): void {
+    if (this.waiting > 0) this.#pump()
+  }
+
+  file(link: WorkerLink, job: Job, file: FileBody): void {
+    const { id } = job
+    this.#host.sendFile(job, file, (ok) => link.opened(id, !ok))
+  }
+
+  lost(link: WorkerLink, jobs: Job[]): void {
+    const slot = link.hello?.slot ?? -1
+    if (this.#links.get(slot) === link) this.#links.delete(slot)
+    if (link.claimed > 0) this.#claims.release(slot, link.claimed)
+    link.claimed = 0
+    const again: Job[] = []
+    for (let i = 0; i < jobs.length; i++) {
+      const job = jobs[i]!
+      job.link = null
+      // The first may be what killed the worker; those behind it were waiting, and are safe to repeat.
+      const waited = i > 0 && this.#capacity(link) === 1 && job.safe && !job.exchange.answered
+      if (waited && !job.retried) {
+        job.retried = true
+        again.push(job)
+      } else this.#fail(job, new PorticoError('APP_DIED'))
+    }
+    if (again.length > 0) this.#putBack(again)
+  }
+
+  // Handing out.
+
+  #capacity(link: WorkerLink): number {
+    return link.hello?.capacity ?? 1
+  }
+
+  /** An idle place in the least loaded worker, claimed; null when there is none. */
+  #claim(): WorkerLink | null {
+    for (;;) {
+      let best: WorkerLink | null = null
+      let least = Number.POSITIVE_INFINITY
+      for (const [slot, link] of this.#links) {
+        if (link.stuck) continue
+        const load = this.#claims.load(slot)
+        if (load >= this.#capacity(link) || load >= least) continue
+        best = link
+        least = load
+        if (load === 0) break
+      }
+      if (best === null) return null
+      if (this.#claims.take(best.hello!.slot, least)) {
+        best.claimed++
+        return best
+      }
+      // Another thread was faster: look again.
+    }
+  }
+
+  #planPump(): void {
+    if (this.#pumpPlanned) return
+    this.#pumpPlanned = true
+    setImmediate(() => {
+      this.#pumpPlanned = false
+      this.#pump()
+    })
+  }
+
+  /** Gives waiting requests to idle workers, then into open windows; flushes what was gathered. */
+  #pump(): void {
+    this.#takeHanded()
+    while (this.waiting > 0) {
+      const link = this.#claim()
+      if (link === null) break
+      this.#give(link)
+    }
+    if (this.waiting > 0 && this.#window.size > 1 && !this.#claims.othersWait()) this.#fillWindows()
+    let most = 0
+    for (const link of this.#links.values()) {
+      most = Math.max(most, link.batch)
+      link.flush()
+    }
+    if (most > 0) this.#alone = most === 1
+    if (this.waiting > 0) this.#await()
+    else this.#claims.wait(false)
+    // Handed over while we changed our mind: see Claims.
+    if (this.#claims.hasHanded) this.#planPump()
+  }
+
+  /** Uses the place that another thread handed to this one. */
+  #takeHanded(): void {
+    const slot = this.#claims.handed()
+    if (slot < 0) return
+    const link = this.#links.get(slot)
+    if (link === undefined || link.stuck) return this.#claims.release(slot, 1)
+    link.claimed++
+    this.#give(link)
+  }
+
+  /** Gives the next waiting request to a link with a claimed place, or the place back. */
+  #give(link: WorkerLink): void {
+    const job = this.#take()
+    if (job !== null) return link.add(job)
+    link.claimed--
+    this.#claims.release(link.hello!.slot, 1)
+  }
+
+  #fillWindows(): void {
+    const { size } = this.#window
+    for (const link of this.#links.values()) {
+      if (link.claimed === 0 || link.stuck || this.#capacity(link) !== 1) continue
+      while (this.waiting > 0 && link.inHand < size) {
+        const next = this.#queue[this.#head]!
+        if (!next.safe && !next.dropped) return
+        const job = this.#take()
+        if (job === null) return
+        link.add(job)
+      }
+    }
+  }
+
+  /** The next waiting job whose visitor is still there. */
+  #take(): Job | null {
+    while (this.#head < this.#queue.length) {
+      const job = this.#queue[this.#head++]!
+      if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
+        this.#queue = this.#queue.slice(this.#head)
+        this.#head = 0
+      }
+      if (!job.dropped) return job
+      discardBody(job.body)
+    }
+    this.#queue = []
+    this.#head = 0
+    return null
+  }
+
+  #drainQueue(): Job[] {
+    const jobs = this.#queue.slice(this.#head)
+    this.#queue = []
+    this.#head = 0
+    return jobs
+  }
+
+  #putBack(jobs: Job[]): void {
+    this.#queue = jobs.concat(this.#drainQueue())
+    this.#planPump()
+  }
+
+  /** Has another thread's release wake this one. */
+  #await(): void {
+    this.#claims.wait(true)
+    if (this.#listening) return
+    const woken = this.#claims.woken()
+    if (woken === null) return
+    this.#listening = true
+    void woken.then(() => {
+      this.#listening = false
+      this.#pump()
+    })
+  }
+
+  #overdue(link: WorkerLink, job: Job, now: number): void {
+    link.stuck = true
+    const hello = link.hello!
+    this.#host.stuck({
+      app: this.#plan.name,
+      slot: hello.slot,
+      pid: hello.pid,
+      request: `${job.exchange.line.method} ${job.exchange.line.target}`,
+      elapsedMs: Math.round(now - job.since),
+    })
+    job.fail(new PorticoError('APP_DEADLINE', `${this.#plan.deadlineMs} ms`))
+    // The others leave this worker with the link; it is replaced.
+    link.destroy()
+  }
+
+  #broken(detail: string): PorticoError {
+    return new PorticoError('APP_BROKEN', this.#host.dev ? detail : '')
+  }
+
+  #fail(job: Job, error: PorticoError): void {
+    this.counts.errors++
+    job.fail(error)
+    discardBody(job.body)
+  }
+}
