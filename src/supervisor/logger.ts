@@ -44,7 +44,7 @@ export function logOptions(
   environment: NodeJS.ProcessEnv,
 ): LogOptions {
   const terminal = stream.isTTY === true
-  const refused = (environment['NO_COLOR'] ?? '') !== '' || environment['TERM'] === 'dumb'
+  const refused = (environment.NO_COLOR ?? '') !== '' || environment.TERM === 'dumb'
   return { format: terminal ? 'text' : 'json', colours: terminal && !refused, level: 'info' }
 }
 

@@ -50,7 +50,7 @@ function removeFolder(path: string): void {
 }
 
 function candidates(): string[] {
-  const runtime = process.env['XDG_RUNTIME_DIR'] ?? ''
+  const runtime = process.env.XDG_RUNTIME_DIR ?? ''
   const mine = process.getuid?.() === 0 ? '/run' : runtime
   return [mine, tmpdir(), '/tmp'].filter((folder) => folder.startsWith('/'))
 }

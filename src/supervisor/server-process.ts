@@ -175,7 +175,7 @@ export class ServerProcess {
     const ask = ++this.#asks
     const answer = new Promise<ServerStatus>((resolve) => this.#asked.set(ask, resolve))
     this.#send({ type: 'status', ask })
-    await settledWithin(answer, STATUS_TIMEOUT_MS)
+    await settledWithin(Promise.race([answer, this.#exited]), STATUS_TIMEOUT_MS)
     this.#asked.delete(ask)
     return this.#last
   }

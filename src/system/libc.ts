@@ -39,7 +39,7 @@ export const sendto: Call<
     addressLength: number,
   ]
 > = ownProcess.func(
-  'ssize_t sendto(int fd, const void *bytes, size_t size, int flags, const void *address, uint32_t addressLength)',
+  'intptr_t sendto(int fd, const void *bytes, size_t size, int flags, const void *address, uint32_t addressLength)',
 )
 /** Text to address bytes; 1 on success. */
 export const inet_pton: Call<[family: number, text: string, into: Uint8Array]> = ownProcess.func(

@@ -25,7 +25,7 @@ const silent: ServiceManager = {
 
 /** Talks to the service manager that the environment names; without one, says nothing. */
 export function serviceManager(environment: NodeJS.ProcessEnv): ServiceManager {
-  const path = environment['NOTIFY_SOCKET'] ?? ''
+  const path = environment.NOTIFY_SOCKET ?? ''
   if (!path.startsWith('/') && !path.startsWith('@')) return silent
   const send = (lines: readonly string[]): void => sendDatagram(path, lines.join('\n'))
   const watchdog = startWatchdog(environment, () => send(['WATCHDOG=1']))
@@ -53,8 +53,8 @@ function startWatchdog(
   environment: NodeJS.ProcessEnv,
   ping: () => void,
 ): NodeJS.Timeout | undefined {
-  const microseconds = Number(environment['WATCHDOG_USEC'] ?? 0)
-  const forUs = [undefined, String(process.pid)].includes(environment['WATCHDOG_PID'])
+  const microseconds = Number(environment.WATCHDOG_USEC ?? 0)
+  const forUs = [undefined, String(process.pid)].includes(environment.WATCHDOG_PID)
   if (!(microseconds > 0) || !forUs) return undefined
   return setInterval(ping, microseconds / 2000).unref()
 }
