@@ -39,23 +39,32 @@ interface ClientHandle {
   setNoDelay?: (on: boolean) => void
 }
 
-/**
- * Accepts from the listening descriptor `fd`. `connect` returns null to refuse (too many connections).
- * `failed` is told when the socket cannot be listened on.
- */
-export function accept(
-  fd: number,
-  connect: (socket: Socket) => Connection,
-  admit: () => boolean,
-  failed: (error: Error) => void,
-): Acceptor {
+/** What an acceptor calls. */
+export interface AcceptOptions {
+  /** An inherited listening descriptor, or the path of a unix socket to be made. */
+  readonly on: { readonly fd: number } | { readonly path: string }
+  /** Whether there is room for one more connection. */
+  readonly admit: () => boolean
+  readonly connect: (socket: Socket) => Connection
+  /** Accepting has begun. */
+  readonly ready: () => void
+  /** The socket cannot be listened on. */
+  readonly failed: (error: Error) => void
+}
+
+/** Accepts connections until it is closed. */
+export function accept(options: AcceptOptions): Acceptor {
+  const { admit, connect } = options
   const server = createServer({ allowHalfOpen: true, noDelay: true, highWaterMark: 1 })
-  server.on('error', failed)
+  server.on('error', options.failed)
   server.on('connection', (socket: Socket) => {
     if (admit()) attachEvents(socket, connect(socket))
     else socket.destroy()
   })
-  server.listen({ fd }, () => takeOver(server, connect, admit))
+  server.listen(options.on, () => {
+    takeOver(server, connect, admit)
+    options.ready()
+  })
   return { close: () => server.close() }
 }
 

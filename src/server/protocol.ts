@@ -57,7 +57,10 @@ export interface ServerStatus {
   readonly answers: Readonly<Record<string, number>>
   readonly bytes: { readonly received: number; readonly sent: number }
   readonly apps: Readonly<
-    Record<string, { requests: number; errors: number; waiting: number; busy: number; workers: number }>
+    Record<
+      string,
+      { requests: number; errors: number; waiting: number; busy: number; workers: number }
+    >
   >
   readonly memory: { readonly rss: number }
   readonly uptimeMs: number

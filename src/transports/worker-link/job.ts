@@ -69,6 +69,15 @@ export class Job {
     if (!this.dropped) this.exchange.start(announced.head, announced.length)
   }
 
+  /** Takes the announced answer away from the worker: somebody else sends it. Null when nobody waits for it. */
+  handOver(): Announced | null {
+    const announced = this.announced
+    if (this.dropped || announced === null) return null
+    this.announced = null
+    this.dropped = true
+    return announced
+  }
+
   data(bytes: Uint8Array): void {
     if (this.dropped) return
     this.#taken += bytes.length

@@ -1,0 +1,189 @@
+/**
+ * The server process: T threads that share facts through shared memory. This main thread only talks
+ * to the supervisor, and ends with it.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { Counters } from '../request/counters.ts'
+import { Claims } from '../transports/worker-link/claims.ts'
+import {
+  APP_PLACES,
+  type AppMemory,
+  AppPlace,
+  type FromThread,
+  type ThreadStart,
+  type ToThread,
+} from './messages.ts'
+import type { FromServer, ServerStatus, ToServer } from './protocol.ts'
+
+const startedAt = performance.now()
+
+function tell(message: FromServer): void {
+  if (process.connected) process.send!(message)
+}
+
+class Server {
+  readonly #threads: Worker[] = []
+  readonly #counters: SharedArrayBuffer
+  readonly #apps: Record<string, AppMemory> = {}
+  readonly #spool: string
+  #waiting: number
+  #draining: number
+  #over = false
+
+  constructor(start: Extract<ToServer, { type: 'start' }>) {
+    const { plan } = start
+    const { threads } = plan
+    this.#waiting = threads
+    this.#draining = threads
+    this.#counters = Counters.allocate(threads)
+    this.#spool = mkdtempSync(join(plan.spool, 'portico-'))
+    for (const app of Object.values(plan.apps)) {
+      this.#apps[app.name] = {
+        slots: app.workers,
+        claims: Claims.allocate(app.workers, threads),
+        counts: new SharedArrayBuffer(threads * APP_PLACES * Float64Array.BYTES_PER_ELEMENT),
+      }
+    }
+    for (let thread = 0; thread < threads; thread++) {
+      const data: ThreadStart = {
+        plan,
+        thread,
+        threads,
+        sockets: start.sockets.flatMap((group) =>
+          // One shared socket serves every thread; of a larger group each serves its own.
+          group.length === 1 ? group : group.filter((_, i) => i % threads === thread),
+        ),
+        linkPath: join(start.linkDir, `link-${thread}.sock`),
+        counters: this.#counters,
+        apps: this.#apps,
+        spool: this.#spool,
+      }
+      const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: data })
+      worker.on('message', (message: FromThread) => this.#hear(message))
+      worker.on('error', (error) =>
+        this.#die(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+      )
+      worker.on('exit', () => {
+        if (!this.#over) this.#die('a server thread ended')
+      })
+      this.#threads.push(worker)
+    }
+  }
+
+  send(message: ToThread): void {
+    for (const thread of this.#threads) thread.postMessage(message)
+  }
+
+  drain(timeoutMs: number): void {
+    this.send({ type: 'drain' })
+    setTimeout(() => this.#finish(), timeoutMs)
+  }
+
+  status(ask: number): void {
+    const totals = Counters.read(this.#counters)
+    const apps: Record<string, ServerStatus['apps'][string]> = {}
+    for (const [name, memory] of Object.entries(this.#apps)) {
+      const counts = new Float64Array(memory.counts)
+      const sum = (place: number): number => {
+        let total = 0
+        for (let i = place; i < counts.length; i += APP_PLACES) total += counts[i]!
+        return total
+      }
+      apps[name] = {
+        requests: sum(AppPlace.requests),
+        errors: sum(AppPlace.errors),
+        waiting: sum(AppPlace.waiting),
+        busy: sum(AppPlace.busy),
+        // Every worker is linked to every thread.
+        workers: counts[AppPlace.workers] ?? 0,
+      }
+    }
+    tell({
+      type: 'status',
+      ask,
+      status: {
+        threads: this.#threads.length,
+        connections: { open: totals.open, accepted: totals.accepted },
+        requests: { total: totals.requests, active: totals.active },
+        answers: totals.answers,
+        bytes: { received: totals.received, sent: totals.sent },
+        apps,
+        memory: { rss: process.memoryUsage.rss() },
+        uptimeMs: Math.round(performance.now() - startedAt),
+      },
+    })
+  }
+
+  /** Removes what is only ours. */
+  clean(): void {
+    rmSync(this.#spool, { recursive: true, force: true })
+  }
+
+  #hear(message: FromThread): void {
+    switch (message.type) {
+      case 'ready':
+        if (--this.#waiting === 0) tell({ type: 'ready' })
+        return
+      case 'drained':
+        if (--this.#draining === 0) this.#finish()
+        return
+      default:
+        tell(message)
+    }
+  }
+
+  #finish(): void {
+    if (this.#over) return
+    this.#over = true
+    this.send({ type: 'close' })
+    // The threads write the last of their logs.
+    let left = this.#threads.length
+    const end = (): void => {
+      if (--left > 0) return
+      tell({ type: 'drained' })
+      process.exit(0)
+    }
+    for (const thread of this.#threads) thread.once('exit', end)
+    setTimeout(() => process.exit(0), 1000)
+  }
+
+  #die(reason: string): void {
+    if (this.#over) return
+    this.#over = true
+    tell({ type: 'log', level: 'error', message: reason })
+    setImmediate(() => process.exit(1))
+  }
+}
+
+let server: Server | null = null
+
+process.on('message', (message: ToServer) => {
+  if (message.type === 'start') {
+    try {
+      server = new Server(message)
+    } catch (error) {
+      tell({ type: 'failed', message: error instanceof Error ? error.message : String(error) })
+    }
+    return
+  }
+  switch (message.type) {
+    case 'app':
+      return server?.send({ type: 'app', app: message.app, status: message.status })
+    case 'drain':
+      return server?.drain(message.timeoutMs)
+    case 'reopen-logs':
+      return server?.send({ type: 'reopen-logs' })
+    case 'status':
+      return server?.status(message.ask)
+  }
+})
+
+// Without a supervisor nobody could ever stop or reload this process.
+process.on('disconnect', () => process.exit(0))
+process.on('exit', () => server?.clean())
+// A terminal's Ctrl-C reaches the whole process group; the supervisor decides when we end.
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
+process.on('SIGHUP', () => {})

@@ -1,0 +1,155 @@
+/** One server thread: an event loop that accepts, answers and logs, from its part of the Plan. */
+import { existsSync, unlinkSync } from 'node:fs'
+import { parentPort, workerData } from 'node:worker_threads'
+import { createPool } from '../balance/pool.ts'
+import { Http1Gateway } from '../gateways/http1/gateway.ts'
+import { app } from '../handlers/app.ts'
+import { files } from '../handlers/files.ts'
+import { proxy } from '../handlers/proxy.ts'
+import { redirect } from '../handlers/redirect.ts'
+import { respond } from '../handlers/respond.ts'
+import { type Acceptor, accept } from '../listen/accept.ts'
+import { onTick } from '../request/clock.ts'
+import { Counters } from '../request/counters.ts'
+import type { Handler } from '../request/exchange.ts'
+import { Flow } from '../request/flow.ts'
+import { AccessLog } from '../request/log.ts'
+import { Router } from '../request/route.ts'
+import type { HandlerPlan } from '../site/plan.ts'
+import { Claims } from '../transports/worker-link/claims.ts'
+import { Dispatch, type DispatchHost } from '../transports/worker-link/dispatch.ts'
+import { type LinkOwner, WorkerLink } from '../transports/worker-link/link.ts'
+import {
+  APP_PLACES,
+  AppPlace,
+  type FromThread,
+  type ThreadStart,
+  type ToThread,
+} from './messages.ts'
+import { sendWorkerFile } from './worker-file.ts'
+
+const start: ThreadStart = workerData
+const port = parentPort!
+const { plan } = start
+
+const tell = (message: FromThread): void => port.postMessage(message)
+
+const host: DispatchHost = {
+  dev: plan.dev,
+  stuck: (report) => tell({ type: 'stuck', ...report }),
+  sendFile: sendWorkerFile,
+}
+
+const dispatches = new Map<string, Dispatch>()
+for (const [name, memory] of Object.entries(start.apps)) {
+  const claims = new Claims(memory.claims, memory.slots, start.threads, start.thread)
+  dispatches.set(name, new Dispatch(plan.apps[name]!, claims, host))
+}
+
+/** A connection that has not said which application's worker it is. */
+const stranger: LinkOwner = {
+  hello: (link, hello) => dispatches.get(hello.app)?.hello(link, hello) ?? null,
+  served: () => {},
+  settled: () => {},
+  file: () => {},
+  lost: () => {},
+}
+
+const pools = new Map(Object.entries(plan.pools).map(([name, pool]) => [name, createPool(pool)]))
+
+function makeHandler(handler: HandlerPlan): Handler {
+  switch (handler.kind) {
+    case 'files':
+      return files(handler)
+    case 'app':
+      return app(dispatches.get(handler.app)!, start.spool)
+    case 'proxy':
+      return proxy(pools.get(handler.pool)!)
+    case 'redirect':
+      return redirect(handler)
+    case 'respond':
+      return respond(handler)
+  }
+}
+
+function openLog(): AccessLog | null {
+  return plan.log.access === 'off' ? null : new AccessLog(plan.log.access, plan.log.format)
+}
+
+function main(): void {
+  const log = openLog()
+  const counters = Counters.of(start.counters, start.thread)
+  const flow = new Flow(new Router(plan.hosts, makeHandler), counters, log)
+  const gateway = new Http1Gateway({
+    flow,
+    counters,
+    limits: plan.limits,
+    timeouts: plan.timeouts,
+    serverName: plan.serverName,
+    dev: plan.dev,
+  })
+  const acceptors: Acceptor[] = []
+  let opening = start.sockets.length + 1
+  const shared = {
+    ready: (): void => {
+      if (--opening === 0) tell({ type: 'ready' })
+    },
+    failed: (error: Error): void => tell({ type: 'failed', message: error.message }),
+  }
+
+  // A server that died left its socket behind; the path is in a private folder, so it is ours.
+  if (existsSync(start.linkPath)) unlinkSync(start.linkPath)
+  const links = accept({
+    ...shared,
+    on: { path: start.linkPath },
+    admit: () => true,
+    connect: (socket) => new WorkerLink(socket, stranger),
+  })
+  for (const fd of start.sockets) {
+    acceptors.push(
+      accept({
+        ...shared,
+        on: { fd },
+        admit: () => gateway.admit(),
+        connect: (socket) => gateway.connect(socket),
+      }),
+    )
+  }
+
+  onTick((now) => {
+    for (const [name, dispatch] of dispatches) {
+      dispatch.check(now)
+      const bytes = APP_PLACES * Float64Array.BYTES_PER_ELEMENT
+      const counts = new Float64Array(start.apps[name]!.counts, start.thread * bytes, APP_PLACES)
+      counts[AppPlace.requests] = dispatch.counts.requests
+      counts[AppPlace.errors] = dispatch.counts.errors
+      counts[AppPlace.waiting] = dispatch.waiting
+      counts[AppPlace.busy] = dispatch.busy
+      counts[AppPlace.workers] = dispatch.workers
+    }
+  })
+
+  port.on('message', (message: ToThread) => {
+    switch (message.type) {
+      case 'app':
+        return dispatches.get(message.app)?.setStatus(message.status)
+      case 'reopen-logs':
+        return log?.reopen()
+      case 'drain':
+        for (const acceptor of acceptors) acceptor.close()
+        return gateway.drain(() => tell({ type: 'drained' }))
+      case 'close':
+        gateway.close()
+        links.close()
+        for (const pool of pools.values()) pool.close()
+        log?.close()
+        return port.close()
+    }
+  })
+}
+
+try {
+  main()
+} catch (error) {
+  tell({ type: 'failed', message: error instanceof Error ? error.message : String(error) })
+}
