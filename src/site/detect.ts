@@ -1,0 +1,198 @@
+/** What a target of the command line is: a site file, a folder of something, or `module:callable`. */
+import { readdirSync } from 'node:fs'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import {
+  djangoModule,
+  inspectPython,
+  isFile,
+  moduleFile,
+  modulesIn,
+  packagedModule,
+} from './detect-python.ts'
+import { stat } from './drawing.ts'
+import { nearest } from './nearest.ts'
+import { quote, SiteError } from './problem.ts'
+import type { SiteFile } from './settings.ts'
+
+export type Detected =
+  | { readonly kind: 'file'; readonly file: string; readonly description: string }
+  | {
+      readonly kind: 'settings'
+      /** What a site file for this target would hold. */
+      readonly settings: SiteFile
+      readonly description: string
+      /** The file or folder that decided it. */
+      readonly reason: string
+      /** What paths in the settings are relative to. */
+      readonly base: string
+      readonly identity: string
+    }
+
+const SITE_FILES = ['site', 'portico'].flatMap((stem) =>
+  ['yaml', 'yml', 'ts', 'mts', 'js', 'mjs', 'json'].map((end) => `${stem}.${end}`),
+)
+const SITE_ENDS = ['.yaml', '.yml', '.json', '.ts', '.mts', '.js', '.mjs']
+const MODULE = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:.*)?$/
+const CALLABLE = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/
+
+/** Throws SiteError, saying what was looked for, when nothing fits. */
+export function detect(target: string, cwd: string): Detected {
+  const path = resolve(cwd, target)
+  const found = stat(path)
+  if (found?.isDirectory() === true) return detectFolder(path)
+  if (found?.isFile() === true) return detectFile(path)
+  if (found !== undefined) fail(path, 'neither a file nor a folder')
+  // `site.yaml` would do as the name of a module; who writes it means the file.
+  if (MODULE.test(target) && !SITE_ENDS.includes(extname(target)) && extname(target) !== '.py') {
+    return detectModule(target, cwd)
+  }
+  const [, file = ''] = /^(.*\.py):.*$/.exec(target) ?? []
+  if (file !== '' && isFile(resolve(cwd, file))) {
+    fail(
+      path,
+      'a module is named without .py',
+      quote(target.replace('.py:', ':').replaceAll('/', '.')),
+    )
+  }
+  const meant = nearest(basename(path), namesIn(dirname(path)))
+  fail(path, 'no such file or folder', 'a site file, a folder, or module:callable', meant)
+}
+
+function detectFile(file: string): Detected {
+  if (SITE_ENDS.includes(extname(file))) {
+    return { kind: 'file', file, description: `site file ${file}` }
+  }
+  if (extname(file) === '.py') {
+    const dir = dirname(file)
+    const module = basename(file, '.py')
+    if (/^[A-Za-z_]\w*$/.test(module)) return detectModule(module, dir)
+  }
+  fail(file, 'this is no site file', 'a name that ends in .yaml, .json, .ts or .js')
+}
+
+/** As Gunicorn takes it: `module:callable`, or `module` alone. */
+function detectModule(target: string, dir: string): Detected {
+  const colon = target.indexOf(':')
+  const module = colon < 0 ? target : target.slice(0, colon)
+  const file = moduleFile(dir, module)
+  const reason = file === '' ? dir : file
+  if (file === '' && stat(join(dir, module.split('.')[0] ?? '')) === undefined) {
+    const meant = nearest(module, modulesIn(dir))
+    // It may be installed in the virtual environment; a name that is nearly right is not.
+    if (meant !== '') fail(dir, `no module ${quote(module)} here`, '', meant)
+  }
+  const inside = file === '' ? undefined : inspectPython(file)
+  const callable = colon < 0 ? inside?.callable || 'application' : target.slice(colon + 1)
+  if (!CALLABLE.test(callable)) {
+    fail(
+      reason,
+      `${quote(callable)} is not the name of a callable`,
+      'module:callable; call a factory in the module itself: application = create_app()',
+    )
+  }
+  if (inside?.asgi === true && colon < 0 && inside.callable === '') failAsgi(file)
+  const name = `${module}:${callable}`
+  return python(dir, name, `WSGI application ${name}`, reason, join(dir, name))
+}
+
+function detectFolder(folder: string): Detected {
+  const site = SITE_FILES.map((name) => join(folder, name)).find(isFile)
+  if (site !== undefined) return detectFile(site)
+  const here = (name: string): string => join(folder, name)
+  if (isFile(here('manage.py'))) {
+    const module = djangoModule(here('manage.py'))
+    if (module === '') {
+      fail(here('manage.py'), 'this Django project has no wsgi.py', 'a wsgi.py beside its settings')
+    }
+    const name = `${module}:application`
+    return python(folder, name, `Django project: ${name}`, here('manage.py'), folder)
+  }
+  for (const stem of ['wsgi', 'app', 'main', 'application']) {
+    const file = here(`${stem}.py`)
+    if (!isFile(file)) continue
+    const { callable, asgi } = inspectPython(file)
+    if (asgi) failAsgi(file)
+    if (callable === '' && stem !== 'wsgi') continue
+    const name = `${stem}:${callable || 'application'}`
+    return python(folder, name, `WSGI application ${name}`, file, folder)
+  }
+  if (isFile(here('asgi.py'))) failAsgi(here('asgi.py'))
+  const packaged = packagedModule(folder, 'wsgi')
+  if (packaged !== '') {
+    const file = moduleFile(folder, packaged)
+    const name = `${packaged}:${inspectPython(file).callable || 'application'}`
+    return python(folder, name, `WSGI application ${name}`, file, folder)
+  }
+  return detectFiles(folder)
+}
+
+function detectFiles(folder: string): Detected {
+  if (isFile(join(folder, 'index.php'))) {
+    fail(join(folder, 'index.php'), 'PHP: this version runs Python over WSGI, and serves files')
+  }
+  const root = isFile(join(folder, 'index.html')) ? folder : publicFolder(folder)
+  if (root === '' && isFile(join(folder, 'package.json'))) {
+    fail(join(folder, 'package.json'), 'Node: this version runs Python over WSGI, and serves files')
+  }
+  const served = root === '' ? folder : root
+  const list = root === ''
+  return {
+    kind: 'settings',
+    settings: { routes: { '/': { files: served, list } } },
+    description: `files of ${served}`,
+    reason: served,
+    base: folder,
+    identity: folder,
+  }
+}
+
+function publicFolder(folder: string): string {
+  const inside = join(folder, 'public')
+  return isFile(join(inside, 'index.html')) ? inside : ''
+}
+
+function python(
+  dir: string,
+  name: string,
+  description: string,
+  reason: string,
+  identity: string,
+): Detected {
+  // Django serves none itself but has its own idea of where they are collected.
+  const folders = description.startsWith('Django') ? ['staticfiles'] : ['static', 'public']
+  const files = folders.map((each) => join(dir, each)).find((each) => stat(each)?.isDirectory())
+  const settings: SiteFile = {
+    apps: { [APP]: { python: name, dir } },
+    routes: { ...(files === undefined ? {} : { '/static/': { files } }), '/': { app: APP } },
+  }
+  const extra = files === undefined ? '' : `, with the files of ${files} below /static/`
+  return {
+    kind: 'settings',
+    settings,
+    description: description + extra,
+    reason,
+    base: dir,
+    identity,
+  }
+}
+
+/** The name of the application when nobody gave it one. */
+const APP = 'app'
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+function failAsgi(file: string): never {
+  fail(file, 'an ASGI application: this version runs Python over WSGI only')
+}
+
+function fail(file: string, message: string, expected = '', meant = ''): never {
+  throw new SiteError([
+    { file, line: 0, column: 0, path: [], message, expected, nearest: meant, excerpt: '' },
+  ])
+}

@@ -1,0 +1,80 @@
+/** `listen:` → the Plan's listeners. */
+import { LONGEST_SOCKET_PATH, parseListen } from './address.ts'
+import { absolutePath, type Drawing } from './drawing.ts'
+import type { Address, ListenerPlan } from './plan.ts'
+import type { KeyPath } from './problem.ts'
+import type { ListenSettings } from './settings.ts'
+
+const BACKLOG = 511
+
+export function drawListeners(drawing: Drawing): ListenerPlan[] {
+  const { listen } = drawing.settings
+  const plans: ListenerPlan[] = []
+  const taken = new Map<string, string>()
+  const add = (one: ListenSettings, path: KeyPath): void => {
+    const plan = drawListener(drawing, one, path)
+    if (plan === undefined) return
+    const key = identity(plan.address)
+    const first = taken.get(key)
+    if (first !== undefined) drawing.report.problem(path, `the same address as ${first}`)
+    else if (key !== '') taken.set(key, plan.name)
+    plans.push(plan)
+  }
+  if (Array.isArray(listen)) for (const [i, one] of listen.entries()) add(one, ['listen', i])
+  else if (listen !== undefined) add(listen, ['listen'])
+  if (plans.length > 0 || drawing.report.isBroken(['listen'])) return plans
+  add(defaultAddress(drawing), ['listen'])
+  return plans
+}
+
+/** As hosting platforms ask for it: the port in PORT, where there is one. */
+function defaultAddress({ environment }: Drawing): string {
+  const port = environment['PORT'] ?? ''
+  return /^\d+$/.test(port) && Number(port) <= 65_535 ? `:${port}` : ':8080'
+}
+
+function drawListener(
+  drawing: Drawing,
+  one: ListenSettings,
+  path: KeyPath,
+): ListenerPlan | undefined {
+  const name = typeof one === 'object' ? one.on : String(one)
+  const backlog = typeof one === 'object' ? one.backlog : BACKLOG
+  const here = typeof one === 'object' ? [...path, 'on'] : path
+  const parsed = parseListen(name)
+  if ('wrong' in parsed) {
+    drawing.report.problem(here, parsed.wrong, { expected: parsed.expected })
+    return undefined
+  }
+  const address = resolveSocket(drawing, here, parsed.address)
+  return { name, scheme: 'http', address, backlog }
+}
+
+/** A socket's path made absolute; too long a one is reported. `@name` has no file. */
+export function resolveSocket(drawing: Drawing, path: KeyPath, address: Address): Address {
+  if (address.kind !== 'unix') return address
+  const socket = address.path.startsWith('@')
+    ? address.path
+    : absolutePath(drawing, path, address.path)
+  checkSocketPath(drawing, path, socket)
+  return { kind: 'unix', path: socket }
+}
+
+export function checkSocketPath(drawing: Drawing, path: KeyPath, socket: string): void {
+  const bytes = Buffer.byteLength(socket)
+  if (bytes > LONGEST_SOCKET_PATH) {
+    const expected = `at most ${LONGEST_SOCKET_PATH}`
+    drawing.report.problem(path, `this path of a socket is ${bytes} bytes long: ${socket}`, {
+      expected,
+    })
+  }
+}
+
+/** Two listeners with the same one cannot both be opened; '' for a port that the kernel chooses. */
+function identity(address: Address): string {
+  if (address.kind === 'unix') return `unix:${address.path}`
+  if (address.port === 0) return ''
+  // The wildcard of IPv6 takes IPv4 connections too.
+  const host = address.host === '0.0.0.0' ? '::' : address.host.toLowerCase()
+  return `${host} ${address.port}`
+}

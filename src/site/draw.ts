@@ -1,0 +1,93 @@
+/** Settings → Plan, with every check that needs more than one setting or the machine. */
+import { accessSync, constants } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { defaultAdminPath } from './admin-path.ts'
+import { drawApps } from './draw-apps.ts'
+import { bodyLimit, drawHosts } from './draw-hosts.ts'
+import { checkSocketPath, drawListeners } from './draw-listeners.ts'
+import { Pools } from './draw-pools.ts'
+import { type Drawing, existingFolder, stat, writableFile } from './drawing.ts'
+import type { LogPlan, SitePlan } from './plan.ts'
+
+export interface Origin {
+  /** The site file, or ''. */
+  readonly file: string
+  readonly sources: readonly string[]
+  /** What names the site, for its admin socket. */
+  readonly identity: string
+  readonly watch: boolean
+}
+
+export function drawPlan(drawing: Drawing, origin: Origin): SitePlan {
+  const { settings, report } = drawing
+  const { limits, timeouts } = settings
+  const pools = new Pools(drawing)
+  const usedApps = new Set<string>()
+  const listeners = drawListeners(drawing)
+  const hosts = drawHosts(drawing, pools, usedApps)
+  const apps = drawApps(drawing, usedApps)
+  if (limits.head < limits.line) {
+    report.problem(['limits', 'head'], 'smaller than limits.line, which is a part of it')
+  }
+  if (settings.group !== '' && settings.user === '') {
+    report.problem(['group'], 'a group without a user', { expected: 'user as well', key: true })
+  }
+  if (/[^\x20-\x7e]/.test(settings.server)) {
+    report.problem(['server'], 'a header field holds printable ASCII here')
+  }
+  return {
+    file: origin.file,
+    sources: origin.sources,
+    listeners,
+    hosts,
+    apps,
+    pools: pools.finish(),
+    threads: settings.threads === 'auto' ? availableParallelism() : settings.threads,
+    limits: { ...limits, body: bodyLimit(limits.body) },
+    timeouts: {
+      headMs: timeouts.head,
+      bodyMs: timeouts.body,
+      idleMs: timeouts.idle,
+      sendMs: timeouts.send,
+      stopMs: timeouts.stop,
+    },
+    log: drawLog(drawing),
+    admin: drawAdmin(drawing, origin.identity),
+    pidFile: settings.pid === '' ? '' : writableFile(drawing, ['pid'], settings.pid),
+    user: settings.user,
+    group: settings.group,
+    spool: drawSpool(drawing),
+    dev: settings.dev,
+    watch: origin.watch,
+    serverName: settings.server,
+  }
+}
+
+function drawLog(drawing: Drawing): LogPlan {
+  const { access, format } = drawing.settings.log
+  const stream = ['stdout', 'stderr', 'off'].includes(access)
+  const target = stream ? access : writableFile(drawing, ['log', 'access'], access)
+  if (format !== 'auto') return { access: target, format }
+  const terminal = access === 'stderr' ? process.stderr.isTTY : process.stdout.isTTY
+  return { access: target, format: stream && access !== 'off' && !terminal ? 'json' : 'combined' }
+}
+
+function drawAdmin(drawing: Drawing, identity: string): string {
+  const { admin } = drawing.settings
+  if (admin === '') return defaultAdminPath(identity, drawing.environment)
+  const path = writableFile(drawing, ['admin'], admin.replace(/^unix:/, ''))
+  checkSocketPath(drawing, ['admin'], path)
+  return path
+}
+
+function drawSpool(drawing: Drawing): string {
+  const { spool } = drawing.settings
+  if (spool === '') return tmpdir()
+  const folder = existingFolder(drawing, ['spool'], spool)
+  try {
+    if (stat(folder) !== undefined) accessSync(folder, constants.W_OK)
+  } catch {
+    drawing.report.problem(['spool'], `no right to write there: ${folder}`)
+  }
+  return folder
+}

@@ -1,0 +1,91 @@
+/** A target of the command line → a checked Plan, or every reason why there is none. */
+import { realpathSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { detect } from './detect.ts'
+import { drawPlan, type Origin } from './draw.ts'
+import type { Drawing } from './drawing.ts'
+import { type Overrides, override } from './overrides.ts'
+import type { SitePlan } from './plan.ts'
+import { type Problem, SiteError, sortProblems } from './problem.ts'
+import { readSite, type SiteText } from './read-site.ts'
+import { Report, TreeReport } from './report.ts'
+import { type Node, treeOf } from './tree.ts'
+import { validate } from './validate.ts'
+
+export interface LoadedSite {
+  readonly plan: SitePlan
+  /** What the target was found to be, in one line: `Django project: mysite.wsgi:application`. */
+  readonly description: string
+  readonly warnings: readonly Problem[]
+}
+
+/** The world around a target; the process' own unless a test says otherwise. */
+export interface Surroundings {
+  readonly cwd?: string
+  readonly environment?: Readonly<Record<string, string | undefined>>
+}
+
+/**
+ * Reads `target`: a site file, a folder, or `module:callable`; '' is the current folder. Opens no socket
+ * and creates nothing. Throws one SiteError with everything that is wrong.
+ */
+export async function loadSite(
+  target: string,
+  overrides: Overrides = {},
+  surroundings: Surroundings = {},
+): Promise<LoadedSite> {
+  const { cwd = process.cwd(), environment = process.env } = surroundings
+  const report = new Report()
+  const found = detect(target, cwd)
+  const { root, sources } =
+    found.kind === 'file'
+      ? await readSite(found.file, environment, report)
+      : treeOfDetected(found.settings, found.reason, found.base)
+  // What a reader could not make sense of says nothing about the rest of the file.
+  if (root === undefined) throw new SiteError(report.problems)
+  const changed = override(root, overrides, cwd)
+  const { settings, broken } = validate(changed, report)
+  const drawing: Drawing = {
+    settings,
+    root: changed,
+    report: new TreeReport(report, changed, broken),
+    environment,
+  }
+  const origin: Origin = {
+    file: found.kind === 'file' ? found.file : '',
+    sources,
+    identity: realPath(found.kind === 'file' ? found.file : found.identity),
+    watch: overrides.watch ?? false,
+  }
+  const plan = drawPlan(drawing, origin)
+  if (plan.user !== '') await checkUser(drawing)
+  if (report.problems.length > 0) throw new SiteError(report.problems)
+  return { plan, description: found.description, warnings: sortProblems(report.warnings) }
+}
+
+function treeOfDetected(settings: object, reason: string, base: string): SiteText {
+  const root: Node = treeOf(settings, { file: reason, text: '', base })
+  return { root: root.kind === 'map' ? root : undefined, sources: [] }
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return resolve(path)
+  }
+}
+
+/** Looking up users loads the bindings to the C library: only for who needs it. */
+async function checkUser({ settings, report }: Drawing): Promise<void> {
+  const { findCredentials } = await import('../system/users.ts')
+  for (const key of ['user', 'group'] as const) {
+    if (settings[key] === '') continue
+    try {
+      findCredentials(key === 'user' ? settings.user : '0', key === 'group' ? settings.group : '')
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      report.problem([key], message.replace(/^(user|group): /, ''))
+    }
+  }
+}

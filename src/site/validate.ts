@@ -1,0 +1,248 @@
+/** The schema's verdict on a tree, in the words of a site file: key, place, what was expected. */
+import type { z } from 'zod'
+import { nearest } from './nearest.ts'
+import { type KeyPath, quote } from './problem.ts'
+import type { Hint, Report } from './report.ts'
+import { notYet, type Settings, siteSchema } from './settings.ts'
+import { type Node, placeAt, valueOf } from './tree.ts'
+
+export interface Validated {
+  /** What is right; what was wrong is left out, so that the rest can still be checked. */
+  readonly settings: Settings
+  /** The paths that were left out. */
+  readonly broken: readonly KeyPath[]
+}
+
+interface Finding {
+  readonly path: KeyPath
+  readonly message: string
+  readonly hint: Hint
+}
+
+/** Each round takes at least one key out, so this is only ever reached by hostile input. */
+const MOST_ROUNDS = 200
+
+export function validate(root: Node, report: Report): Validated {
+  const broken = brokenPaths(root, [])
+  let value = withoutEmptySections(valueOf(root))
+  for (const path of broken) value = prune(value, path)
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const result = siteSchema().safeParse(value)
+    if (result.success) return { settings: result.data, broken }
+    const known = broken.length
+    for (const issue of result.error.issues) {
+      for (const { path, message, hint } of explain(issue, value)) {
+        // What is wrong only because something was taken out is not the owner's mistake.
+        const follows = broken
+          .slice(0, known)
+          .some((gone) => path.every((key, i) => gone[i] === key))
+        if (!follows) report.problem(placeOf(root, path, hint), path, message, hint)
+        broken.push(path)
+      }
+    }
+    for (const path of broken.slice(known)) value = prune(value, path)
+  }
+  return { settings: siteSchema().parse({}), broken: [[]] }
+}
+
+function placeOf(root: Node, path: KeyPath, hint: Hint): ReturnType<typeof placeAt> {
+  return placeAt(root, path, hint.key === true ? 'key' : 'value')
+}
+
+function brokenPaths(node: Node, path: KeyPath): KeyPath[] {
+  if (node.kind === 'scalar') return node.broken === true ? [path] : []
+  if (node.kind === 'list') return node.items.flatMap((item, i) => brokenPaths(item, [...path, i]))
+  return [...node.entries].flatMap(([key, entry]) => brokenPaths(entry.node, [...path, key]))
+}
+
+/** `pools:` with everything below it commented out is a section that is not there. */
+function withoutEmptySections(value: unknown): unknown {
+  if (!isRecord(value)) return value
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== null))
+}
+
+/** A copy without what is at `path`. A list goes as a whole: its items' numbers are places. */
+function prune(value: unknown, path: KeyPath): unknown {
+  const [key, ...rest] = path
+  if (!isRecord(value) || key === undefined) return {}
+  const name = String(key)
+  if (!Object.hasOwn(value, name)) return {}
+  const { [name]: child, ...others } = value
+  const below = rest.length > 0 && isRecord(child) && Object.hasOwn(child, String(rest[0]))
+  // Nothing is left to take out below: the whole goes.
+  return below ? { ...others, [name]: prune(child, rest) } : others
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function explain(issue: z.core.$ZodIssue, root: unknown): Finding[] {
+  const path = issue.path.map((key) => (typeof key === 'number' ? key : String(key)))
+  const value = path.reduce<unknown>((item, key) => (item as Record<string, unknown>)?.[key], root)
+  return explainAt(issue, path, value, schemasAt(siteSchema(), path))
+}
+
+function explainAt(
+  issue: z.core.$ZodIssue,
+  path: KeyPath,
+  value: unknown,
+  schemas: readonly z.core.$ZodType[],
+): Finding[] {
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => unknownKey([...path, key], key, keysOf(schemas)))
+    case 'invalid_key': {
+      const expected = issue.issues[0]?.message ?? 'another name'
+      return [
+        {
+          path,
+          message: `not a valid name here: ${quote(String(path.at(-1)))}`,
+          hint: { expected, key: true },
+        },
+      ]
+    }
+    case 'invalid_union':
+      return explainUnion(issue, path, value, schemas)
+    default:
+      return [{ path, ...mismatch(value, issue.message) }]
+  }
+}
+
+function mismatch(value: unknown, expected: string): { message: string; hint: Hint } {
+  if (value === undefined) return { message: 'missing', hint: { expected, key: true } }
+  if (value === null) return { message: 'empty', hint: { expected, key: true } }
+  return { message: `wrong ${kindOf(value)}`, hint: { expected } }
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'value: a list'
+  if (isRecord(value)) return 'value: a mapping'
+  return typeof value === 'function' ? 'value: a function' : 'value'
+}
+
+/** A mapping that may be one of several is judged as the one whose own key it has. */
+function explainUnion(
+  issue: z.core.$ZodIssueInvalidUnion,
+  path: KeyPath,
+  value: unknown,
+  schemas: readonly z.core.$ZodType[],
+): Finding[] {
+  const options = schemas.filter(isObject)
+  if (isRecord(value) && options.length > 0)
+    return explainMapping(path, value, options, issue.message)
+  if (Array.isArray(value)) {
+    // The list among the options: what is wrong is inside it.
+    const inside = issue.errors.find(
+      (branch) => branch.length > 0 && branch.every((each) => each.path.length > 0),
+    )
+    if (inside !== undefined)
+      return inside.flatMap((each) => explainBelow(each, path, value, schemas))
+  }
+  const only = issue.errors.flat().find((each) => each.path.length === 0 && each.code === 'custom')
+  return [{ path, ...mismatch(value, only?.message ?? issue.message) }]
+}
+
+function explainBelow(
+  issue: z.core.$ZodIssue,
+  path: KeyPath,
+  value: unknown,
+  schemas: readonly z.core.$ZodType[],
+): Finding[] {
+  const below = issue.path.map((key) => (typeof key === 'number' ? key : String(key)))
+  const item = below.reduce<unknown>((each, key) => (each as Record<string, unknown>)?.[key], value)
+  const inner = schemas.flatMap((schema) => schemasAt(schema, below))
+  return explainAt(issue, [...path, ...below], item, inner)
+}
+
+function explainMapping(
+  path: KeyPath,
+  value: Record<string, unknown>,
+  options: readonly z.core.$ZodObject[],
+  expected: string,
+): Finding[] {
+  const chosen = options.filter((option) =>
+    ownKeys(option).some((key) => Object.hasOwn(value, key)),
+  )
+  const [option, another] = chosen
+  if (option !== undefined && another !== undefined) {
+    const names = chosen.map((each) => ownKeys(each)[0] ?? '')
+    const extra = names[1] ?? ''
+    return [
+      {
+        path: [...path, extra],
+        message: `${names.map(quote).join(' and ')} exclude each other`,
+        hint: { key: true },
+      },
+    ]
+  }
+  if (option === undefined) {
+    const all = keysOf(options)
+    const unknown = Object.keys(value).filter((key) => !all.includes(key))
+    if (unknown.length > 0) return unknown.map((key) => unknownKey([...path, key], key, all))
+    return [{ path, message: 'nothing to do here', hint: { expected, key: true } }]
+  }
+  const result = (option as z.core.$ZodObject & z.ZodType).safeParse(value)
+  return (result.error?.issues ?? []).flatMap((each) => {
+    if (each.code !== 'unrecognized_keys') return explainBelow(each, path, value, [option])
+    return each.keys.map((key) => {
+      const owners = options.filter((other) => Object.hasOwn(other._zod.def.shape, key))
+      if (owners.length === 0) return unknownKey([...path, key], key, keysOf([option]))
+      const others = owners.map((owner) => quote(ownKeys(owner)[0] ?? '')).join(' or ')
+      const message = `${quote(key)} goes with ${others}, not with ${quote(ownKeys(option)[0] ?? '')}`
+      return { path: [...path, key], message, hint: { key: true } }
+    })
+  })
+}
+
+function unknownKey(path: KeyPath, key: string, known: readonly string[]): Finding {
+  const reason = notYet[key]
+  if (reason !== undefined) return { path, message: reason, hint: { key: true } }
+  const meant = nearest(key, known)
+  const hint = {
+    nearest: meant,
+    key: true,
+    ...(meant === '' ? { expected: known.join(', ') } : {}),
+  }
+  return { path, message: `unknown key ${quote(key)}`, hint }
+}
+
+// ── walking the schema ───────────────────────────────────────────────────────────────────────────
+
+/** The schemas that may apply at `path`, without their wrappers. */
+function schemasAt(schema: z.core.$ZodType, path: KeyPath): z.core.$ZodType[] {
+  let current = unwrap(schema)
+  for (const key of path) {
+    current = current.flatMap((each) => {
+      const { def } = (each as z.core.$ZodTypes)._zod
+      if (def.type === 'record') return unwrap(def.valueType)
+      if (def.type === 'array') return typeof key === 'number' ? unwrap(def.element) : []
+      if (def.type !== 'object') return []
+      const child = def.shape[String(key)]
+      return child === undefined ? [] : unwrap(child)
+    })
+  }
+  return current
+}
+
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType[] {
+  const { def } = (schema as z.core.$ZodTypes)._zod
+  if (def.type === 'optional' || def.type === 'prefault') return unwrap(def.innerType)
+  if (def.type === 'pipe') return unwrap(def.in)
+  if (def.type === 'union') return def.options.flatMap(unwrap)
+  return [schema]
+}
+
+function isObject(schema: z.core.$ZodType): schema is z.core.$ZodObject {
+  return schema._zod.def.type === 'object'
+}
+
+function keysOf(schemas: readonly z.core.$ZodType[]): string[] {
+  return [...new Set(schemas.filter(isObject).flatMap((each) => Object.keys(each._zod.def.shape)))]
+}
+
+/** The keys that a mapping must have: what tells it from the others of a union. */
+function ownKeys(option: z.core.$ZodObject): string[] {
+  const { shape } = option._zod.def
+  return Object.keys(shape).filter((key) => shape[key]?._zod.optin === undefined)
+}
