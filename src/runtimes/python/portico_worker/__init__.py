@@ -1,0 +1,1 @@
+"""Runs a Python application behind Portico: a warm parent that forks workers, and the worker."""

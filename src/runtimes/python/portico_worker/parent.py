@@ -1,0 +1,181 @@
+"""The warm parent: imports the application once, forks workers from there, reports their ends.
+
+One loop acts on what the supervisor says (descriptor 3) and on workers that ended (a self-pipe).
+"""
+import faulthandler
+import gc
+import os
+import select
+import signal
+import sys
+
+from . import process
+from .control import Closed, Control
+from .load import LoadFailed, load
+
+#: A retiring worker is reminded this often, in seconds: it may have been between two system calls.
+REMIND = 1.0
+
+
+class Fork(Exception):
+    """Raised in the new process, so that it leaves the parent's frames before it begins."""
+
+    def __init__(self, slot):
+        super().__init__(slot)
+        self.slot = slot
+
+
+def main():
+    faulthandler.enable(2)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's
+    parent = Parent(Control())
+    try:
+        parent.run()
+    except Fork as fork:
+        slot = fork.slot
+    except Closed:
+        parent.kill_all()
+        return
+    else:
+        return
+    process.run(parent.application, parent.settings, slot, parent.lifeline, parent.inherited)
+
+
+class Parent:
+    def __init__(self, control):
+        self.control = control
+        self.workers = {}  # pid → slot
+        self.retiring = set()
+        self.quitting = False
+        self.application = None
+        self.settings = None
+        # What the application itself set while it was imported; workers get it back.
+        self.inherited = {}
+        # Its other end closes with this process, however this process ends.
+        self.lifeline = os.pipe()
+
+    def run(self):
+        messages = self.control.read()
+        while not messages:
+            messages = self.control.read()
+        self.configure(messages.pop(0))
+        wake = self.watch_signals()
+        poll = select.poll()
+        poll.register(self.control, select.POLLIN)
+        poll.register(wake, select.POLLIN)
+        while True:
+            for message in messages:
+                self.act(message)
+            messages = []
+            if self.quitting and not self.workers:
+                return
+            ready = dict(poll.poll(REMIND * 1000 if self.retiring else None))
+            if wake in ready:
+                os.read(wake, 4096)
+                self.reap()
+            if self.control.fileno() in ready:
+                messages = self.control.read()
+            for pid in self.retiring:
+                process.send(pid, process.RETIRE)
+
+    def configure(self, settings):
+        app = settings["app"]
+        self.settings = settings
+        os.chdir(app["dir"])
+        sys.path.insert(0, app["dir"])
+        process.activate(app["venv"])
+        # An import may hang: then nobody reads the control channel to see the supervisor gone.
+        process.end_with_creator()
+        try:
+            self.application = load(app["module"], app["callable"], app["dir"])
+        except LoadFailed as failure:
+            self.control.say("failed", detail=str(failure))
+            return
+        process.warn_of_threads()
+        # What was imported never becomes garbage: keep the collector off it, and its pages shared.
+        gc.collect()
+        gc.freeze()
+        self.control.say("loaded", version="%d.%d.%d" % sys.version_info[:3])
+
+    def watch_signals(self):
+        """Installs the parent's own signals, after the import so that an application cannot undo them."""
+        wake, write = os.pipe()
+        for descriptor in (wake, write):
+            os.set_blocking(descriptor, False)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        self.wake_pipe = (wake, write)
+
+        def retire_all(_number, _frame):
+            self.quitting = True
+
+        for number, handler in ((signal.SIGCHLD, lambda *_: None), (signal.SIGTERM, retire_all)):
+            self.inherited[number] = signal.signal(number, handler)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # A worker inherits these until it has its own: one that is just born must not die of them.
+        for number in {process.RETIRE, process.TRACEBACK} - {signal.SIGTERM}:
+            signal.signal(number, signal.SIG_IGN)
+        return wake
+
+    def act(self, message):
+        kind = message["type"]
+        if kind == "spawn":
+            self.spawn(message["slot"])
+        elif kind == "quit":
+            self.quitting = True
+            self.retiring.update(self.workers)
+        elif kind in ("retire", "kill", "traceback"):
+            for pid in [pid for pid, slot in self.workers.items() if slot == message["slot"]]:
+                if kind == "retire":
+                    self.retiring.add(pid)
+                elif kind == "kill":
+                    process.send(pid, signal.SIGKILL)
+                else:
+                    process.send(pid, process.TRACEBACK)
+        else:
+            raise ValueError("unknown control message %r" % kind)
+
+    def spawn(self, slot):
+        if self.application is None:
+            raise ValueError("`spawn` before the application was imported")
+        if self.quitting:
+            return
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            for descriptor in (*self.wake_pipe, self.control.fileno(), self.lifeline[1]):
+                os.close(descriptor)
+            raise Fork(slot)
+        self.workers[pid] = slot
+        self.control.say("spawned", slot=slot, pid=pid)
+
+    def reap(self):
+        if self.quitting:
+            self.retiring.update(self.workers)
+        for pid in list(self.workers):
+            try:
+                ended, status = os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:  # the application waited for it
+                ended, status = pid, 0
+            if not ended:
+                continue
+            slot = self.workers.pop(pid)
+            self.retiring.discard(pid)
+            signalled = os.WIFSIGNALED(status)
+            self.control.say(
+                "exited",
+                slot=slot,
+                pid=pid,
+                code=None if signalled else os.WEXITSTATUS(status),
+                signal=os.WTERMSIG(status) if signalled else None,
+            )
+
+    def kill_all(self):
+        for pid in self.workers:
+            process.send(pid, signal.SIGKILL)
+        for pid in self.workers:
+            try:
+                os.waitpid(pid, 0)
+            except ChildProcessError:
+                pass

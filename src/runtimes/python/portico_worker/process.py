@@ -1,0 +1,114 @@
+"""What makes a forked process a worker: its end with its parent, its signals, its log, its streams."""
+import ctypes
+import faulthandler
+import io
+import json
+import os
+import signal
+import socket
+import sys
+
+_rt = getattr(signal, "SIGRTMIN", None)
+#: Real-time signals, which applications hardly ever use; others where the system has none.
+TRACEBACK = _rt + 11 if _rt else signal.SIGUSR2
+RETIRE = _rt + 12 if _rt else signal.SIGTERM
+
+PR_SET_PDEATHSIG = 1
+
+
+try:
+    _prctl = ctypes.CDLL(None).prctl
+except (OSError, AttributeError):
+    _prctl = None
+
+
+def end_with_creator():
+    """The kernel kills this process when the one that started it ends. False where it cannot."""
+    return _prctl is not None and _prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) == 0
+
+
+def activate(venv):
+    """Makes `venv`'s packages importable where another interpreter than its own runs."""
+    if not venv or os.path.realpath(sys.prefix) == os.path.realpath(venv):
+        return
+    import site
+
+    before = len(sys.path)
+    site.addsitedir(os.path.join(venv, "lib", "python%d.%d" % sys.version_info[:2], "site-packages"))
+    # Ahead of the interpreter's own packages, behind the application's folder.
+    sys.path[1:] = sys.path[before:] + sys.path[1:before]
+    sys.prefix = sys.exec_prefix = venv
+
+
+def warn_of_threads():
+    threading = sys.modules.get("threading")
+    if threading is None:
+        return
+    names = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
+    if names:
+        print(
+            "portico: the import started threads that workers will not have: " + ", ".join(names),
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def send(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def run(application, settings, slot, lifeline, inherited):
+    """The whole life of a worker; returns when it is to exit."""
+    from . import worker
+
+    die_with_parent(lifeline[0])
+    for number, handler in inherited.items():
+        signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    app = settings["app"]
+    open_log(settings["log"], {"app": app["name"], "slot": slot, "pid": os.getpid()})
+    # With a handler in C: it writes even while Python code is stuck in a system call or an extension.
+    faulthandler.enable(2)
+    faulthandler.register(TRACEBACK, file=2, all_threads=True, chain=False)
+    worker.run(application, settings, slot)
+
+
+def die_with_parent(lifeline):
+    """Nothing may outlive the warm parent: not even when that was killed."""
+    if end_with_creator():
+        # It may have died before the kernel knew: then the other end is closed already.
+        os.set_blocking(lifeline, False)
+        try:
+            gone = os.read(lifeline, 1) == b""
+        except BlockingIOError:
+            gone = False
+        os.close(lifeline)
+        if gone:
+            os._exit(1)
+        return
+    import _thread
+
+    def watch():
+        os.read(lifeline, 1)
+        os._exit(1)
+
+    _thread.start_new_thread(watch, ())
+
+
+def open_log(path, introduction):
+    """Makes the log socket the standard output and error; without one they stay the parent's."""
+    try:
+        log = socket.socket(socket.AF_UNIX)
+        log.connect(path)
+        log.sendall(json.dumps(introduction).encode("ascii") + b"\n")
+    except OSError as error:
+        print("portico: no log socket at %s: %s" % (path, error.strerror), file=sys.stderr, flush=True)
+    else:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        log.close()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")

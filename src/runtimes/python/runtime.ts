@@ -1,0 +1,147 @@
+/** How to start the warm parent of a Python application: which interpreter, in which environment. */
+import { accessSync, constants, existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { basename, delimiter, dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { PythonAppPlan } from '../../site/plan.ts'
+import type { Runtime, WorkerCommand } from '../runtime.ts'
+
+/** Oldest CPython that can run the worker. */
+const OLDEST = [3, 9] as const
+
+/** The folder that Python runs: it holds `__main__.py`. */
+const WORKER = fileURLToPath(new URL('./portico_worker', import.meta.url))
+
+interface Interpreter {
+  readonly file: string
+  /** The virtual environment to run in; '' for none. */
+  readonly venv: string
+}
+
+/** Python over WSGI. */
+export const python: Runtime = {
+  name: 'python',
+
+  /** The `env` of the command is the whole environment, not an addition to the supervisor's own. */
+  command(app): WorkerCommand {
+    if (app.kind !== 'python') throw new Error(`app ${app.name}: not a Python application`)
+    if (!isFolder(app.dir)) {
+      throw new Error(`app ${app.name}: there is no folder ${app.dir}; set \`dir:\` to the application's`)
+    }
+    const { file, venv } = findInterpreter(app)
+    refuseTooOld(app, file, venv)
+    return { file, args: [WORKER], env: environment(app, venv), cwd: app.dir }
+  },
+}
+
+/** Explicit `python`, else `venv`, else `.venv` or `venv` beside the application, else PATH. */
+function findInterpreter(app: PythonAppPlan): Interpreter {
+  if (app.python !== '') {
+    const file = lookUp(app.python, app)
+    if (file === '') throw new Error(`app ${app.name}: there is no Python at ${app.python}; check \`python:\``)
+    return { file, venv: app.venv === '' ? venvOf(file) : app.venv }
+  }
+  if (app.venv !== '') {
+    const file = interpreterIn(app.venv)
+    if (file === '') {
+      throw new Error(
+        `app ${app.name}: ${app.venv} is no virtual environment that works (it has no bin/python); ` +
+          `make it with \`python3 -m venv ${app.venv}\`, or check \`venv:\``,
+      )
+    }
+    return { file, venv: app.venv }
+  }
+  for (const name of ['.venv', 'venv']) {
+    const venv = join(app.dir, name)
+    const file = existsSync(join(venv, 'pyvenv.cfg')) ? interpreterIn(venv) : ''
+    if (file !== '') return { file, venv }
+  }
+  for (const name of ['python3', 'python']) {
+    const file = lookUp(name, app)
+    if (file !== '') return { file, venv: venvOf(file) }
+  }
+  throw new Error(
+    `app ${app.name}: there is no Python on this machine; install Python ${OLDEST.join('.')} or newer ` +
+      `(Debian: \`apt install python3\`), or name one with \`python:\``,
+  )
+}
+
+function interpreterIn(venv: string): string {
+  for (const name of ['python', 'python3']) {
+    const file = join(venv, 'bin', name)
+    if (isExecutable(file)) return file
+  }
+  return ''
+}
+
+/** The virtual environment whose own interpreter `file` is, or ''. */
+function venvOf(file: string): string {
+  const folder = dirname(dirname(file))
+  return existsSync(join(folder, 'pyvenv.cfg')) ? folder : ''
+}
+
+/** A path, relative to the application's folder, or a name in its PATH; '' when there is none. */
+function lookUp(name: string, app: PythonAppPlan): string {
+  if (name.includes('/')) {
+    const file = resolve(app.dir, name)
+    return isExecutable(file) ? file : ''
+  }
+  const path = app.env['PATH'] ?? process.env['PATH'] ?? ''
+  for (const folder of path.split(delimiter)) {
+    const file = join(folder === '' ? '.' : folder, name)
+    if (isExecutable(file)) return resolve(file)
+  }
+  return ''
+}
+
+/** Says so before anything is started where the names tell; `__main__.py` looks for itself as well. */
+function refuseTooOld(app: PythonAppPlan, file: string, venv: string): void {
+  const version = versionOf(file, venv)
+  if (version === null) return
+  const [major, minor] = version
+  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return
+  throw new Error(
+    `app ${app.name}: ${file} is Python ${major}.${minor}, and ${OLDEST.join('.')} or newer is needed; ` +
+      'name a newer one with `python:`, or make the virtual environment anew with one',
+  )
+}
+
+/** What `pyvenv.cfg` or the name of the interpreter's file tells, or null. */
+function versionOf(file: string, venv: string): readonly [number, number] | null {
+  let told: RegExpExecArray | null = null
+  if (venv !== '' && file.startsWith(venv + '/')) {
+    try {
+      told = /^version(?:_info)?\s*=\s*(\d+)\.(\d+)/m.exec(readFileSync(join(venv, 'pyvenv.cfg'), 'utf8'))
+    } catch {
+      told = null
+    }
+  }
+  told ??= /^python(\d+)\.(\d+)$/.exec(basename(realpathSync(file)))
+  return told === null ? null : [Number(told[1]), Number(told[2])]
+}
+
+/** The supervisor's environment and the application's own, as the environment's `activate` would have it. */
+function environment(app: PythonAppPlan, venv: string): Record<string, string> {
+  const env: Record<string, string> = {}
+  for (const [name, value] of Object.entries({ ...process.env, ...app.env })) {
+    if (value !== undefined) env[name] = value
+  }
+  if (venv !== '') {
+    env['VIRTUAL_ENV'] = venv
+    env['PATH'] = join(venv, 'bin') + (env['PATH'] ? delimiter + env['PATH'] : '')
+    delete env['PYTHONHOME']
+  }
+  return env
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return statSync(file).isFile()
+  } catch {
+    return false
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+}
