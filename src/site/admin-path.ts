@@ -34,6 +34,6 @@ function folders(environment: Readonly<Record<string, string | undefined>>): str
   const mine = `portico-${uid}`
   const temporary = [join(tmpdir(), mine), join('/tmp', mine)]
   if (uid === 0) return existsSync('/run') ? ['/run/portico', ...temporary] : temporary
-  const runtime = environment['XDG_RUNTIME_DIR'] ?? ''
+  const runtime = environment.XDG_RUNTIME_DIR ?? ''
   return runtime.startsWith('/') ? [join(runtime, 'portico'), ...temporary] : temporary
 }

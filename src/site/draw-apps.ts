@@ -50,7 +50,7 @@ function drawApp(
 
 /** As Gunicorn and hosting platforms have it, else one a core. */
 function autoWorkers({ environment }: Drawing): number {
-  const wanted = Number(environment['WEB_CONCURRENCY'] ?? '')
+  const wanted = Number(environment.WEB_CONCURRENCY ?? '')
   return Number.isInteger(wanted) && wanted >= 1 && wanted <= 4096 ? wanted : availableParallelism()
 }
 

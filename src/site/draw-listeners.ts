@@ -29,7 +29,7 @@ export function drawListeners(drawing: Drawing): ListenerPlan[] {
 
 /** As hosting platforms ask for it: the port in PORT, where there is one. */
 function defaultAddress({ environment }: Drawing): string {
-  const port = environment['PORT'] ?? ''
+  const port = environment.PORT ?? ''
   return /^\d+$/.test(port) && Number(port) <= 65_535 ? `:${port}` : ':8080'
 }
 

@@ -22,7 +22,7 @@ export function substitute(
       if (whole === '$$') return '$'
       const [, name, preset] = NAME.exec(inside) ?? []
       if (name === undefined || close === '') {
-        problems.push({ at, message: 'expected ${NAME} or ${NAME:-default}; a plain $ is $$' })
+        problems.push({ at, message: `expected \${NAME} or \${NAME:-default}; a plain $ is $$` })
         return ''
       }
       const value = environment[name]

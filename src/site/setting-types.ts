@@ -65,24 +65,29 @@ function scalar<Out>(
     .meta({ title, ...form })
 }
 
-function durationType(longest: number): z.ZodType<number, string | number> {
-  const expected = `a duration with its unit, such as 500ms, 30s, 5m or 1h, up to ${showDuration(longest)}`
+function durationType(from: number, to: number): z.ZodType<number, string | number> {
+  const bounds = from === 0 ? `0 or up to ${showDuration(to)}` : `up to ${showDuration(to)}`
+  const expected = `a duration with its unit, such as 500ms, 30s, 5m or 1h, ${bounds}`
   const read = (input: string | number): number | undefined => {
     const ms = parseDuration(String(input))
-    return ms !== undefined && ms <= longest ? ms : undefined
+    return ms !== undefined && ms >= from && ms <= to ? ms : undefined
   }
-  return scalar('duration', expected, read, {
-    pattern: `${DURATION_PATTERN}|${REFERENCE}`,
-    maximum: 0,
-  })
+  const form = { pattern: `${DURATION_PATTERN}|${REFERENCE}`, maximum: 0 }
+  return scalar('duration', expected, read, form)
 }
 
-export function duration(
+/** Never 0: what waits without a bound is never right for these. */
+export function duration(preset: string, sentence: string): Duration {
+  return durationType(1, LONGEST_TIMER).prefault(preset).meta({ description: sentence })
+}
+
+/** The sentence says what 0 means. */
+export function durationOrZero(
   preset: string,
   sentence: string,
   longest: number = LONGEST_TIMER,
 ): Duration {
-  return durationType(longest).prefault(preset).meta({ description: sentence })
+  return durationType(0, longest).prefault(preset).meta({ description: sentence })
 }
 
 function sizeType(smallest: number, largest: number): z.ZodType<number, string | number> {

@@ -12,6 +12,7 @@ import {
   count,
   type Duration,
   duration,
+  durationOrZero,
   type Flag,
   flag,
   type Mapping,
@@ -98,7 +99,7 @@ const files = {
     'What answers for a folder: the first of these that is there.',
     'a file name',
   ) as Texts,
-  cache: duration(
+  cache: durationOrZero(
     '0',
     'How long browsers and caches may keep a file unasked (`Cache-Control: max-age`); 0: no such header, they revalidate.',
     10 * YEAR,
@@ -200,16 +201,16 @@ function handlers(): AnyHandler {
     .meta({ id: 'handler' })
 }
 
+const anyHandler: AnyHandler = handlers()
+
 type Routes = z.ZodRecord<z.ZodString, AnyHandler>
 
 function routeMap(): Routes {
   return z.record(
-    z
-      .string()
-      .regex(/^[/~]/, {
-        error: 'a path that begins with /, or a regular expression that begins with ~',
-      }),
-    handlers(),
+    z.string().regex(/^[/~]/, {
+      error: 'a path that begins with /, or a regular expression that begins with ~',
+    }),
+    anyHandler,
     { error: 'a mapping of paths to handlers' },
   )
 }
@@ -247,7 +248,7 @@ const python = {
     'Processes that run requests. `auto`: WEB_CONCURRENCY where it is set, else one a core.',
   ) as AutoCount,
   threads: count(1, 1, 1024, 'Requests that one worker runs at a time, each in a thread.') as Count,
-  deadline: duration(
+  deadline: durationOrZero(
     '60s',
     'Longest a request may run. Then its traceback is logged, the visitor gets 504 and the worker is replaced. 0: no limit.',
   ) as Duration,
@@ -322,9 +323,9 @@ const timeouts = {
     'A kept-alive connection without a request. Longer than the 60s of most load balancers, so that it is they who close.',
   ) as Duration,
   send: duration('60s', 'Without progress while an answer is being sent.') as Duration,
-  stop: duration(
+  stop: durationOrZero(
     '30s',
-    'Longest that requests may take to finish at a stop or reload.',
+    'Longest that requests may take to finish at a stop or reload; 0: they are cut off.',
   ) as Duration,
 }
 

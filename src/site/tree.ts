@@ -85,14 +85,14 @@ function isPlain(value: unknown): value is Record<string, unknown> {
 }
 
 /** The plain value of a tree, as the schema reads it. */
-export function valueOf(node: Node): unknown {
+export function plainValue(node: Node): unknown {
   if (node.kind === 'scalar') return node.value
-  if (node.kind === 'list') return node.items.map(valueOf)
+  if (node.kind === 'list') return node.items.map(plainValue)
   const value: Record<string, unknown> = {}
   for (const [key, entry] of node.entries) {
     // Plain assignment to `__proto__` would change the object instead of filling it.
     Object.defineProperty(value, key, {
-      value: valueOf(entry.node),
+      value: plainValue(entry.node),
       enumerable: true,
       configurable: true,
       writable: true,

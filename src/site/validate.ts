@@ -4,7 +4,7 @@ import { nearest } from './nearest.ts'
 import { type KeyPath, quote } from './problem.ts'
 import type { Hint, Report } from './report.ts'
 import { notYet, type Settings, siteSchema } from './settings.ts'
-import { type Node, placeAt, valueOf } from './tree.ts'
+import { type Node, placeAt, plainValue } from './tree.ts'
 
 export interface Validated {
   /** What is right; what was wrong is left out, so that the rest can still be checked. */
@@ -24,7 +24,7 @@ const MOST_ROUNDS = 200
 
 export function validate(root: Node, report: Report): Validated {
   const broken = brokenPaths(root, [])
-  let value = withoutEmptySections(valueOf(root))
+  let value = withoutEmptySections(plainValue(root))
   for (const path of broken) value = prune(value, path)
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const result = siteSchema().safeParse(value)

@@ -1,0 +1,147 @@
+/** The reference of the site file, for people and for editors, derived from the schema. */
+import { z } from 'zod'
+import { siteSchema } from './settings.ts'
+
+/** The part of JSON Schema that the settings use. */
+interface Form {
+  readonly title?: string
+  readonly description?: string
+  readonly default?: unknown
+  readonly enum?: readonly unknown[]
+  readonly properties?: Readonly<Record<string, Form>>
+  readonly required?: readonly string[]
+  readonly additionalProperties?: Form | boolean
+  readonly items?: Form
+  readonly anyOf?: readonly Form[]
+  readonly $ref?: string
+  readonly $defs?: Readonly<Record<string, Form>>
+}
+
+/** JSON Schema (draft 2020-12) of a site file as it is written. */
+export function jsonSchema(): Record<string, unknown> {
+  const { $schema, ...rest } = z.toJSONSchema(siteSchema(), { io: 'input' })
+  return { $schema, title: 'Portico site file', ...rest }
+}
+
+/** docs/site-file.md. */
+export function markdown(): string {
+  const whole = z.toJSONSchema(siteSchema(), { io: 'input' }) as Form
+  const definitions = whole.$defs ?? {}
+  const settings = whole.properties ?? {}
+  const handlers = (definitions.handler?.anyOf ?? []).map((each) => nameOf(each))
+  const chapters = [
+    BEGINNING,
+    '## Keys of a site file\n',
+    table(whole),
+    '## Where visitors connect: `listen`\n',
+    `${LISTEN}\n`,
+    table(mappingIn(settings.listen) ?? {}),
+    '## What answers: handlers\n',
+    `A path has exactly one of ${handlers.map((name) => `\`${name}\``).join(', ')}.\n`,
+    ...handlers.flatMap((name) => chapter(`\`${name}\``, definitions[name])),
+    '## Applications: `apps`\n',
+    `${definitions.python?.description}\n`,
+    table(definitions.python ?? {}),
+    '## Pools: `pools`\n',
+    `${definitions.pool?.description}\n`,
+    table(definitions.pool ?? {}),
+    'A server that is a mapping has these:\n',
+    table(mappingIn(definitions.pool?.properties?.servers) ?? {}),
+    ...['limits', 'timeouts', 'log'].flatMap((key) => [
+      `## \`${key}\`\n`,
+      `${settings[key]?.description}\n`,
+      table(settings[key] ?? {}),
+    ]),
+    ENDING,
+  ]
+  return chapters.join('\n')
+}
+
+function nameOf(form: Form): string {
+  return form.$ref?.split('/').at(-1) ?? ''
+}
+
+function chapter(title: string, form: Form | undefined): string[] {
+  return form === undefined ? [] : [`### ${title}\n`, `${form.description}\n`, table(form)]
+}
+
+/** The mapping among the forms that a setting may have. */
+function mappingIn(form: Form | undefined): Form | undefined {
+  if (form === undefined || form.properties !== undefined) return form
+  const inside = [...(form.anyOf ?? []), ...(form.items === undefined ? [] : [form.items])]
+  return inside.map((each) => mappingIn(each)).find((each) => each?.properties !== undefined)
+}
+
+function table(form: Form): string {
+  const rows = Object.entries(form.properties ?? {}).map(([key, setting]) => {
+    const preset = form.required?.includes(key) ? '**required**' : showDefault(setting.default)
+    const cells = [`\`${key}\``, typeOf(setting), preset, setting.description ?? '']
+    return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  })
+  return ['| key | value | default | |', '|---|---|---|---|', ...rows, ''].join('\n')
+}
+
+function typeOf(form: Form): string {
+  if (form.title === 'one of') return (form.enum ?? []).map((value) => `\`${value}\``).join(', ')
+  if (form.title === 'number' && form.enum !== undefined) {
+    return form.enum.filter((value) => typeof value === 'number').join(', ')
+  }
+  return form.title ?? 'mapping'
+}
+
+function showDefault(preset: unknown): string {
+  if (preset === undefined || preset === '') return ''
+  if (Array.isArray(preset)) return preset.map((each) => `\`${each}\``).join(', ')
+  return typeof preset === 'object' ? '' : `\`${preset}\``
+}
+
+const BEGINNING = `# The site file
+
+A site is one YAML file, \`site.yaml\`; \`portico check\` says what is wrong with it, with line and column.
+
+\`\`\`yaml
+listen: ":8080"
+hosts:
+  www.example.com:
+    /static/: { files: ./public, cache: 1h }
+    /api/:    { proxy: backend }
+    /old:     { redirect: /new, status: 301 }
+    /ping:    { respond: pong }
+    /:        { app: shop }
+apps:
+  shop: { python: "shop.wsgi:application", dir: ./shop, workers: auto }
+pools:
+  backend: { servers: ["10.0.0.1:80", { to: "10.0.0.2:80", weight: 3 }] }
+\`\`\`
+
+- **Paths** of files and folders are relative to the file that they are written in.
+- **Durations** carry a unit: \`500ms\`, \`30s\`, \`5m\`, \`1h30m\`, \`2d\`. **Sizes** do, too: \`512B\`, \`16KB\`, \`10MB\`,
+  \`1GB\`; as in nginx, \`1KB\` (or \`1K\`, \`1KiB\`) is 1024 bytes. Only \`0\` needs none.
+- **Variables**: \`\${NAME}\` is a variable of the environment and an error where it is not set;
+  \`\${NAME:-default}\` has a default for when it is unset or empty; \`$$\` is a plain \`$\`.
+- **Includes**: \`include: sites/*.yaml\` reads more files. Hosts, applications and pools add up, and a name
+  that comes twice is an error; of other settings, the including file's win. Listeners add up.
+- **Anchors** and \`<<:\` work as in any YAML.
+- **A program** can be the site file: \`site.ts\` with
+  \`import { site } from 'portico'\` and \`export default site({ routes: { '/': { files: './public' } } })\`.
+- **Editors** complete and check keys with [site.schema.json](site.schema.json); for the YAML language server,
+  let the first line be \`# yaml-language-server: $schema=<path to>/site.schema.json\`.
+- **Without a site file**, \`portico serve\` takes a folder (a Django project with \`manage.py\`; \`wsgi.py\`, \`app.py\`
+  or \`main.py\` with \`application\` or \`app\` in it; else the files of the folder) or \`module:callable\`.
+
+This page and the schema are made by \`portico docs --write docs\`.
+`
+
+const LISTEN = `An address is \`:8080\` (every interface, IPv4 and IPv6), \`127.0.0.1:8080\`, \`[::1]:8080\`, \`localhost:8080\` or
+\`unix:/run/site.sock\`, with or without \`http://\` before it. Port 0 lets the kernel choose. This version
+serves http only.`
+
+const ENDING = `## What a problem looks like
+
+\`\`\`
+site.yaml:12:5: hosts."www.example.com"."/api/".proxi: unknown key "proxi"; did you mean "proxy"?
+\`\`\`
+
+All problems are said at once, in the order of the file. \`portico check --json\` has each as \`file\`, \`line\`,
+\`column\`, \`path\`, \`message\`, \`expected\` and \`nearest\`.
+`
