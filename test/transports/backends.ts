@@ -19,15 +19,18 @@ export interface Backend {
   close(): void
 }
 
-/** A backend that gets each connection raw. */
-export async function rawBackend(serve: (socket: Socket, nth: number) => void): Promise<Backend> {
+/** A backend that gets each connection raw. `ends`: it closes its side when the other does. */
+export async function rawBackend(
+  serve: (socket: Socket, nth: number) => void,
+  ends = true,
+): Promise<Backend> {
   let accepted = 0
   const sockets = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
     socket.on('error', () => {})
-    socket.on('end', () => socket.end())
+    if (ends) socket.on('end', () => socket.end())
     serve(socket, accepted++)
   })
   server.listen(0, '127.0.0.1')

@@ -14,6 +14,8 @@ export const MOST_BODY: number = 200 * 1024 * 1024
 
 export interface Front {
   readonly port: number
+  /** Closes the pool alone: visitors' connections go on. */
+  closePool(): void
   close(): void
 }
 
@@ -73,6 +75,7 @@ export async function front(plan: PoolPlan, options: PoolOptions = {}): Promise<
       backlog: 511,
     },
     1,
+    false,
   )
   if (address.kind !== 'tcp') throw new Error('no port')
   const acceptor = accept({
@@ -86,6 +89,7 @@ export async function front(plan: PoolPlan, options: PoolOptions = {}): Promise<
   })
   return {
     port: address.port,
+    closePool: () => handler.close?.(),
     close: () => {
       acceptor.close()
       gateway.close()

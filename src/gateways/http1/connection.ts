@@ -138,10 +138,15 @@ export class Http1Connection implements Connection {
   }
 
   drained(): void {
+    // A tunnel writes to the socket itself, so its stalls are not counted here.
+    if (this.#tunnel !== null) {
+      this.#sendStalled = false
+      this.#watch()
+      return this.#tunnel.drained()
+    }
     if (!this.#sendStalled) return
     this.#sendStalled = false
     this.#watch()
-    if (this.#tunnel !== null) return this.#tunnel.drained()
     this.#exchange?.onDrain?.()
   }
 

@@ -59,8 +59,9 @@ export class Tunnel {
   }
 
   #visitorClosed(): void {
-    // Its last bytes may still be on their way to the backend.
-    this.#backend.destroySoon()
+    // In order: its last bytes may still be on their way. Else the backend must not take it for that.
+    if (this.#visitor.readableEnded) this.#backend.destroySoon()
+    else this.#backend.resetAndDestroy()
     this.#closed()
   }
 

@@ -209,7 +209,7 @@ export class Dispatch implements LinkOwner {
       if (link === null) break
       this.#give(link)
     }
-    if (this.waiting > 0 && this.#window.size > 1 && !this.#claims.othersWait()) this.#fillWindows()
+    if (this.waiting > 0 && this.#window.size > 1) this.#fillWindows()
     let most = 0
     for (const link of this.#links.values()) {
       most = Math.max(most, link.batch)
@@ -240,10 +240,16 @@ export class Dispatch implements LinkOwner {
     this.#claims.release(link.hello!.slot, 1)
   }
 
+  /**
+   * Puts waiting requests behind those that a worker already has from this thread. A worker that others
+   * wait for is filled once a turn, or it would never be given back.
+   */
   #fillWindows(): void {
     const { size } = this.#window
+    const othersWait = this.#claims.othersWait()
     for (const link of this.#links.values()) {
       if (link.claimed === 0 || link.stuck || this.#capacity(link) !== 1) continue
+      if (othersWait && link.batch === 0) continue
       while (this.waiting > 0 && link.inHand < size) {
         const next = this.#queue[this.#head]!
         if (!next.safe && !next.dropped) return
