@@ -245,12 +245,18 @@ export class Dispatch implements LinkOwner {
    * wait for is filled once a turn, or it would never be given back.
    */
   #fillWindows(): void {
-    const { size } = this.#window
     const othersWait = this.#claims.othersWait()
+    const open: WorkerLink[] = []
+    let load = this.waiting
     for (const link of this.#links.values()) {
       if (link.claimed === 0 || link.stuck || this.#capacity(link) !== 1) continue
       if (othersWait && link.batch === 0) continue
-      while (this.waiting > 0 && link.inHand < size) {
+      open.push(link)
+      load += link.inHand
+    }
+    const share = Math.min(this.#window.size, Math.ceil(load / open.length))
+    for (const link of open) {
+      while (this.waiting > 0 && link.inHand < share) {
         const next = this.#queue[this.#head]!
         if (!next.safe && !next.dropped) return
         const job = this.#take()
