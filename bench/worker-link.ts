@@ -11,7 +11,11 @@ const REQUESTS = 200_000
 
 const [target = 'hello:application', threads = '1', inFlight = '64'] = process.argv.slice(2)
 const [module = '', callable = 'application'] = target.split(':')
-const { supervisor, worker } = await Supervisor.serving({ module, callable, threads: Number(threads) })
+const { supervisor, worker } = await Supervisor.serving({
+  module,
+  callable,
+  threads: Number(threads),
+})
 
 /** As a browser sends them. */
 const fields = {
@@ -56,7 +60,10 @@ async function run(total: number): Promise<number> {
 /** CPU time that the worker has used, in µs; the kernel counts it in hundredths of a second. */
 function cpu(): number {
   const stat = readFileSync(`/proc/${worker.hello.pid}/stat`, 'utf8')
-  const [user, system] = stat.slice(stat.lastIndexOf(')') + 2).split(' ').slice(11, 13)
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
   return (Number(user) + Number(system)) * 10_000
 }
 

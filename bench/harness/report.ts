@@ -1,0 +1,106 @@
+/** The results as text: tables for the terminal, and bench/RESULTS.md. */
+import type { Row, Scenario } from './scenario.ts'
+import { format } from './statistics.ts'
+import type { Verdict } from './targets.ts'
+
+export interface Outcome {
+  readonly scenario: Scenario
+  readonly rows: readonly Row[]
+}
+
+export interface Report {
+  readonly command: string
+  readonly date: string
+  readonly machine: Readonly<Record<string, string>>
+  /** By rival. */
+  readonly versions: Readonly<Record<string, string>>
+  readonly rounds: number
+  readonly seconds: number
+  readonly outcomes: readonly Outcome[]
+  readonly verdicts: readonly Verdict[]
+}
+
+/** The header and one line a rival. A rival that is missing keeps its line. */
+export function tableOf({ scenario, rows }: Outcome): string[][] {
+  const { columns, reference } = scenario
+  const base = reference && rows.find((row) => row.rival === reference.rival)
+  const against = reference && base?.values[reference.column]
+  const header = ['', ...columns.map((column) => column.title)]
+  if (reference) header.splice(2, 0, `to ${reference.rival}`)
+  const lines = rows.map((row) => {
+    const cells = columns.map((column) => format(row.values[column.key], column.format))
+    if (row.absent) cells[0] = row.absent
+    if (reference) {
+      const own = row.values[reference.column]
+      const ratio = own !== undefined && against ? own / against : undefined
+      cells.splice(1, 0, format(ratio, 'ratio'))
+    }
+    return [row.rival, ...cells]
+  })
+  return [header, ...lines]
+}
+
+export function plainTable(table: readonly (readonly string[])[]): string {
+  const widths = (table[0] ?? []).map((_, at) => Math.max(...table.map((line) => line[at]!.length)))
+  return table
+    .map((line) =>
+      line
+        .map((text, at) => (at === 0 ? text.padEnd(widths[at]!) : text.padStart(widths[at]!)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+export function markdownTable(table: readonly (readonly string[])[]): string {
+  const [header = [], ...lines] = table
+  const rule = header.map((_, at) => (at === 0 ? '---' : '---:'))
+  return [header, rule, ...lines].map((line) => `| ${line.join(' | ')} |`).join('\n')
+}
+
+/** `rival: remark`, one a line. */
+export function remarksOf(rows: readonly Row[]): string[] {
+  return rows.flatMap((row) =>
+    row.remarks.map((remark) => `${row.rival}: ${remark.trim().split('\n').join(' ')}`),
+  )
+}
+
+export function verdictTable(verdicts: readonly Verdict[]): string[][] {
+  const lines = verdicts.map((each) => [each.text, each.wanted, each.measured, each.outcome])
+  return [['Must show', 'wanted', 'measured', ''], ...lines]
+}
+
+export function markdown(report: Report): string {
+  const machine = Object.entries(report.machine).map(([name, value]) => `| ${name} | ${value} |`)
+  const versions = Object.entries(report.versions).map(([name, value]) => `| ${name} | ${value} |`)
+  const sections = report.outcomes.map((outcome) => {
+    const remarks = remarksOf(outcome.rows).map((remark) => `- ${remark}`)
+    const parts = [`### ${outcome.scenario.name}`, outcome.scenario.title]
+    parts.push(markdownTable(tableOf(outcome)))
+    if (remarks.length > 0) parts.push(remarks.join('\n'))
+    return parts.join('\n\n')
+  })
+  return `# Results
+
+Written by \`${report.command}\` on ${report.date}. How to read it: [README.md](README.md).
+
+Servers, with all their children, ran on core 0 and the load on core 1; rounds went around all rivals in
+turn; a figure is the median of ${report.rounds} rounds of ${report.seconds} s unless the scenario says otherwise. Access logs
+were off for everybody. Every server's answer was checked before it was measured, and a round with a
+failed request is not counted.
+
+${markdownTable(verdictTable(report.verdicts))}
+
+${sections.join('\n\n')}
+
+## Where and what
+
+| | |
+| --- | --- |
+${machine.join('\n')}
+
+| rival | version |
+| --- | --- |
+${versions.join('\n')}
+`
+}

@@ -1,0 +1,120 @@
+/** The promises, one a row. */
+import type { Look, Target } from './harness/targets.ts'
+
+const US = 'Portico'
+const NGINX_UWSGI = 'nginx + uWSGI'
+
+/** Our figure over a rival's, in one column of one scenario. */
+function ratio(scenario: string, rival: string, column = 'rate'): Target['measure'] {
+  return (look: Look) => {
+    const ours = look(scenario, US, column)
+    const theirs = look(scenario, rival, column)
+    return ours === undefined || !theirs ? undefined : ours / theirs
+  }
+}
+
+function own(scenario: string, column: string): Target['measure'] {
+  return (look: Look) => look(scenario, US, column)
+}
+
+type Bound = Pick<Target, 'wanted' | 'is' | 'format'>
+
+function atLeast(wanted: number, format: Target['format']): Bound {
+  return { wanted, is: 'at least', format }
+}
+
+function atMost(wanted: number, format: Target['format']): Bound {
+  return { wanted, is: 'at most', format }
+}
+
+function aimFor(wanted: number, format: Target['format']): Bound {
+  return { wanted, is: 'report', format }
+}
+
+export const MUST_SHOW: readonly Target[] = [
+  {
+    text: 'WSGI hello, 32 keep-alive connections, 1 worker: to nginx + uWSGI',
+    measure: ratio('wsgi-hello-32', NGINX_UWSGI),
+    ...atLeast(2.5, 'ratio'),
+  },
+  {
+    text: '… to Gunicorn gthread',
+    measure: ratio('wsgi-hello-32', 'Gunicorn gthread'),
+    ...atLeast(4, 'ratio'),
+  },
+  {
+    text: '… to Granian',
+    measure: ratio('wsgi-hello-32', 'Granian'),
+    ...aimFor(1, 'ratio'),
+  },
+  {
+    text: '… at 1 connection: to nginx + uWSGI',
+    measure: ratio('wsgi-hello-1', NGINX_UWSGI),
+    ...atLeast(1, 'ratio'),
+  },
+  {
+    text: 'Flask hello: to nginx + uWSGI',
+    measure: ratio('flask-hello', NGINX_UWSGI),
+    ...atLeast(1.5, 'ratio'),
+  },
+  {
+    text: 'p99 with 1% of requests taking 200 ms, 4 workers: to nginx + uWSGI',
+    measure: ratio('wsgi-slow-mix', NGINX_UWSGI, 'p99'),
+    ...atMost(1.1, 'ratio'),
+  },
+  {
+    text: 'a 1 KB file: to nginx as shipped',
+    measure: ratio('file-1k', 'nginx'),
+    ...atLeast(1.1, 'ratio'),
+  },
+  {
+    text: 'a 1 KB file: to nginx with open_file_cache',
+    measure: ratio('file-1k', 'nginx open_file_cache'),
+    ...aimFor(1, 'ratio'),
+  },
+  {
+    text: 'a fixed answer: to nginx',
+    measure: ratio('fixed-answer', 'nginx'),
+    ...atLeast(0.8, 'ratio'),
+  },
+  {
+    text: 'proxying a small answer: to nginx',
+    measure: ratio('proxy-small', 'nginx'),
+    ...atLeast(0.8, 'ratio'),
+  },
+  {
+    text: 'a 1 GiB file, bytes/s: to nginx with sendfile',
+    measure: ratio('file-1g', 'nginx', 'speed'),
+    ...atLeast(1, 'ratio'),
+  },
+  {
+    text: 'memory of an idle keep-alive connection',
+    measure: own('idle-memory', 'each'),
+    ...atMost(8192, 'bytes'),
+  },
+  {
+    text: '`portico serve app:application` to the first answer',
+    measure: own('start-time', 'first'),
+    ...atMost(600, 'millis'),
+  },
+  {
+    text: 'requests lost in 20 reloads under full load',
+    measure: own('reload-loss', 'lost'),
+    ...atMost(0, 'count'),
+  },
+  {
+    text: 'requests lost when a worker is killed every 100 ms under load',
+    measure: own('kill-loss', 'lost'),
+    ...atMost(0, 'count'),
+  },
+  {
+    text: '… answered with an error, for each worker killed with one request in its hands',
+    measure: own('kill-loss', 'failedEach'),
+    ...atMost(1, 'ratio'),
+  },
+  {
+    text: '5,000 slow connections: p99 of a normal client, to its quiet value',
+    measure: own('slow-clients', 'ratio'),
+    ...atMost(3, 'ratio'),
+  },
+]

@@ -1,0 +1,50 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { PYTHON } from '../harness/machine.ts'
+import { Missing, type Rival, type Site } from '../harness/rival.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const APPS = join(ROOT, 'bench/apps')
+export const PORTICO: string = join(ROOT, 'bin/portico')
+
+/** Us: one server thread, since there is one core for everybody. */
+export const portico: Rival = {
+  name: 'Portico',
+  version() {
+    if (!existsSync(PORTICO)) throw new Missing('bin/portico', 'run this from a whole checkout')
+    return JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version
+  },
+  serve(site, dir, port) {
+    const file = join(dir, 'site.yaml')
+    writeFileSync(file, siteFile(site, dir, port))
+    return [{ argv: [PORTICO, 'serve', file], cwd: dir }]
+  },
+}
+
+function siteFile(site: Site, dir: string, port: number): string {
+  return `listen: "127.0.0.1:${port}"
+threads: 1
+admin: ${dir}/admin.sock
+log: { access: off }
+limits: { connections: 10000 }
+${content(site)}`
+}
+
+function content(site: Site): string {
+  switch (site.kind) {
+    case 'wsgi':
+      return `hosts: { "*": { /: { app: bench } } }
+apps:
+  bench: { python: "${site.module}:application", interpreter: ${PYTHON}, dir: ${APPS}, workers: ${site.workers} }
+`
+    case 'files':
+      return `hosts: { "*": { /: { files: ${site.root} } } }\n`
+    case 'fixed':
+      return `hosts: { "*": { /: { respond: "${site.body}" } } }\n`
+    case 'proxy':
+      return `hosts: { "*": { /: { proxy: backend } } }
+pools:
+  backend: { servers: ["127.0.0.1:${site.upstreamPort}"] }
+`
+  }
+}

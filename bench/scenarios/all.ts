@@ -1,0 +1,32 @@
+/** Every scenario, in the order of the report. */
+import type { Scenario } from '../harness/scenario.ts'
+import { file1g } from './file-1g.ts'
+import { file1k } from './file-1k.ts'
+import { fixedAnswer } from './fixed-answer.ts'
+import { flaskHello } from './flask-hello.ts'
+import { idleMemory } from './idle-memory.ts'
+import { killLoss } from './kill-loss.ts'
+import { proxySmall } from './proxy-small.ts'
+import { reloadLoss } from './reload-loss.ts'
+import { slowClients } from './slow-clients.ts'
+import { startTime } from './start-time.ts'
+import { wsgiHello1, wsgiHello32, wsgiHello128, wsgiHelloVaried } from './wsgi-hello.ts'
+import { wsgiSlowMix } from './wsgi-slow-mix.ts'
+
+export const SCENARIOS: readonly Scenario[] = [
+  wsgiHello32,
+  wsgiHello1,
+  wsgiHello128,
+  wsgiHelloVaried,
+  flaskHello,
+  wsgiSlowMix,
+  file1k,
+  fixedAnswer,
+  proxySmall,
+  file1g,
+  idleMemory,
+  startTime,
+  reloadLoss,
+  killLoss,
+  slowClients,
+]
