@@ -26,7 +26,8 @@ export function isFieldValue(text: string): boolean {
 export function fieldName(name: string): string {
   const known = lowered.get(name)
   if (known !== undefined) return known
-  if (!TOKEN.test(name)) throw new PorticoError('BAD_FIELD', `name ${JSON.stringify(name.slice(0, 64))}`)
+  if (!TOKEN.test(name))
+    throw new PorticoError('BAD_FIELD', `name ${JSON.stringify(name.slice(0, 64))}`)
   const lower = name.toLowerCase()
   if (name.length <= 40 && lowered.size < 1000) lowered.set(flat(name), flat(lower))
   return lower
@@ -83,7 +84,8 @@ export function fieldValue(list: FieldList, name: string): string | undefined {
   for (let i = 0; i < names.length; i++) {
     if (names[i] !== name) continue
     // RFC 9110 §5.3 joins with a comma; cookies are the exception (RFC 9113 §8.2.3).
-    found = found === undefined ? values[i]! : found + (name === 'cookie' ? '; ' : ', ') + values[i]!
+    found =
+      found === undefined ? values[i]! : found + (name === 'cookie' ? '; ' : ', ') + values[i]!
   }
   return found
 }

@@ -89,7 +89,8 @@ export function parseRequestFields(block: string, minor: number, most: number): 
   if (lengths > 1) throw new PorticoError('BAD_FRAMING', 'more than one Content-Length')
   let chunked = false
   if (coding !== '') {
-    if (lengths > 0) throw new PorticoError('BAD_FRAMING', 'Content-Length beside Transfer-Encoding')
+    if (lengths > 0)
+      throw new PorticoError('BAD_FRAMING', 'Content-Length beside Transfer-Encoding')
     if (minor < 1) throw new PorticoError('BAD_FRAMING', 'Transfer-Encoding in HTTP/1.0')
     if (coding !== 'chunked') throw badCoding(coding)
     chunked = true
@@ -111,7 +112,9 @@ export function parseRequestFields(block: string, minor: number, most: number): 
     // RFC 9110 §10.1.1: a 100-continue expectation in an HTTP/1.0 request is ignored.
     expectContinue: expect !== '' && minor >= 1,
     upgrade:
-      minor >= 1 && connection.includes('upgrade') ? (fieldValue({ names, values }, 'upgrade') ?? '') : '',
+      minor >= 1 && connection.includes('upgrade')
+        ? (fieldValue({ names, values }, 'upgrade') ?? '')
+        : '',
     connection,
     encoded: null,
   }
@@ -123,7 +126,8 @@ export function parseLength(value: string): number {
     throw new PorticoError('BAD_FRAMING', `Content-Length ${JSON.stringify(value.slice(0, 32))}`)
   }
   const length = Number(value)
-  if (!Number.isSafeInteger(length)) throw new PorticoError('BAD_FRAMING', 'Content-Length too large')
+  if (!Number.isSafeInteger(length))
+    throw new PorticoError('BAD_FRAMING', 'Content-Length too large')
   return length
 }
 

@@ -77,7 +77,8 @@ function parseVersion(text: string): number {
 export function decodePath(raw: string): string {
   let path = raw
   if (raw.includes('%')) {
-    if (/%(?![0-9A-Fa-f]{2})/.test(raw)) throw new PorticoError('BAD_PATH', 'a % without two hex digits')
+    if (/%(?![0-9A-Fa-f]{2})/.test(raw))
+      throw new PorticoError('BAD_PATH', 'a % without two hex digits')
     path = raw.replace(/%[0-9A-Fa-f]{2}/g, (escaped) =>
       String.fromCharCode(Number.parseInt(escaped.slice(1), 16)),
     )
