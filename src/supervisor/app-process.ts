@@ -85,6 +85,11 @@ export class AppProcess {
     return this.#status
   }
 
+  /** It loads, but its workers do not live. */
+  get isDyingYoung(): boolean {
+    return this.#slots.some((slot) => slot.isDyingYoung)
+  }
+
   get facts(): AppFacts {
     const workers = this.#slots.filter((slot) => slot.pid !== 0).map((slot) => slot.facts)
     return {

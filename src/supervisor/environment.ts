@@ -10,16 +10,19 @@ const OURS_ALONE = [
   'NODE_CHANNEL_FD',
 ]
 
-/** `extra` wins; who runs as another user gets that user's HOME. */
+/** `own` is the command's whole environment; who runs as another user gets that user's HOME. */
 export function childEnvironment(
-  extra: Readonly<Record<string, string>>,
+  own: NodeJS.ProcessEnv,
   credentials: Credentials | null,
 ): NodeJS.ProcessEnv {
-  const person =
-    credentials === null
-      ? {}
-      : { HOME: credentials.home, USER: credentials.user, LOGNAME: credentials.user }
-  const environment: NodeJS.ProcessEnv = { ...process.env, ...person, ...extra }
+  const environment: NodeJS.ProcessEnv = { ...own }
+  if (credentials !== null) {
+    const person = { HOME: credentials.home, USER: credentials.user, LOGNAME: credentials.user }
+    for (const [name, value] of Object.entries(person)) {
+      // A value that the application was given on purpose stays.
+      if (environment[name] === process.env[name]) environment[name] = value
+    }
+  }
   for (const name of OURS_ALONE) delete environment[name]
   return environment
 }

@@ -128,6 +128,11 @@ export class Generation {
     const deadline = performance.now() + CONNECT_TIMEOUT_MS
     while (performance.now() < deadline) {
       signal.throwIfAborted()
+      if (this.#apps.get(name)?.isDyingYoung) {
+        throw new Error(
+          `application ${name}: its workers keep dying right after their start; see the log`,
+        )
+      }
       const status = await this.#server.status()
       const seen = status?.apps[name]?.workers
       if (seen === undefined || seen >= wanted) return

@@ -91,7 +91,7 @@ export class ServerProcess {
     const launch = launchAs(credentials, process.execPath, ['--disable-sigusr1', main])
     const child = spawn(launch.file, launch.args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...sockets.flat()],
-      env: childEnvironment({}, credentials),
+      env: childEnvironment(process.env, credentials),
       // Its own process group: Ctrl-C on a terminal reaches the supervisor alone, which then drains.
       detached: true,
       ...(launch.uid === undefined ? {} : { uid: launch.uid }),

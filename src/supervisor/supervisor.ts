@@ -118,14 +118,13 @@ class Supervisor {
     prepared.commit()
     this.#addresses = prepared.addresses
     this.#runDir = createRunDir(this.#credentials)
-    const logSocket = openLogSocket(this.#runDir.logSocket, this.#credentials, this.#logger)
     const generation = this.#createGeneration(plan, prepared, this.#runDir)
     this.#current = generation
-    const [opened] = await orAborted(
-      Promise.all([logSocket, generation.start()]),
-      this.#stopRequested.signal,
-    )
-    this.#logSocket = opened
+    const started = orAborted(generation.start(), this.#stopRequested.signal)
+    // Handled here when the log socket fails first; awaited below when it does not.
+    started.catch(() => {})
+    this.#logSocket = await openLogSocket(this.#runDir.logSocket, this.#credentials, this.#logger)
+    await started
     if (plan.pidFile !== '') writePidFile(plan.pidFile)
     this.#pidFile = plan.pidFile
     this.#becomeReady(site)

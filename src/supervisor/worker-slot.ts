@@ -63,6 +63,10 @@ export class WorkerSlot {
     return this.#restarts
   }
 
+  get isDyingYoung(): boolean {
+    return this.#backoff.deaths >= CIRCUIT_DEATHS
+  }
+
   get facts(): WorkerFacts {
     const uptimeMs = Math.round(performance.now() - this.#startedAt)
     return { slot: this.#slot, pid: this.#pid, restarts: this.#restarts, uptimeMs }

@@ -10,6 +10,12 @@ import { supervise } from '../../../src/supervisor/supervisor.ts'
 const [file = ''] = process.argv.slice(2)
 const logger = createLogger(process.stderr, { format: 'json', colours: false, level: 'debug' })
 
+const inherited = Object.fromEntries(
+  Object.entries(process.env).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value]],
+  ),
+)
+
 process.exitCode = await supervise({
   load: async () => {
     const read: SitePlan & { error?: string } = JSON.parse(readFileSync(file, 'utf8'))
@@ -23,7 +29,7 @@ process.exitCode = await supervise({
       command: (app) => ({
         file: app.python,
         args: [new URL('./parent.py', import.meta.url).pathname],
-        env: app.env,
+        env: { ...inherited, ...app.env },
         cwd: '/',
       }),
     },

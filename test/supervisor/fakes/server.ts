@@ -9,14 +9,14 @@
  *
  * FAKE_SERVER: `fail` refuses to start, `die` dies before it is ready, `deaf` never drains.
  */
-import { writeSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import { createServer as createLink, type Socket } from 'node:net'
+import { createServer as createHttp } from 'node:http'
+import { createServer, type Server, type Socket } from 'node:net'
 import type { FromServer, ServerStatus, ToServer } from '../../../src/server/protocol.ts'
 
 const mode = process.env.FAKE_SERVER ?? ''
 const servers: Server[] = []
 const apps: Record<string, unknown> = {}
+const visitors = new Set<Socket>()
 const links = new Map<Socket, { app: string; slot: number; pid: number }>()
 let total = 0
 let active = 0
@@ -52,16 +52,14 @@ function start(message: Extract<ToServer, { type: 'start' }>): void {
   }
   const listening: Promise<void>[] = []
   for (const fd of message.sockets.flat()) {
-    const server = createServer((request, response) => {
+    const http = createHttp((request, response) => {
       total += 1
       active += 1
       response.on('close', () => {
         active -= 1
       })
       const answer = (): void => {
-        if (process.exitCode === undefined && servers.some((one) => !one.listening)) {
-          response.setHeader('Connection', 'close')
-        }
+        response.setHeader('Connection', 'close')
         response.end(`${generation} ${process.pid}`)
       }
       if (request.url === '/slow') setTimeout(answer, 300)
@@ -75,11 +73,17 @@ function start(message: Extract<ToServer, { type: 'start' }>): void {
         answer()
       } else answer()
     })
+    // Not the HTTP server itself: its close() also ends connections whose request is on its way.
+    const server = createServer((socket) => {
+      visitors.add(socket)
+      socket.on('close', () => visitors.delete(socket))
+      http.emit('connection', socket)
+    })
     servers.push(server)
     listening.push(new Promise((resolve) => server.listen({ fd, backlog: 4096 }, resolve)))
   }
   for (let thread = 0; thread < message.plan.threads; thread += 1) {
-    const server = createLink((socket) => {
+    const server = createServer((socket) => {
       socket.on('data', (chunk) => links.set(socket, JSON.parse(chunk.toString())))
       socket.on('close', () => links.delete(socket))
       socket.on('error', () => {})
@@ -91,17 +95,12 @@ function start(message: Extract<ToServer, { type: 'start' }>): void {
 }
 
 function drain(timeoutMs: number): void {
-  for (const server of servers) {
-    server.close()
-    server.closeIdleConnections()
-  }
+  for (const server of servers) server.close()
   const deadline = performance.now() + timeoutMs
   const check = setInterval(() => {
-    for (const server of servers) server.closeIdleConnections()
-    if (active > 0 && performance.now() < deadline) return
+    if (visitors.size > 0 && performance.now() < deadline) return
     clearInterval(check)
     tell({ type: 'drained' })
-    writeSync(1, '')
     process.disconnect?.()
   }, 5)
 }
