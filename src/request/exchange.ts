@@ -95,9 +95,17 @@ export interface Exchange {
   /**
    * The next part. Returns false when the visitor is slower than we are: wait for `onDrain` before the
    * next one (nothing is refused meanwhile). `owned`: the caller will never change these bytes, so they
-   * need no copy. Does nothing once `gone`.
+   * need no copy. Does nothing once `gone`. After `write` returned true, and when `onDrain` is called,
+   * the gateway holds nothing any more: the memory of every chunk may be used again.
    */
   write(chunk: Uint8Array, owned: boolean): boolean
+  /**
+   * Where the kernel can send a file by itself: gives it up to `length` bytes of the open file `fd` from
+   * `offset` as the next part, then calls `done` once with how many it took. 0: the visitor is slower
+   * than we are, or the file ends here: go on with `write`. -1: never possible for this answer. Until
+   * `done`, even when `gone`, nothing else may be written and `fd` must stay open.
+   */
+  sendFile?(fd: number, offset: number, length: number, done: (count: number) => void): void
   /**
    * The answer is complete. `trailers`: raw field block, sent where framing allows. Fewer bytes than
    * announced: the connection closes, so that the visitor sees it was cut short.

@@ -13,6 +13,7 @@ import { PorticoError } from '../../errors.ts'
 import type { Connection } from '../../listen/accept.ts'
 import { clock } from '../../request/clock.ts'
 import { errorPage } from '../../request/error-page.ts'
+import { sendFromFile } from '../../system/sendfile.ts'
 import { Memo } from '../../wire/memo.ts'
 import { parseRequestFields, type RequestFields } from '../../wire/request-fields.ts'
 import { parseRequestLine, type RequestLine } from '../../wire/request-line.ts'
@@ -235,6 +236,19 @@ export class Http1Connection implements Connection {
       this.#deadline = clock.now + this.#gateway.timeouts.sendMs
     }
     return false
+  }
+
+  /** As Exchange.sendFile. What was written before has to leave first. */
+  sendFile(fd: number, offset: number, length: number, done: (count: number) => void): void {
+    if (this.socket.writableLength > 0) return done(0)
+    const handle: unknown = Reflect.get(this.socket, '_handle')
+    const out =
+      typeof handle === 'object' && handle !== null ? Number(Reflect.get(handle, 'fd')) : -1
+    if (!(out >= 0)) return done(-1)
+    sendFromFile(out, fd, offset, length, (count) => {
+      if (count > 0) this.#gateway.counters.sent(count)
+      done(count)
+    })
   }
 
   /** The exchange wants (more of) its body. */

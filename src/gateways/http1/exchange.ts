@@ -9,7 +9,13 @@
 import type { Duplex } from 'node:stream'
 import { PorticoError } from '../../errors.ts'
 import { errorPage } from '../../request/error-page.ts'
-import { type AnswerHead, type BodySink, COPIED, type Exchange, type Peer } from '../../request/exchange.ts'
+import {
+  type AnswerHead,
+  type BodySink,
+  COPIED,
+  type Exchange,
+  type Peer,
+} from '../../request/exchange.ts'
 import { ChunkedDecoder } from '../../wire/chunked.ts'
 import type { RequestFields } from '../../wire/request-fields.ts'
 import type { RequestLine } from '../../wire/request-line.ts'
@@ -250,6 +256,19 @@ export class Http1Exchange implements Exchange {
     if (head === '') return this.#connection.send(owned ? part : Buffer.from(part))
     if (part.length <= COPIED) return this.#connection.send(join(head, part))
     return this.#connection.sendTwo(Buffer.from(head, 'latin1'), owned ? part : Buffer.from(part))
+  }
+
+  sendFile(fd: number, offset: number, length: number, done: (count: number) => void): void {
+    const streaming = this.#state === AnswerState.STREAMING && !this.gone && !this.#dropBody
+    if (!streaming || this.#owed < length) return done(-1)
+    this.#flushHead()
+    this.#connection.sendFile(fd, offset, length, (count) => {
+      if (count > 0) {
+        this.#owed -= count
+        this.sent += count
+      }
+      done(count)
+    })
   }
 
   #writeChunk(part: Uint8Array, owned: boolean): boolean {

@@ -1,6 +1,11 @@
 /**
- * Sends parts of an open file as an answer's body: read on the thread pool into reused blocks, one block
- * ahead of the visitor. At most two blocks of memory a transfer, however slow the visitor is.
+ * Sends parts of an open file as an answer's body. Large parts the kernel sends itself where the gateway
+ * lets it; for the rest blocks are read on the thread pool into reused memory, one ahead of the visitor.
+ * At most two blocks of memory a transfer, however slow the visitor is.
+ *
+ *     pump ─┬─ by kernel ──took some──▶ pump        took none: one block by hand, whose drain tells
+ *           └─ read ─▶ ready ─▶ write ─┬─▶ pump     when the kernel has room again
+ *                                      └─ full: wait for drain ─▶ pump
  */
 import { close, read } from 'node:fs'
 import { PorticoError } from '../../errors.ts'
@@ -9,6 +14,10 @@ import type { Slice } from './ranges.ts'
 
 /** Bytes read at once. */
 const BLOCK = 131_072
+/** What is left of a part is worth the kernel's help, bytes. */
+const WORTH_SENDFILE = 262_144
+/** Most that the kernel is given in one go, so that large files share the pool's threads. */
+const MOST_SENDFILE = 4_194_304
 /** Blocks kept for the next transfer, per thread: 4 MiB. */
 const MOST_SPARE = 32
 
@@ -59,63 +68,98 @@ class FileSender {
   readonly #exchange: Exchange
   readonly #fd: number
   readonly #pieces: readonly Piece[]
-  /** The piece to read next and how much of it has been read. */
+  /** The piece to go on with and how much of it is read or sent. */
   #index = 0
   #done = 0
   #ready: Ready | null = null
-  #reading = false
+  /** The pool is using the descriptor: it cannot be closed yet. */
+  #busy = false
+  #kernel: boolean
+  /** The kernel had no room: the next block goes by hand. */
+  #byHand = false
   /** What the gateway still holds while we wait for it to drain. */
   #held: Buffer | null = null
   #waiting = false
+  #pumping = false
   #over = false
 
   constructor(exchange: Exchange, fd: number, pieces: readonly Piece[]) {
     this.#exchange = exchange
     this.#fd = fd
     this.#pieces = pieces
+    this.#kernel = exchange.sendFile !== undefined
     exchange.onGone = () => this.#finish()
   }
 
-  /** Reads ahead and writes as far as both sides allow. */
+  /** Goes on as far as the file and the visitor allow. */
   pump(): void {
-    while (!this.#over) {
-      if (this.#ready === null) this.#readNext()
-      const next = this.#ready
-      if (this.#waiting) return
-      if (next === null) {
-        if (this.#reading) return
+    if (this.#pumping) return
+    this.#pumping = true
+    while (this.#step());
+    this.#pumping = false
+  }
+
+  /** False: wait for a callback, or it is over. */
+  #step(): boolean {
+    if (this.#over) return false
+    if (this.#ready === null && !this.#busy) {
+      const piece = this.#current()
+      if (piece === undefined) {
+        if (this.#waiting) return false
         this.#finish()
         this.#exchange.end()
-        return
+        return false
       }
-      this.#ready = null
-      // While this block leaves, the pool reads the next one.
-      this.#readNext()
-      if (this.#exchange.write(next.view, true)) recycle(next.block)
-      else {
-        this.#held = next.block
-        this.#waiting = true
-        this.#exchange.onDrain = this.#drained
-      }
+      if (!this.#wantsKernel(piece)) this.#read(piece)
+      else if (this.#waiting) return false
+      else this.#sendByKernel(piece)
     }
+    const next = this.#ready
+    if (next === null) return !this.#busy
+    if (this.#waiting) return false
+    this.#ready = null
+    this.#byHand = false
+    // While this block leaves, the pool reads the next one.
+    const ahead = this.#current()
+    if (ahead !== undefined && !this.#wantsKernel(ahead)) this.#read(ahead)
+    if (this.#exchange.write(next.view, true)) recycle(next.block)
+    else if (!this.#over) {
+      this.#held = next.block
+      this.#waiting = true
+      this.#exchange.onDrain = this.#drained
+    }
+    return true
   }
 
-  readonly #drained = (): void => {
-    this.#exchange.onDrain = null
-    this.#waiting = false
-    recycle(this.#held)
-    this.#held = null
-    this.pump()
-  }
-
-  #readNext(): void {
-    if (this.#reading || this.#over) return
+  /** The first piece that is not done. */
+  #current(): Piece | undefined {
     let piece = this.#pieces[this.#index]
     while (piece !== undefined && this.#done === piece.length) {
       piece = this.#pieces[++this.#index]
       this.#done = 0
     }
-    if (piece === undefined) return
+    return piece
+  }
+
+  #wantsKernel(piece: Piece): piece is Slice {
+    if (!this.#kernel || this.#byHand || !('from' in piece)) return false
+    return piece.length - this.#done >= WORTH_SENDFILE
+  }
+
+  #sendByKernel(piece: Slice): void {
+    const length = Math.min(MOST_SENDFILE, piece.length - this.#done)
+    this.#busy = true
+    this.#exchange.sendFile?.(this.#fd, piece.from + this.#done, length, (count) => {
+      this.#busy = false
+      if (this.#over) return close(this.#fd, ignore)
+      if (count > 0) this.#done += count
+      else if (count === 0) this.#byHand = true
+      else this.#kernel = false
+      this.pump()
+    })
+  }
+
+  #read(piece: Piece): void {
     if (!('from' in piece)) {
       this.#done = piece.length
       this.#ready = { view: piece, block: null }
@@ -123,10 +167,9 @@ class FileSender {
     }
     const block = spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK)
     const length = Math.min(BLOCK, piece.length - this.#done)
-    this.#reading = true
+    this.#busy = true
     read(this.#fd, block, 0, length, piece.from + this.#done, (error, count) => {
-      this.#reading = false
-      // The descriptor could not be closed while the pool was using it.
+      this.#busy = false
       if (this.#over) {
         recycle(block)
         close(this.#fd, ignore)
@@ -143,6 +186,14 @@ class FileSender {
     })
   }
 
+  readonly #drained = (): void => {
+    this.#exchange.onDrain = null
+    this.#waiting = false
+    recycle(this.#held)
+    this.#held = null
+    this.pump()
+  }
+
   /** No more reads and writes. What the gateway holds is left to it. */
   #finish(): void {
     if (this.#over) return
@@ -151,7 +202,7 @@ class FileSender {
     this.#exchange.onGone = null
     recycle(this.#ready?.block ?? null)
     this.#ready = null
-    if (!this.#reading) close(this.#fd, ignore)
+    if (!this.#busy) close(this.#fd, ignore)
   }
 }
 
