@@ -42,18 +42,14 @@ export function detect(target: string, cwd: string): Detected {
   if (found?.isDirectory() === true) return detectFolder(path)
   if (found?.isFile() === true) return detectFile(path)
   if (found !== undefined) fail(path, 'neither a file nor a folder')
-  // `site.yaml` would do as the name of a module; who writes it means the file.
-  if (MODULE.test(target) && !SITE_ENDS.includes(extname(target)) && extname(target) !== '.py') {
-    return detectModule(target, cwd)
-  }
   const [, file = ''] = /^(.*\.py):.*$/.exec(target) ?? []
   if (file !== '' && isFile(resolve(cwd, file))) {
-    fail(
-      path,
-      'a module is named without .py',
-      quote(target.replace('.py:', ':').replaceAll('/', '.')),
-    )
+    const named = quote(target.replace('.py:', ':').replaceAll('/', '.'))
+    fail(path, 'a module is named without .py', named)
   }
+  // `site.yaml` would do as the name of a module; who writes it means the file.
+  const meansFile = [...SITE_ENDS, '.py'].includes(extname(target))
+  if (MODULE.test(target) && !meansFile) return detectModule(target, cwd)
   const meant = nearest(basename(path), namesIn(dirname(path)))
   fail(path, 'no such file or folder', 'a site file, a folder, or module:callable', meant)
 }

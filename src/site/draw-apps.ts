@@ -1,7 +1,9 @@
 /** `apps:` → the Plan's applications. */
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { modulesIn } from './detect-python.ts'
 import { absolutePath, type Drawing, existingFolder, isReadable, stat } from './drawing.ts'
+import { nearest } from './nearest.ts'
 import type { PythonAppPlan } from './plan.ts'
 import { type KeyPath, quote } from './problem.ts'
 import type { AppSettings } from './settings.ts'
@@ -31,6 +33,12 @@ function drawApp(
   settings: AppSettings,
 ): PythonAppPlan {
   const [module = '', callable = 'application'] = settings.python.split(':')
+  checkModule(
+    drawing,
+    [...path, 'python'],
+    module,
+    absolutePath(drawing, [...path, 'dir'], settings.dir),
+  )
   return {
     kind: 'python',
     name,
@@ -46,6 +54,16 @@ function drawApp(
     startTimeoutMs: settings['start-timeout'],
     queue: settings.queue,
   }
+}
+
+/** It may be installed for the interpreter, which alone can tell. */
+function checkModule({ report }: Drawing, path: KeyPath, module: string, dir: string): void {
+  const [top = ''] = module.split('.')
+  if (stat(dir) === undefined || [top, `${top}.py`].some((name) => stat(join(dir, name)))) return
+  const meant = nearest(top, modulesIn(dir))
+  report.warning(path, `no module ${quote(top)} in ${dir}: it has to be installed`, {
+    nearest: meant,
+  })
 }
 
 /** As Gunicorn and hosting platforms have it, else one a core. */

@@ -154,7 +154,7 @@ const redirect = {
   status: numberOf(
     302,
     [301, 302, 303, 307, 308],
-    '301 and 308 are permanent: browsers keep them for good, so the default is the temporary 302. 307 and 308 keep the method.',
+    'Permanent are 301 and 308: browsers keep them for good, so the default is the temporary 302. 307 and 308 keep the method.',
   ) as Count,
 }
 
@@ -221,7 +221,7 @@ const python = {
   python: requiredText(
     'The WSGI callable as `module:callable`; `module` alone means the callable `application`.',
     'module:callable, such as "shop.wsgi:application"',
-    /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?$/,
+    /^(?!.*\.py(:|$))[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?$/,
   ) as RequiredText,
   dir: text(
     '.',
@@ -438,21 +438,39 @@ export function siteSchema(): z.ZodType<Settings, SiteFile> {
   return site
 }
 
-/** Keys that people reasonably expect and this version does not have, with what to say about each. */
-export const notYet: Readonly<Record<string, string>> = {
-  php: 'this version runs Python over WSGI only',
-  node: 'this version runs Python over WSGI only',
-  ruby: 'this version runs Python over WSGI only',
-  perl: 'this version runs Python over WSGI only',
-  cgi: 'this version runs Python over WSGI only',
-  mode: 'this version runs Python over WSGI only',
-  asgi: 'this version runs Python over WSGI only',
-  certificate: 'this version serves http only',
-  key: 'this version serves http only',
-  tls: 'this version serves http only',
-  check: 'this version has no health checks',
-  sticky: 'this version has no sticky sessions',
-  sorry: 'this version has no standby servers',
+const WSGI_ONLY = 'this version runs Python over WSGI only'
+const HTTP_ONLY = 'this version serves http only'
+
+const notYetHandlers: Readonly<Record<string, string>> = {
+  cgi: WSGI_ONLY,
+  php: WSGI_ONLY,
+  uwsgi: 'this version proxies over http only',
+  fastcgi: 'this version proxies over http only',
   limit: 'this version has no rate limits',
   auth: 'this version has no access control',
+  rewrite: 'this version rewrites no paths',
+}
+
+/**
+ * Keys that people reasonably expect and this version does not have, with what to say about each; by
+ * the top-level key that they are below.
+ */
+export const notYet: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  listen: { certificate: HTTP_ONLY, key: HTTP_ONLY, tls: HTTP_ONLY },
+  hosts: notYetHandlers,
+  routes: notYetHandlers,
+  apps: {
+    php: WSGI_ONLY,
+    node: WSGI_ONLY,
+    ruby: WSGI_ONLY,
+    perl: WSGI_ONLY,
+    cgi: WSGI_ONLY,
+    mode: WSGI_ONLY,
+    asgi: WSGI_ONLY,
+  },
+  pools: {
+    check: 'this version has no health checks',
+    sticky: 'this version has no sticky sessions',
+    sorry: 'this version has no standby servers',
+  },
 }

@@ -60,7 +60,7 @@ export function treeOf(value: unknown, source: Source): Node {
   const convert = (item: unknown, depth: number): Node => {
     if (depth > DEEPEST || ++count > MOST_NODES) throw new RangeError('nested too deeply')
     if (Array.isArray(item)) {
-      return { kind: 'list', place, items: item.map((each) => convert(each, depth + 1)) }
+      return { kind: 'list', place, items: Array.from(item, (each) => convert(each, depth + 1)) }
     }
     if (isPlain(item)) {
       const entries = new Map<string, Entry>()
@@ -69,13 +69,17 @@ export function treeOf(value: unknown, source: Source): Node {
       }
       return { kind: 'map', place, entries }
     }
-    return { kind: 'scalar', place, value: item, written: show(item) }
+    return { kind: 'scalar', place, ...leaf(item) }
   }
   return convert(value, 0)
 }
 
-function show(value: unknown): string {
-  return typeof value === 'object' || typeof value === 'function' ? '' : String(value)
+/** A Date, a Map or a function is nothing that a setting could be: a symbol, which no rule accepts. */
+function leaf(value: unknown): { value: unknown; written: string } {
+  if (typeof value === 'function') return { value: Symbol('a function'), written: '' }
+  if (typeof value !== 'object' || value === null) return { value, written: String(value) }
+  const name: unknown = value.constructor?.name
+  return { value: Symbol(typeof name === 'string' ? `a ${name}` : 'an object'), written: '' }
 }
 
 function isPlain(value: unknown): value is Record<string, unknown> {

@@ -1,0 +1,182 @@
+/** Folders as people have them, and what is made of each. */
+import { describe, expect, it } from 'vitest'
+import { complaints, folderWith, load } from './here.ts'
+
+const FLASK = 'from flask import Flask\n\napp = Flask(__name__)\n'
+const DJANGO = `import os
+def main():
+    os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'mysite.settings')
+`
+const DJANGO_WSGI = `from django.core.wsgi import get_wsgi_application
+application = get_wsgi_application()
+`
+
+async function found(files: Record<string, string>, target = '.') {
+  const folder = folderWith(files)
+  const { plan, description, warnings } = await load(folder, target)
+  const [host] = plan.hosts
+  return {
+    description: description.replaceAll(folder, '<here>'),
+    routes: (host?.routes ?? []).map(({ match, handler }) => ({
+      path: match.path,
+      ...(handler.kind === 'files'
+        ? { files: handler.root.replace(folder, '<here>'), list: handler.list }
+        : { kind: handler.kind }),
+    })),
+    apps: Object.values(plan.apps).map(
+      (app) => `${app.module}:${app.callable} in ${app.dir.replace(folder, '<here>')}`,
+    ),
+    warnings: warnings.map((warning) => warning.message.replaceAll(folder, '<here>')),
+  }
+}
+
+async function refused(files: Record<string, string>, target = '.'): Promise<string[]> {
+  return complaints(folderWith(files), target)
+}
+
+const APP = { path: '/', kind: 'app' }
+
+describe('a folder', () => {
+  it('with a site file is that site', async () => {
+    const site = 'routes: { /: { respond: x } }'
+    const { description } = await found({ 'site.yaml': site, 'wsgi.py': FLASK, 'index.html': '' })
+    expect(description).toBe('site file <here>/site.yaml')
+    expect((await found({ 'portico.yaml': site })).description).toBe(
+      'site file <here>/portico.yaml',
+    )
+  })
+
+  it('with wsgi.py', async () => {
+    expect(await found({ 'wsgi.py': FLASK, 'app.py': FLASK })).toMatchObject({
+      description: 'WSGI application wsgi:app',
+      routes: [APP],
+      apps: ['wsgi:app in <here>'],
+      warnings: [],
+    })
+  })
+
+  it('of a Django project, beside its settings or above them', async () => {
+    const plain = { 'manage.py': DJANGO, 'mysite/wsgi.py': DJANGO_WSGI, 'mysite/settings.py': '' }
+    expect(await found(plain)).toMatchObject({
+      description: 'Django project: mysite.wsgi:application',
+      routes: [APP],
+    })
+    const nested = {
+      'manage.py': DJANGO.replace('mysite.settings', 'config.settings.production'),
+      'config/wsgi.py': DJANGO_WSGI,
+      'mysite/other/wsgi.py': DJANGO_WSGI,
+    }
+    expect((await found(nested)).apps).toEqual(['config.wsgi:application in <here>'])
+    expect(await refused({ 'manage.py': DJANGO, 'mysite/settings.py': '' })).toEqual(
+      [
+        '<here>/manage.py: this Django project has no wsgi.py; expected a wsgi.py beside its settings',
+      ].map((line) => expect.stringContaining(line.slice('<here>'.length))),
+    )
+  })
+
+  it.each([
+    ['app = Flask(__name__)', 'app'],
+    ['application: Any = make()', 'application'],
+    ['app = make()\napplication = app', 'application'],
+    ['def application(environ, start_response):\n  pass', 'application'],
+    ['class app:\n  pass', 'app'],
+    ['from shop import create, app', 'app'],
+    ['from shop import make as application', 'application'],
+    ['from shop import (app)', 'app'],
+  ])('with app.py that says %j', async (text, callable) => {
+    expect((await found({ 'app.py': text })).apps).toEqual([`app:${callable} in <here>`])
+  })
+
+  it.each(['  app = 1', 'app == 2', 'apple = 3', 'from shop import app as thing', '# app = 1'])(
+    'with app.py that says %j is only files',
+    async (text) => {
+      expect(await found({ 'app.py': text })).toMatchObject({ apps: [], routes: [{ list: true }] })
+    },
+  )
+
+  it('serves the files beside an application', async () => {
+    const { routes, description } = await found({ 'main.py': FLASK, 'static/': '', 'public/': '' })
+    expect(routes).toEqual([{ path: '/static/', files: '<here>/static', list: false }, APP])
+    expect(description).toContain('main:app, with the files of <here>/static below /static/')
+    expect((await found({ 'main.py': FLASK, 'public/': '' })).routes[0]).toMatchObject({
+      files: '<here>/public',
+    })
+  })
+
+  it('with wsgi.py in its one package', async () => {
+    expect((await found({ 'shop/wsgi.py': DJANGO_WSGI })).apps).toEqual([
+      'shop.wsgi:application in <here>',
+    ])
+    const two = await found({ 'shop/wsgi.py': DJANGO_WSGI, 'blog/wsgi.py': DJANGO_WSGI })
+    expect(two.apps).toEqual([])
+  })
+
+  it('of files', async () => {
+    expect(await found({ 'index.html': 'hello' })).toMatchObject({
+      description: 'files of <here>',
+      routes: [{ path: '/', files: '<here>', list: false }],
+    })
+    expect(await found({ 'a.txt': '' })).toMatchObject({ routes: [{ list: true }] })
+    expect(await found({ 'public/index.html': '', 'package.json': '{}' })).toMatchObject({
+      routes: [{ files: '<here>/public', list: false }],
+    })
+  })
+
+  it.each([
+    ['index.php', 'PHP: this version runs Python over WSGI, and serves files'],
+    ['package.json', 'Node: this version runs Python over WSGI, and serves files'],
+    ['asgi.py', 'an ASGI application: this version runs Python over WSGI only'],
+  ])('with %s is not served', async (name, message) => {
+    expect(await refused({ [name]: '' })).toEqual([expect.stringContaining(`${name}: ${message}`)])
+  })
+
+  it('with an ASGI application is not served', async () => {
+    const fast = 'from fastapi import FastAPI\napp = FastAPI()\n'
+    expect(await refused({ 'main.py': fast })).toEqual([expect.stringContaining('ASGI')])
+    expect(await refused({ 'app.py': 'async def app(scope, receive, send): ...' })).toEqual([
+      expect.stringContaining('ASGI'),
+    ])
+  })
+})
+
+describe('a name', () => {
+  it('is module:callable, as with Gunicorn', async () => {
+    const files = { 'shop/__init__.py': '', 'shop/web.py': FLASK, 'hello.py': DJANGO_WSGI }
+    expect((await found(files, 'shop.web:app')).apps).toEqual(['shop.web:app in <here>'])
+    expect((await found(files, 'shop.web:app.wsgi_app')).apps).toEqual([
+      'shop.web:app.wsgi_app in <here>',
+    ])
+    expect((await found(files, 'hello')).apps).toEqual(['hello:application in <here>'])
+    expect((await found(files, 'shop.web')).apps).toEqual(['shop.web:app in <here>'])
+    expect((await found(files, 'hello.py')).apps).toEqual(['hello:application in <here>'])
+  })
+
+  it('of a module elsewhere is taken, with a warning', async () => {
+    expect(await found({}, 'installed:app')).toMatchObject({
+      apps: ['installed:app in <here>'],
+      warnings: ['no module "installed" in <here>: it has to be installed'],
+    })
+  })
+
+  it('that is nearly right is refused', async () => {
+    const files = { 'hello.py': FLASK, 'site.yaml': '' }
+    expect(await refused(files, 'helo:app')).toEqual([
+      '<here>: no module "helo" here; did you mean "hello"?',
+    ])
+    expect(await refused(files, 'sit.yaml')).toEqual([
+      '<here>/sit.yaml: no such file or folder; did you mean "site.yaml"?',
+    ])
+    expect(await refused(files, './nothing/here')).toEqual([
+      '<here>/nothing/here: no such file or folder; expected a site file, a folder, or module:callable',
+    ])
+    expect(await refused(files, 'hello.py:app')).toEqual([
+      '<here>/hello.py:app: a module is named without .py; expected "hello:app"',
+    ])
+    expect(await refused(files, 'hello:create_app()')).toEqual([
+      expect.stringContaining('"create_app()" is not the name of a callable'),
+    ])
+    expect(await refused({ 'notes.txt': '' }, 'notes.txt')).toEqual([
+      '<here>/notes.txt: this is no site file; expected a name that ends in .yaml, .json, .ts or .js',
+    ])
+  })
+})
