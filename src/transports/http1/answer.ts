@@ -20,12 +20,14 @@ export interface ReceivedHead {
 
 const memo = new Memo<ReceivedHead>(MOST_HEADS)
 
-/** Reads a head's text (see `parseAnswerHead`). Throws BACKEND_LIED. */
+/**
+ * Reads a head's text (see `parseAnswerHead`). What is remembered keeps `text` alive: a caller whose
+ * text is part of a larger one keeps that small. Throws BACKEND_LIED.
+ */
 export function readAnswerHead(text: string): ReceivedHead {
   const known = memo.get(text)
   if (known !== undefined) return known
-  const own = Buffer.from(text, 'latin1').toString('latin1')
-  const facts = parseAnswerHead(own, MOST_FIELDS)
+  const facts = parseAnswerHead(text, MOST_FIELDS)
   let fields = ''
   let has = 0
   eachField(facts, (written, name, value) => {
@@ -42,5 +44,5 @@ export function readAnswerHead(text: string): ReceivedHead {
     fields += `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`
   }
   const head: AnswerHead = { status: facts.status, reason: facts.reason, fields, has }
-  return memo.put(own, { facts, head, protocol }, () => own)
+  return memo.put(text, { facts, head, protocol }, () => text)
 }

@@ -5,7 +5,7 @@
 import { connect, type Socket } from 'node:net'
 import { PorticoError } from '../../errors.ts'
 import { clock } from '../../request/clock.ts'
-import type { Exchange } from '../../request/exchange.ts'
+import { COPIED, type Exchange } from '../../request/exchange.ts'
 import type { Address } from '../../site/plan.ts'
 import type { Attempt } from '../transport.ts'
 import type { ReceivedHead } from './answer.ts'
@@ -242,13 +242,10 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     return exchange.write(view, false)
   }
 
-  /** What this read brought of the body, as bytes of our own. */
+  /** The views of this read as bytes of our own. */
   #takeViews(): Uint8Array {
-    const view = this.#view
-    if (view === null) return EMPTY
+    const bytes = Buffer.concat([this.#view ?? EMPTY, ...this.#moreViews])
     this.#view = null
-    if (this.#moreViews.length === 0) return Buffer.from(view)
-    const bytes = Buffer.concat([view, ...this.#moreViews])
     this.#moreViews = []
     return bytes
   }
@@ -258,7 +255,10 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     const answer = this.#answer!
     if (answer.facts.status === 101) return this.#switchProtocol(exchange, answer, consumed, length)
     const started = this.#started
-    const body = this.#takeViews()
+    // Several views become bytes of our own; a single one stays a view of the shared buffer.
+    const owned = this.#moreViews.length > 0
+    const body = owned ? this.#takeViews() : (this.#view ?? EMPTY)
+    this.#view = null
     const trailers = forwardedTrailers(this.#decoder.trailers, MOST_TRAILERS)
     const sent = this.#upload === null || this.#upload.sent
     const attempt = this.#detach()
@@ -267,9 +267,11 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     if (consumed === length && sent && answer.facts.persistent && !this.#ended) this.#rest()
     else this.destroy()
     attempt.done()
-    if (!started) return answerAtOnce(exchange, answer, body, trailers)
-    if (body.length > 0) exchange.write(body, true)
-    exchange.end(trailers)
+    if (!started) answerAtOnce(exchange, answer, body, owned, trailers)
+    else {
+      exchange.write(body, owned)
+      exchange.end(trailers)
+    }
     return true
   }
 
@@ -402,23 +404,24 @@ function answerAtOnce(
   exchange: Exchange,
   answer: ReceivedHead,
   body: Uint8Array,
+  owned: boolean,
   trailers: string,
-): boolean {
+): void {
   const { head, facts } = answer
   const { status } = head
-  const known = exchange.line.method === 'HEAD' || status === 304
+  const hidden = exchange.line.method === 'HEAD' || status === 304
   if (trailers !== '') {
     exchange.start(head, -1)
-    exchange.write(body, true)
+    exchange.write(body, owned)
     exchange.end(trailers)
-  } else if (!known || status === 204) exchange.respond(head, body)
-  else if (facts.contentLength >= 0) exchange.respond(head, body, facts.contentLength)
+  } else if (!hidden || status === 204) {
+    exchange.respond(head, owned || body.length <= COPIED ? body : Buffer.from(body))
+  } else if (facts.contentLength >= 0) exchange.respond(head, body, facts.contentLength)
   else {
-    // The length is the backend's secret: an answer to GET would be chunked.
+    // The backend does not tell how long the answer to GET would be.
     exchange.start(head, -1)
     exchange.end()
   }
-  return true
 }
 
 function asPorticoError(error: unknown): PorticoError {
