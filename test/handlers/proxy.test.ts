@@ -360,6 +360,45 @@ describe('visitors', () => {
     expect(whole).toBeGreaterThan(100)
     expect(failed).toBeGreaterThan(100)
   }, 60_000)
+
+  it('that leave at any moment disturb nobody, and leave nothing behind', async () => {
+    const backend = keep(
+      await httpBackend((req, res) => {
+        const hash = createHash('sha256')
+        req.on('data', (part: Buffer) => hash.update(part))
+        req.on('end', () => res.end(`${req.url} ${hash.digest('hex')} `.repeat(3_000)))
+      }),
+    )
+    let connections = 0
+    backend.server.on('connection', (socket) => {
+      connections++
+      socket.on('close', () => connections--)
+    })
+    const { port } = keep(await front(poolPlan([target(backend.port)], { keepAlive: 4 })))
+    const body = randomBytes(300_000)
+    const leaver = async (): Promise<void> => {
+      for (let i = 0; i < 20; i++) {
+        const wait = Math.random() * 20
+        await raw(
+          port,
+          `PUT /leaver HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n`,
+          (visitor) => {
+            visitor.write(body.subarray(0, Math.random() * 2 * body.length))
+            setTimeout(() => visitor.resetAndDestroy(), wait)
+          },
+        )
+      }
+    }
+    const stayer = async (name: string): Promise<void> => {
+      for (let i = 0; i < 20; i++) {
+        const got = await get(port, `/${name}`, { method: 'PUT', body })
+        expect(got).toMatchObject({ status: 200, cut: false })
+        expect(got.body === `/${name} ${sha(body)} `.repeat(3_000)).toBe(true)
+      }
+    }
+    await Promise.all([...Array.from({ length: 10 }, leaver), ...['a', 'b', 'c', 'd'].map(stayer)])
+    await until(() => connections <= 4)
+  }, 60_000)
 })
 
 /** One answer that names only `path`, or something that is no answer. */

@@ -5,7 +5,7 @@
 import { connect, type Socket } from 'node:net'
 import { PorticoError } from '../../errors.ts'
 import { clock } from '../../request/clock.ts'
-import { COPIED, type Exchange } from '../../request/exchange.ts'
+import type { Exchange } from '../../request/exchange.ts'
 import type { Address } from '../../site/plan.ts'
 import type { Attempt } from '../transport.ts'
 import type { ReceivedHead } from './answer.ts'
@@ -14,6 +14,7 @@ import { forwardedTrailers } from './end-to-end.ts'
 import { mayUpgradeTo, type RequestHeads } from './request-head.ts'
 import { Tunnel } from './tunnel.ts'
 import { Upload, type UploadWatcher } from './upload.ts'
+import { answerAtOnce } from './whole-answer.ts'
 
 /** One read at most; all of a thread's connections read into this one buffer. */
 const READ_BUFFER = 65_536
@@ -396,31 +397,6 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
 
   #later(ms: number): number {
     return clock.now + ms + TICK_MS
-  }
-}
-
-/** The whole answer came in one read: one call, so that it leaves in one write. */
-function answerAtOnce(
-  exchange: Exchange,
-  answer: ReceivedHead,
-  body: Uint8Array,
-  owned: boolean,
-  trailers: string,
-): void {
-  const { head, facts } = answer
-  const { status } = head
-  const hidden = exchange.line.method === 'HEAD' || status === 304
-  if (trailers !== '') {
-    exchange.start(head, -1)
-    exchange.write(body, owned)
-    exchange.end(trailers)
-  } else if (!hidden || status === 204) {
-    exchange.respond(head, owned || body.length <= COPIED ? body : Buffer.from(body))
-  } else if (facts.contentLength >= 0) exchange.respond(head, body, facts.contentLength)
-  else {
-    // The backend does not tell how long the answer to GET would be.
-    exchange.start(head, -1)
-    exchange.end()
   }
 }
 
