@@ -36,6 +36,11 @@
  *   END       u32 serviceMicroseconds; flag FAILED: the body is cut short, the connection must close
  *   FILE      u64 offset, u64 length, path in UTF-8: after HEAD; the body is that part of that file.
  *             The worker keeps the file until OPENED, then sends END (or DATA … END)
+ *   LEAVING   the worker was told to go: the server sends no more requests and answers QUIT, which is
+ *             thereby behind the last one, so that none is lost
+ *
+ * Every REQUEST ends with exactly one RESPONSE or END, also when it was cancelled (END, FAILED): that is
+ * when the worker is free again.
  */
 
 export const FRAME_HEAD = 12
@@ -64,6 +69,7 @@ export const FrameType = {
   DATA: 19,
   END: 20,
   FILE: 21,
+  LEAVING: 22,
 } as const
 
 /** Flags of REQUEST. */

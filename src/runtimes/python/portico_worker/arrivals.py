@@ -6,7 +6,7 @@ from time import perf_counter, sleep
 
 from .link import LONGEST_WAIT, limit_wait
 
-#: How long a departing worker waits for QUIT after the last request, in seconds.
+#: How long a departing worker waits for the servers' QUIT, in seconds; then it goes when it is idle.
 PATIENCE = 2.0
 
 
@@ -47,12 +47,12 @@ def arrivals(links, departure, one_at_a_time):
     `one_at_a_time`: what is in hand is done before the next is asked for.
     """
     wait = Single(links) if len(links) == 1 and one_at_a_time else Several(links, departure)
-    last = perf_counter()
     asked = False
+    patience_ends = 0.0
     while True:
         if departure.asked and not asked:
             asked = True
-            last = perf_counter()
+            patience_ends = perf_counter() + PATIENCE
         for index, link in enumerate(links):
             if link.quit and (link.broken or link.idle()):
                 link.close()
@@ -60,12 +60,11 @@ def arrivals(links, departure, one_at_a_time):
                 link = links[index] = link.successor()
             if asked and link.socket is not None:
                 bid_farewell(link)
-        if over(links) or (asked and nobody_left(links, last)):
+        if over(links) or (asked and nobody_left(links, patience_ends)):
             return
         for link in wait.ready(asked):
             try:
                 if link.receive() and link.buffer:
-                    last = perf_counter()
                     yield link
             except BlockingIOError:
                 pass
@@ -82,10 +81,10 @@ def over(links):
     return any(link.quit for link in links) and all(link.socket is None for link in links)
 
 
-def nobody_left(links, last):
+def nobody_left(links, patience_ends):
     if all(link.socket is None for link in links):
         return True
-    return perf_counter() - last > PATIENCE and all(link.idle() for link in links)
+    return perf_counter() > patience_ends and all(link.idle() for link in links)
 
 
 class Single:

@@ -15,6 +15,8 @@ from .load import LoadFailed, load
 
 #: A retiring worker is reminded this often, in seconds: it may have been between two system calls.
 REMIND = 1.0
+#: Characters of a traceback that the supervisor is told.
+LONGEST_DETAIL = 65536
 
 
 class Fork(Exception):
@@ -89,7 +91,8 @@ class Parent:
         try:
             self.application = load(app["module"], app["callable"], app["dir"])
         except LoadFailed as failure:
-            self.control.say("failed", detail=str(failure))
+            # The end of a traceback says what happened.
+            self.control.say("failed", detail=str(failure)[-LONGEST_DETAIL:])
             return
         process.warn_of_threads()
         # What was imported never becomes garbage: keep the collector off it, and its pages shared.

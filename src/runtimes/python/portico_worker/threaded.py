@@ -150,7 +150,7 @@ def work(application, jobs, departure):
         else:
             answer.run(application, environ, flags, body)
         link = answer.link
-        del link.answers[answer.id]
+        link.answers.pop(answer.id, None)
         # Nothing of a request is to live until the next one comes.
         del job, environ, body, answer
         if link.quit and link.idle():
