@@ -1,7 +1,7 @@
 /** `portico stop`: lets a running site finish what it has in hand, and waits until it has ended. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { isAlive } from '../supervisor/run-dir.ts'
+import { isAlive } from '../supervisor/alive.ts'
 import { askAdmin, findAdmin } from './admin-client.ts'
 import { EXIT_FAILURE } from './exit.ts'
 

@@ -9,6 +9,7 @@ import { chownSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Credentials } from '../system/users.ts'
+import { isAlive } from './alive.ts'
 
 /** Longest path inside, so that every socket's path fits into `sun_path`. */
 const LONGEST_INSIDE = '/9999999/link-1023.sock'.length
@@ -85,15 +86,5 @@ function removeAbandoned(parent: string, prefix: string): void {
     // In a shared folder, only what is ours: root must not walk a tree that another can swap.
     if (parent !== OURS && lstatSync(folder).uid !== process.getuid?.()) continue
     removeFolder(folder)
-  }
-}
-
-/** Whether a process with this id exists, whoever owns it. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
 }

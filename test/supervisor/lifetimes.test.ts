@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { appPlan, get, httpAnswer, isAlive, sitePlan, TestSite, until } from './site.ts'
+import { isAlive } from '../../src/supervisor/alive.ts'
+import { appPlan, get, httpAnswer, sitePlan, TestSite, until } from './site.ts'
 
 /** Every process below `root`, from /proc. */
 function descendants(root: number): number[] {

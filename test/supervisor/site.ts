@@ -1,6 +1,6 @@
 /** A supervisor under test: its process, its log, its admin socket. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -193,14 +193,4 @@ export async function until<Value>(
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   throw new Error(`waited ${ms} ms for ${what}`)
-}
-
-/** A zombie that nobody has buried yet counts as dead. */
-export function isAlive(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return !stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z')
-  } catch {
-    return false
-  }
 }
