@@ -2,6 +2,9 @@
  * The chunked transfer coding (RFC 9112 §7.1), decoding, shared by gateways and transports. Pure: it
  * is fed bytes and calls back with views of them. Strict: sizes are hex digits only, every line ends
  * in CRLF, extensions are bounded and dropped, trailers are bounded and checked.
+ *
+ * Extensions are bounded twice: each by its line, and all together by the data that they come with. Else
+ * a small body could be wrapped in gigabytes that no limit on bodies counts.
  */
 import { PorticoError } from '../errors.ts'
 import { parseFields } from './fields.ts'
@@ -10,6 +13,10 @@ import { parseFields } from './fields.ts'
 const LONGEST_LINE = 4096
 const LONGEST_TRAILERS = 16_384
 const MOST_TRAILERS = 100
+/** Extension bytes allowed beyond the number of data bytes so far. */
+const SPARE_EXTENSIONS = 16_384
+/** The size digits and CRLF of a line: what is longer has an extension. */
+const PLAIN_LINE = 15
 
 const State = { SIZE: 0, DATA: 1, DATA_CR: 2, DATA_LF: 3, TRAILERS: 4, DONE: 5 } as const
 
@@ -19,6 +26,8 @@ export class ChunkedDecoder {
   #state: number = State.SIZE
   /** The unfinished size line or trailer section, latin-1. */
   #line = ''
+  /** Extension bytes still allowed. */
+  #spare = SPARE_EXTENSIONS
   /** The raw trailer block, valid once `done`. */
   trailers = ''
 
@@ -39,6 +48,8 @@ export class ChunkedDecoder {
           at = this.#collect(bytes, at, to, LONGEST_LINE)
           if (!this.#line.endsWith('\n')) break
           this.#left = parseChunkSize(this.#line)
+          this.#spare += this.#left - Math.max(0, this.#line.length - PLAIN_LINE)
+          if (this.#spare < 0) throw new PorticoError('BAD_CHUNK', 'too many extensions')
           this.#line = ''
           this.#state = this.#left === 0 ? State.TRAILERS : State.DATA
           break
@@ -62,6 +73,8 @@ export class ChunkedDecoder {
           break
         case State.TRAILERS:
           at = this.#collect(bytes, at, to, LONGEST_TRAILERS)
+          if (!this.#line.endsWith('\n')) break
+          if (!this.#line.endsWith('\r\n')) throw new PorticoError('BAD_CHUNK', 'trailers')
           if (this.#line === '\r\n') this.#finish('')
           else if (this.#line.endsWith('\r\n\r\n')) this.#finish(this.#line.slice(0, -2))
           break

@@ -78,7 +78,8 @@ export function parseRequestFields(block: string, minor: number, most: number): 
         connection = connection.concat(listMembers(value))
         break
       case 'expect':
-        expect = value.toLowerCase()
+        // Repetitions make a list, and every member must be one that we can meet.
+        expect = expect === '' ? value.toLowerCase() : `${expect},${value.toLowerCase()}`
         break
     }
   }
@@ -117,6 +118,20 @@ export function parseRequestFields(block: string, minor: number, most: number): 
         : '',
     connection,
     encoded: null,
+  }
+}
+
+/**
+ * RFC 9110 §6.5.1: what frames or routes a message cannot come behind its content. In a request nobody
+ * means well by it, so it is refused (§6.5.2 allows that). `block` is valid. Throws BAD_CHUNK.
+ */
+export function checkTrailers(block: string): void {
+  if (block === '') return
+  for (const line of block.split('\r\n')) {
+    const name = line.slice(0, line.indexOf(':')).toLowerCase()
+    if (name === 'content-length' || name === 'transfer-encoding' || name === 'host') {
+      throw new PorticoError('BAD_CHUNK', `${name} among the trailers`)
+    }
   }
 }
 

@@ -376,7 +376,8 @@ export class Http1Connection implements Connection {
         known.get(block) ??
         known.put(block, parseRequestFields(block, line.minor, limits.fields), () => block)
     } catch (error) {
-      return this.#refuse(asPortico(error), text.slice(0, lineEnd))
+      const refused = hasBareLf(text.slice(0, end + 4), 0) ? bareLf() : asPortico(error)
+      return this.#refuse(refused, text.slice(0, lineEnd))
     }
     const next = start + end + 4
     if (next < to && !this.#corked && fields.contentLength === 0 && !fields.chunked) {
@@ -419,17 +420,13 @@ export class Http1Connection implements Connection {
       }
     }
     const lineEnd = text.indexOf('\r\n')
-    if (lineEnd < 0 ? text.length > limits.line : lineEnd > limits.line) {
+    // The CR of a line that is just short enough may be there already.
+    if (lineEnd < 0 ? text.length > limits.line + 1 : lineEnd > limits.line) {
       return this.#refuse(new PorticoError('TOO_LONG_LINE'))
     }
     if (to - start >= limits.head) return this.#refuse(new PorticoError('TOO_LARGE_HEAD'))
     // RFC 9112 §2.2: a bare LF is no line end here, and its sender would wait for ever.
-    const from = Math.max(0, this.#scanned - 1)
-    for (let lf = text.indexOf('\n', from); lf >= 0; lf = text.indexOf('\n', lf + 1)) {
-      if (lf === 0 || text.charCodeAt(lf - 1) !== CR) {
-        return this.#refuse(new PorticoError('BAD_REQUEST_LINE', 'a line that ends in a bare LF'))
-      }
-    }
+    if (hasBareLf(text, Math.max(0, this.#scanned - 1))) return this.#refuse(bareLf())
     this.#scanned = text.length
     this.#pending = Buffer.from(bytes.subarray(start, to))
     return -1
@@ -465,6 +462,17 @@ export class Http1Connection implements Connection {
 }
 
 const EMPTY = Buffer.alloc(0)
+
+function hasBareLf(text: string, from: number): boolean {
+  for (let lf = text.indexOf('\n', from); lf >= 0; lf = text.indexOf('\n', lf + 1)) {
+    if (lf === 0 || text.charCodeAt(lf - 1) !== CR) return true
+  }
+  return false
+}
+
+function bareLf(): PorticoError {
+  return new PorticoError('BAD_REQUEST_LINE', 'a line that ends in a bare LF')
+}
 
 function asPortico(error: unknown): PorticoError {
   return error instanceof PorticoError ? error : new PorticoError('INTERNAL', '', { cause: error })

@@ -17,7 +17,7 @@ import {
   type Peer,
 } from '../../request/exchange.ts'
 import { ChunkedDecoder } from '../../wire/chunked.ts'
-import type { RequestFields } from '../../wire/request-fields.ts'
+import { checkTrailers, type RequestFields } from '../../wire/request-fields.ts'
 import type { RequestLine } from '../../wire/request-line.ts'
 import type { Http1Connection } from './connection.ts'
 import { encodeHead, Framing, join } from './encode.ts'
@@ -156,6 +156,7 @@ export class Http1Exchange implements Exchange {
   #feedChunked(decoder: ChunkedDecoder, bytes: Buffer, from: number, to: number): number {
     const at = decoder.decode(bytes, from, to, this.#chunk)
     if (decoder.done && !this.bodyDone) {
+      checkTrailers(decoder.trailers)
       this.bodyDone = true
       this.#endBody(decoder.trailers)
     }

@@ -1,0 +1,102 @@
+/** A gateway with handlers of the test's own, in this process: over real sockets, or without any. */
+import { Http1Gateway } from '../../../src/gateways/http1/gateway.ts'
+import { accept } from '../../../src/listen/accept.ts'
+import { openSockets } from '../../../src/listen/open.ts'
+import { Counters, type Totals } from '../../../src/request/counters.ts'
+import type { Handler } from '../../../src/request/exchange.ts'
+import { Flow } from '../../../src/request/flow.ts'
+import type { AccessLog } from '../../../src/request/log.ts'
+import { Router } from '../../../src/request/route.ts'
+import type { LimitsPlan, RoutePlan, TimeoutsPlan } from '../../../src/site/plan.ts'
+
+export interface SiteOptions {
+  /** Handlers by path: a prefix when it ends in `/`, else exact. */
+  readonly routes: Readonly<Record<string, Handler>>
+  readonly limits?: Partial<LimitsPlan>
+  readonly timeouts?: Partial<TimeoutsPlan>
+  readonly log?: AccessLog
+  readonly dev?: boolean
+  /** Bodies allowed by path, where they differ from the default. */
+  readonly maxBody?: Readonly<Record<string, number>>
+}
+
+export const LIMITS: LimitsPlan = {
+  line: 8192,
+  head: 16_384,
+  fields: 50,
+  body: 1_048_576,
+  connections: 10_000,
+}
+
+const TIMEOUTS: TimeoutsPlan = {
+  headMs: 10_000,
+  bodyMs: 10_000,
+  idleMs: 10_000,
+  sendMs: 10_000,
+  stopMs: 1000,
+}
+
+export interface Site {
+  readonly gateway: Http1Gateway
+  totals(): Totals
+  close(): void
+}
+
+export interface ListeningSite extends Site {
+  readonly port: number
+  /** Accepts no more. */
+  stopAccepting(): void
+}
+
+/** A gateway that connections can be given to. */
+export function site(options: SiteOptions): Site {
+  const memory = Counters.allocate(1)
+  const counters = Counters.of(memory, 0)
+  const limits = { ...LIMITS, ...options.limits }
+  const made: Handler[] = []
+  const routes = Object.entries(options.routes).map(([path, handler]): RoutePlan => {
+    made.push(handler)
+    return {
+      match: { kind: path.endsWith('/') ? 'prefix' : 'exact', path },
+      handler: { kind: 'respond', status: 200, body: '', type: '', headers: {} },
+      maxBody: options.maxBody?.[path] ?? limits.body,
+      source: 'test',
+    }
+  })
+  const router = new Router([{ name: '*', routes }], () => made.shift()!)
+  const gateway = new Http1Gateway({
+    flow: new Flow(router, counters, options.log ?? null),
+    counters,
+    limits,
+    timeouts: { ...TIMEOUTS, ...options.timeouts },
+    serverName: 'portico',
+    dev: options.dev ?? false,
+  })
+  return { gateway, totals: () => Counters.read(memory), close: () => gateway.close() }
+}
+
+/** The same on a port of the kernel's choice. */
+export async function listeningSite(options: SiteOptions): Promise<ListeningSite> {
+  const base = site(options)
+  const { gateway } = base
+  const address = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const
+  const open = await openSockets({ name: 'test', scheme: 'http', address, backlog: 4096 }, 1, false)
+  const ready = Promise.withResolvers<void>()
+  const acceptor = accept({
+    on: { fd: open.fds[0]! },
+    admit: () => gateway.admit(),
+    connect: (socket) => gateway.connect(socket),
+    ready: () => ready.resolve(),
+    failed: (error) => ready.reject(error),
+  })
+  await ready.promise
+  return {
+    ...base,
+    port: open.address.kind === 'tcp' ? open.address.port : 0,
+    stopAccepting: () => acceptor.close(),
+    close: () => {
+      acceptor.close()
+      gateway.close()
+    },
+  }
+}
