@@ -15,6 +15,9 @@ import {
   showSize,
 } from './units.ts'
 
+// A site is read once in a process: compiling the schema costs 3 ms more than the compiled one saves.
+z.config({ jitless: true })
+
 /** A setting with a default. */
 type Preset<Out, In> = z.ZodPrefault<z.ZodType<Out, In>>
 /** A setting that may be missing. */
@@ -62,7 +65,7 @@ function scalar<Out>(
       context.issues.push({ code: 'custom', message: expected, input })
       return z.NEVER
     })
-    .meta({ title, ...form })
+    .register(z.globalRegistry, { title, ...form })
 }
 
 function durationType(from: number, to: number): z.ZodType<number, string | number> {
@@ -78,7 +81,9 @@ function durationType(from: number, to: number): z.ZodType<number, string | numb
 
 /** Never 0: what waits without a bound is never right for these. */
 export function duration(preset: string, sentence: string): Duration {
-  return durationType(1, LONGEST_TIMER).prefault(preset).meta({ description: sentence })
+  return durationType(1, LONGEST_TIMER)
+    .prefault(preset)
+    .register(z.globalRegistry, { description: sentence })
 }
 
 /** The sentence says what 0 means. */
@@ -87,7 +92,9 @@ export function durationOrZero(
   sentence: string,
   longest: number = LONGEST_TIMER,
 ): Duration {
-  return durationType(0, longest).prefault(preset).meta({ description: sentence })
+  return durationType(0, longest)
+    .prefault(preset)
+    .register(z.globalRegistry, { description: sentence })
 }
 
 function sizeType(smallest: number, largest: number): z.ZodType<number, string | number> {
@@ -114,11 +121,15 @@ export function size(
   smallest = 0,
   largest: number = Number.MAX_SAFE_INTEGER,
 ): Size {
-  return sizeType(smallest, largest).prefault(preset).meta({ description: sentence })
+  return sizeType(smallest, largest)
+    .prefault(preset)
+    .register(z.globalRegistry, { description: sentence })
 }
 
 export function optionalSize(sentence: string): OptionalSize {
-  return sizeType(0, Number.MAX_SAFE_INTEGER).optional().meta({ description: sentence })
+  return sizeType(0, Number.MAX_SAFE_INTEGER)
+    .optional()
+    .register(z.globalRegistry, { description: sentence })
 }
 
 function countType(from: number, to: number): z.ZodType<number, string | number> {
@@ -131,7 +142,7 @@ function countType(from: number, to: number): z.ZodType<number, string | number>
 }
 
 export function count(preset: number, from: number, to: number, sentence: string): Count {
-  return countType(from, to).prefault(preset).meta({ description: sentence })
+  return countType(from, to).prefault(preset).register(z.globalRegistry, { description: sentence })
 }
 
 /** One of a few numbers. */
@@ -142,7 +153,7 @@ export function numberOf(preset: number, values: readonly number[], sentence: st
     enum: values.flatMap((value) => [value, String(value)]),
   })
     .prefault(preset)
-    .meta({ description: sentence })
+    .register(z.globalRegistry, { description: sentence })
 }
 
 export function autoCount(to: number, sentence: string): AutoCount {
@@ -154,7 +165,7 @@ export function autoCount(to: number, sentence: string): AutoCount {
   const form = { minimum: 1, maximum: to, pattern: `^auto$|^\\d+$|${REFERENCE}` }
   return scalar('number or auto', `auto, or a whole number from 1 to ${to}`, read, form)
     .prefault('auto')
-    .meta({ description: sentence })
+    .register(z.globalRegistry, { description: sentence })
 }
 
 export function flag(preset: boolean, sentence: string): Flag {
@@ -166,9 +177,9 @@ export function flag(preset: boolean, sentence: string): Flag {
       context.issues.push({ code: 'custom', message: 'true or false', input })
       return z.NEVER
     })
-    .meta({ title: 'true or false', pattern: `^true$|^false$|${REFERENCE}` })
+    .register(z.globalRegistry, { title: 'true or false', pattern: `^true$|^false$|${REFERENCE}` })
     .prefault(preset)
-    .meta({ description: sentence })
+    .register(z.globalRegistry, { description: sentence })
 }
 
 /** A line of text; no control characters, which no path, name or address may hold. */
@@ -176,12 +187,14 @@ function line(expected: string, pattern?: RegExp): z.ZodType<string, string> {
   const text = z
     .string({ error: expected })
     .refine((value) => !/[\x00-\x1f\x7f]/.test(value), { error: `${expected}, on one line` })
-  if (pattern === undefined) return text.meta({ title: 'text' })
-  return text.regex(pattern, { error: expected }).meta({ title: 'text' })
+  if (pattern === undefined) return text.register(z.globalRegistry, { title: 'text' })
+  return text.regex(pattern, { error: expected }).register(z.globalRegistry, { title: 'text' })
 }
 
 export function text(preset: string, sentence: string, expected = 'text', pattern?: RegExp): Text {
-  return line(expected, pattern).prefault(preset).meta({ description: sentence })
+  return line(expected, pattern)
+    .prefault(preset)
+    .register(z.globalRegistry, { description: sentence })
 }
 
 export function requiredText(
@@ -189,7 +202,10 @@ export function requiredText(
   expected: string,
   pattern: RegExp = /./,
 ): RequiredText {
-  return line(expected, pattern).meta({ description: sentence })
+  return line(expected, pattern).register(z.globalRegistry, {
+    title: 'text',
+    description: sentence,
+  })
 }
 
 export function texts(preset: readonly string[], sentence: string, expected: string): Texts {
@@ -197,9 +213,9 @@ export function texts(preset: readonly string[], sentence: string, expected: str
   return z
     .union([one, z.array(one)], { error: `${expected}, or a list of them` })
     .transform((input) => (typeof input === 'string' ? [input] : input))
-    .meta({ title: 'text or list' })
+    .register(z.globalRegistry, { title: 'text or list' })
     .prefault([...preset])
-    .meta({ description: sentence })
+    .register(z.globalRegistry, { description: sentence })
 }
 
 export function choice<const T extends string>(
@@ -209,9 +225,9 @@ export function choice<const T extends string>(
 ): Choice<T> {
   return z
     .enum(values, { error: `one of ${values.join(', ')}` })
-    .meta({ title: 'one of' })
+    .register(z.globalRegistry, { title: 'one of' })
     .prefault(preset)
-    .meta({ description: sentence })
+    .register(z.globalRegistry, { description: sentence })
 }
 
 export function textMap(sentence: string, key: RegExp, expectedKey: string): TextMap {
@@ -220,9 +236,9 @@ export function textMap(sentence: string, key: RegExp, expectedKey: string): Tex
     .record(z.string().regex(key, { error: expectedKey }), value, {
       error: 'a mapping of names to text',
     })
-    .meta({ title: 'names to text' })
+    .register(z.globalRegistry, { title: 'names to text' })
     .prefault({})
-    .meta({ description: sentence })
+    .register(z.globalRegistry, { description: sentence })
 }
 
 export function mapping<Shape extends z.ZodRawShape>(shape: Shape): Mapping<Shape> {
@@ -235,5 +251,5 @@ export function section<Shape extends z.ZodRawShape>(
 ): Section<Shape> {
   return mapping(shape)
     .prefault({} as z.input<Mapping<Shape>>)
-    .meta({ description: sentence })
+    .register(z.globalRegistry, { description: sentence })
 }

@@ -65,7 +65,7 @@ function listeners(
   return z
     .union([one, z.array(one, { error })], { error })
     .optional()
-    .meta({
+    .register(z.globalRegistry, {
       title: 'address or list',
       description: sentence,
     })
@@ -86,7 +86,7 @@ function handler<Shape extends z.ZodRawShape>(
   id: string,
   sentence: string,
 ): Handler<Shape> {
-  return mapping({ ...shape, ...common }).meta({ id, description: sentence })
+  return mapping({ ...shape, ...common }).register(z.globalRegistry, { id, description: sentence })
 }
 
 const files = {
@@ -137,7 +137,7 @@ function upstreams(sentence: string): Upstreams {
   const error = 'the name of a pool, an address, or a list of addresses'
   return z
     .union([z.string(), z.array(z.string({ error }), { error }).min(1, { error })], { error })
-    .meta({ title: 'pool, address or list', description: sentence })
+    .register(z.globalRegistry, { title: 'pool, address or list', description: sentence })
 }
 
 const proxy = {
@@ -163,7 +163,7 @@ type Body = z.ZodString
 const respond = {
   respond: z
     .string({ error: 'the text to answer with' })
-    .meta({ title: 'text', description: 'The text to answer with.' }) as Body,
+    .register(z.globalRegistry, { title: 'text', description: 'The text to answer with.' }) as Body,
   status: count(200, 200, 599, 'The status of the answer.') as Count,
   type: text(
     'text/plain; charset=utf-8',
@@ -198,7 +198,7 @@ function handlers(): AnyHandler {
       ],
       { error: HANDLER_FORM },
     )
-    .meta({ id: 'handler' })
+    .register(z.globalRegistry, { id: 'handler' })
 }
 
 const anyHandler: AnyHandler = handlers()
@@ -271,7 +271,7 @@ function servers(sentence: string): Servers {
   return z
     .array(z.union([z.string(), mapping(target)], { error }), { error: 'a list of servers' })
     .min(1, { error: 'at least one server' })
-    .meta({ title: 'list of addresses', description: sentence })
+    .register(z.globalRegistry, { title: 'list of addresses', description: sentence })
 }
 
 const pool = {
@@ -349,22 +349,25 @@ function named<T extends z.ZodType>(type: T, sentence: string, error: string): N
   return z
     .record(z.string().regex(NAME, { error: NAME_FORM }), type, { error })
     .prefault({})
-    .meta({ description: sentence })
+    .register(z.globalRegistry, { description: sentence })
 }
 
 function hostMap(sentence: string): Named<Routes> {
   return z
     .record(z.string(), routeMap(), { error: 'a mapping of host names to routes' })
     .prefault({})
-    .meta({ description: sentence })
+    .register(z.globalRegistry, { description: sentence })
 }
 
 function appType(): Mapping<typeof python> {
-  return mapping(python).meta({ id: 'python', description: 'A Python application, over WSGI.' })
+  return mapping(python).register(z.globalRegistry, {
+    id: 'python',
+    description: 'A Python application, over WSGI.',
+  })
 }
 
 function poolType(): Mapping<typeof pool> {
-  return mapping(pool).meta({
+  return mapping(pool).register(z.globalRegistry, {
     id: 'pool',
     description: 'Servers that share the requests of a `proxy`.',
   })
@@ -377,7 +380,7 @@ const whole = {
   hosts: hostMap(
     'Host name to path to handler. A name is exact (`www.example.com`), a wildcard (`*.example.com`) or `*` for any; the most specific wins. A path that ends in `/` is a prefix, one that does not is exact, `~` begins a regular expression; the longest wins and order never matters.',
   ) as Named<Routes>,
-  routes: routeMap().prefault({}).meta({
+  routes: routeMap().prefault({}).register(z.globalRegistry, {
     description: 'Path to handler for any host: the short form of `hosts: { "*": … }`.',
   }) as z.ZodPrefault<Routes>,
   apps: named(appType(), 'Applications by name.', 'a mapping of names to applications') as Named<
