@@ -66,8 +66,10 @@ export function remarksOf(rows: readonly Row[]): string[] {
 }
 
 export function verdictTable(verdicts: readonly Verdict[]): string[][] {
-  const lines = verdicts.map((each) => [each.text, each.wanted, each.measured, each.outcome])
-  return [['Must show', 'wanted', 'measured', ''], ...lines]
+  const lines = verdicts.map((each) => {
+    return [each.text, each.wanted, each.measured, each.byCpu, each.outcome]
+  })
+  return [['Must show', 'wanted', 'measured', 'by CPU', ''], ...lines]
 }
 
 export function markdown(report: Report): string {
