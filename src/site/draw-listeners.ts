@@ -1,6 +1,7 @@
 /** `listen:` → the Plan's listeners. */
+import { dirname } from 'node:path'
 import { LONGEST_SOCKET_PATH, parseListen } from './address.ts'
-import { absolutePath, type Drawing } from './drawing.ts'
+import { absolutePath, type Drawing, stat } from './drawing.ts'
 import type { Address, ListenerPlan } from './plan.ts'
 import type { KeyPath } from './problem.ts'
 import type { ListenSettings } from './settings.ts'
@@ -47,6 +48,12 @@ function drawListener(
     return undefined
   }
   const address = resolveSocket(drawing, here, parsed.address)
+  if (address.kind === 'unix' && address.path.startsWith('/')) {
+    const folder = dirname(address.path)
+    if (stat(folder)?.isDirectory() !== true) {
+      drawing.report.problem(here, `no such folder: ${folder}`)
+    }
+  }
   return { name, scheme: 'http', address, backlog }
 }
 

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { complaints, folderWith, load } from './here.ts'
 
@@ -89,6 +91,27 @@ describe('the admin socket', () => {
     expect(again.plan.admin).toBe(a.plan.admin)
     expect(b.plan.admin).not.toBe(a.plan.admin)
     expect(Buffer.byteLength(a.plan.admin)).toBeLessThanOrEqual(107)
+  })
+})
+
+describe('a program as the site file', () => {
+  it('is read again when it has changed', () => {
+    const program = (text: string): string =>
+      `export default { routes: { '/': { respond: '${text}' } } }`
+    const folder = folderWith({ 'site.ts': program('before') })
+    const script = `
+      import { utimesSync, writeFileSync } from 'node:fs'
+      import { loadSite } from ${JSON.stringify(join(import.meta.dirname, '../../src/site/load.ts'))}
+      const body = async () => (await loadSite('site.ts')).plan.hosts[0].routes[0].handler.body
+      const first = await body()
+      writeFileSync('site.ts', ${JSON.stringify(program('after'))})
+      utimesSync('site.ts', new Date(), new Date(Date.now() + 5000))
+      console.log(first, await body())
+    `
+    const args = ['--input-type=module', '-e', script]
+    expect(execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' })).toBe(
+      'before after\n',
+    )
   })
 })
 

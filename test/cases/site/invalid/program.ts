@@ -1,4 +1,4 @@
-import type { SiteFile } from '../../../../src/index.ts'
+import type { SiteFile } from 'portico'
 
 const routes: SiteFile['routes'] = { '/': { proxy: 'backend' } }
 

@@ -1,4 +1,4 @@
-import { site } from '../../../../src/index.ts'
+import { site } from 'portico'
 
 export default site({
   listen: [':8082', { on: ':8083' }],
