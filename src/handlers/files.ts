@@ -78,8 +78,14 @@ class FilesHandler implements Handler {
 
   #answer(exchange: Exchange, prepared: Prepared): void {
     const asked = askedBy(exchange.fields)
-    const chosen = this.#prepared.choose(prepared, asked.acceptEncoding)
-    answerWith(exchange, chosen ?? prepared.plain, asked)
+    let chosen = this.#prepared.choose(prepared, asked.acceptEncoding)
+    if (chosen === undefined) {
+      // The compressed file has just changed.
+      const anew = this.#find(exchange)
+      if (anew === null) return
+      chosen = this.#prepared.choose(anew, asked.acceptEncoding) ?? anew.plain
+    }
+    answerWith(exchange, chosen, asked)
   }
 
   /** Null: answered otherwise. */

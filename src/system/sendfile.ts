@@ -6,12 +6,16 @@
 import { closeSync } from 'node:fs'
 import koffi from 'koffi'
 
+const SEEK_SET = 0
+const F_DUPFD_CLOEXEC = 1030
+
 type Done = (error: Error | null, count: number) => void
 
 interface Library {
-  dup(fd: number): number
+  fcntl(fd: number, command: number, value: number): number
+  lseek(fd: number, offset: number, whence: number): number
   sendfile: {
-    async(out: number, file: number, offset: BigInt64Array, length: number, done: Done): void
+    async(out: number, file: number, offset: null, length: number, done: Done): void
   }
 }
 
@@ -21,8 +25,10 @@ const library: Library | null = process.platform === 'linux' ? load() : null
 function load(): Library {
   const own = koffi.load(null)
   return {
-    dup: own.func('int dup(int fd)'),
-    sendfile: own.func('intptr_t sendfile(int out, int file, int64_t *offset, uintptr_t length)'),
+    // Declared with its one argument: the same to Linux, whose variable arguments travel in registers.
+    fcntl: own.func('int fcntl(int fd, int command, int value)'),
+    lseek: own.func('int64_t lseek(int fd, int64_t offset, int whence)'),
+    sendfile: own.func('intptr_t sendfile(int out, int file, void *offset, uintptr_t length)'),
   }
 }
 
@@ -30,7 +36,7 @@ function load(): Library {
  * Sends up to `length` bytes of `file` from `offset` on the stream socket `out`, which does not block.
  * `done` gets the number of bytes the socket took: 0 when it has no room, when the file ends before
  * `offset`, or on an error that the next write will meet too; -1 when there is no such call here, at
- * once. `out` may be closed meanwhile, `file` not.
+ * once. `out` may be closed meanwhile, `file` not; its position is changed.
  */
 export function sendFromFile(
   out: number,
@@ -40,10 +46,15 @@ export function sendFromFile(
   done: (count: number) => void,
 ): void {
   // A descriptor of our own: should the socket be closed meanwhile, its number may be another's.
-  const own = library === null ? -1 : library.dup(out)
+  const own = library === null ? -1 : library.fcntl(out, F_DUPFD_CLOEXEC, 0)
   if (library === null || own < 0) return done(-1)
-  const at = BigInt64Array.of(BigInt(offset))
-  library.sendfile.async(own, file, at, length, (error, count) => {
+  // By the file's own position: a pointer to an offset would have to stay where it is until the call
+  // is over, and the engine moves small arrays.
+  if (library.lseek(file, offset, SEEK_SET) < 0) {
+    closeSync(own)
+    return done(-1)
+  }
+  library.sendfile.async(own, file, null, length, (error, count) => {
     closeSync(own)
     done(error === null && count > 0 ? count : 0)
   })
