@@ -108,9 +108,9 @@ test('a second group does not slip into the port of the first, as SO_REUSEPORT w
   const prepared = await first.prepare([tcp(0)], 2)
   prepared.commit()
   const second = new ListeningSockets()
-  await expect(
-    second.prepare([tcp(portOf(prepared.addresses[0]))], 2),
-  ).rejects.toThrow(/the port is in use by another listener of this site/)
+  await expect(second.prepare([tcp(portOf(prepared.addresses[0]))], 2)).rejects.toThrow(
+    /the port is in use by another listener of this site/,
+  )
   first.close()
 })
 
