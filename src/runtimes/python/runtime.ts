@@ -25,7 +25,9 @@ export const python: Runtime = {
   command(app): WorkerCommand {
     if (app.kind !== 'python') throw new Error(`app ${app.name}: not a Python application`)
     if (!isFolder(app.dir)) {
-      throw new Error(`app ${app.name}: there is no folder ${app.dir}; set \`dir:\` to the application's`)
+      throw new Error(
+        `app ${app.name}: there is no folder ${app.dir}; set \`dir:\` to the application's`,
+      )
     }
     const { file, venv } = findInterpreter(app)
     refuseTooOld(app, file, venv)
@@ -37,7 +39,8 @@ export const python: Runtime = {
 function findInterpreter(app: PythonAppPlan): Interpreter {
   if (app.python !== '') {
     const file = lookUp(app.python, app)
-    if (file === '') throw new Error(`app ${app.name}: there is no Python at ${app.python}; check \`python:\``)
+    if (file === '')
+      throw new Error(`app ${app.name}: there is no Python at ${app.python}; check \`python:\``)
     return { file, venv: app.venv === '' ? venvOf(file) : app.venv }
   }
   if (app.venv !== '') {
@@ -110,7 +113,9 @@ function versionOf(file: string, venv: string): readonly [number, number] | null
   let told: RegExpExecArray | null = null
   if (venv !== '' && file.startsWith(venv + '/')) {
     try {
-      told = /^version(?:_info)?\s*=\s*(\d+)\.(\d+)/m.exec(readFileSync(join(venv, 'pyvenv.cfg'), 'utf8'))
+      told = /^version(?:_info)?\s*=\s*(\d+)\.(\d+)/m.exec(
+        readFileSync(join(venv, 'pyvenv.cfg'), 'utf8'),
+      )
     } catch {
       told = null
     }

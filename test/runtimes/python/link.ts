@@ -54,7 +54,12 @@ export interface Answer {
   file?: { path: string; offset: number; length: number }
 }
 
-export function frame(type: number, id: number, flags = 0, payload: Buffer = Buffer.alloc(0)): Buffer {
+export function frame(
+  type: number,
+  id: number,
+  flags = 0,
+  payload: Buffer = Buffer.alloc(0),
+): Buffer {
   const head = Buffer.alloc(FRAME_HEAD)
   head.writeUInt32LE(payload.length, 0)
   head.writeUInt32LE(id, 4)
@@ -145,7 +150,6 @@ export class WorkerLink {
   generous = true
   /** What to answer FILE with: 0 opened, 1 refused, null nothing yet. */
   opens: number | null = 0
-  /** Deliver what is written byte by byte. */
   #next = 1
   readonly #pending = new Map<number, Pending>()
   readonly #reader: FrameReader

@@ -56,7 +56,12 @@ export class Supervisor {
   readonly #logSockets = new Set<Socket>()
   #watchers: (() => void)[] = []
 
-  private constructor(app: PythonAppPlan, links: readonly LinkServer[], folder: string, logs: Server) {
+  private constructor(
+    app: PythonAppPlan,
+    links: readonly LinkServer[],
+    folder: string,
+    logs: Server,
+  ) {
     this.app = app
     this.links = links
     this.folder = folder
@@ -146,7 +151,8 @@ export class Supervisor {
   async heard<Type extends FromParent['type']>(
     type: Type,
   ): Promise<Extract<FromParent, { type: Type }>> {
-    const find = (): FromParent | undefined => this.messages.find((message) => message.type === type)
+    const find = (): FromParent | undefined =>
+      this.messages.find((message) => message.type === type)
     await this.until(() => {
       if (find() !== undefined) return true
       const failed = this.messages.find((message) => message.type === 'failed')
@@ -167,7 +173,9 @@ export class Supervisor {
   }
 
   async logged(text: string | RegExp): Promise<void> {
-    await this.until(() => (typeof text === 'string' ? this.log.includes(text) : text.test(this.log)))
+    await this.until(() =>
+      typeof text === 'string' ? this.log.includes(text) : text.test(this.log),
+    )
   }
 
   #changed(): void {

@@ -28,7 +28,7 @@ def import_module(module, folder):
         # A child that the application forked may end as it likes.
         if os.getpid() != parent:
             really_exit(code)
-        raise ExitedInImport("the application called os._exit(%r) while it was imported" % (code,))
+        raise ExitedInImport(code)
 
     os._exit = exit_once_told
     try:
@@ -36,8 +36,11 @@ def import_module(module, folder):
     except ModuleNotFoundError as error:
         raise LoadFailed(trace.text(error) + missing_module(error, module, folder)) from None
     except SystemExit as error:
-        detail = "the application called sys.exit(%r) while it was imported" % (error.code,)
-        raise LoadFailed(trace.text(error) + detail) from None
+        end = "SystemExit: the application called sys.exit(%r) while it was imported" % (error.code,)
+        raise LoadFailed(trace.text(error, end)) from None
+    except ExitedInImport as error:
+        end = "The application called os._exit(%r) while it was imported" % error.args
+        raise LoadFailed(trace.text(error, end)) from None
     except BaseException as error:
         raise LoadFailed(trace.text(error)) from None
     finally:

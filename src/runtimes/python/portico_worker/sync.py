@@ -61,8 +61,10 @@ class SyncLink(Link):
         return not self.broken
 
     def send_soon(self, frame):
+        """Holds an answer back only for the sake of those behind it: nobody knows what the application
+        does before it asks for the next request."""
         self.held.append(frame)
-        if self.eager or len(frame) > MOST_HELD:
+        if self.eager or self.at >= len(self.buffer) or len(frame) > MOST_HELD:
             self.flush()
 
     def send_now(self, frame):

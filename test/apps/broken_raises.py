@@ -1,0 +1,5 @@
+def settings():
+    return {}["SECRET_KEY"]
+
+
+SETTINGS = settings()
