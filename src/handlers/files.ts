@@ -31,6 +31,9 @@ const NOT_ALLOWED: AnswerHead = {
 }
 const NOT_ALLOWED_BODY = Buffer.from('files answer GET and HEAD\n')
 
+/** Made once: a stack trace for every path that robots try is dear. */
+const MISSING = new PorticoError('NOT_FOUND')
+
 /** Under this key the fallback is remembered; no path is empty. */
 const FALLBACK = ''
 
@@ -91,27 +94,35 @@ class FilesHandler implements Handler {
   /** Null: answered otherwise. */
   #find(exchange: Exchange): Prepared | null {
     const { path } = exchange.line
-    const realRoot = realPath(this.#root)
-    if (statOf(nativePath(realRoot))?.isFile()) {
-      return this.#prepared.prepare(path, this.#root, realRoot, realRoot, exchange.began)
+    const root = statOf(nativePath(this.#root))
+    if (root === undefined) throw MISSING
+    if (root.isFile()) {
+      const real = realPath(this.#root)
+      return this.#prepared.prepare(path, this.#root, real, real, exchange.began)
     }
     const rest = below(path, exchange.prefix)
+    if (rest === null) throw MISSING
     try {
-      return this.#findBelow(exchange, this.#join(rest), realRoot)
+      return this.#findBelow(exchange, this.#join(rest))
     } catch (cause) {
       const error = failure(cause)
       if (error.code !== 'NOT_FOUND' || this.#fallback === '') throw error
     }
     const fresh = this.#prepared.fresh(FALLBACK, exchange.began)
-    return fresh ?? this.#prepare(exchange, FALLBACK, this.#join(this.#fallback), realRoot)
+    return (
+      fresh ?? this.#prepare(exchange, FALLBACK, this.#join(this.#fallback), realPath(this.#root))
+    )
   }
 
-  #findBelow(exchange: Exchange, target: string, realRoot: string): Prepared | null {
+  #findBelow(exchange: Exchange, target: string): Prepared | null {
     const { path } = exchange.line
+    // Asked first because it costs the least: what is missing is often asked for.
+    if (statOf(nativePath(target)) === undefined) throw MISSING
+    const realRoot = realPath(this.#root)
     const real = realPathInside(target, realRoot)
     const isFolder = statOf(nativePath(real))?.isDirectory() ?? false
     if (!isFolder) {
-      if (path.endsWith('/')) throw new PorticoError('NOT_FOUND')
+      if (path.endsWith('/')) throw MISSING
       return this.#prepared.prepare(path, target, real, realRoot, exchange.began)
     }
     if (!path.endsWith('/')) {
@@ -126,7 +137,7 @@ class FilesHandler implements Handler {
         if (error.code !== 'NOT_FOUND') throw error
       }
     }
-    if (!this.#list) throw new PorticoError('NOT_FOUND')
+    if (!this.#list) throw MISSING
     answerListing(exchange, real, realRoot)
     return null
   }
