@@ -42,7 +42,7 @@ interface ClientHandle {
 /** What an acceptor calls. */
 export interface AcceptOptions {
   /** An inherited listening descriptor, or the path of a unix socket to be made. */
-  readonly on: { readonly fd: number } | { readonly path: string }
+  readonly on: { readonly fd: number; readonly backlog?: number } | { readonly path: string }
   /** Whether there is room for one more connection. */
   readonly admit: () => boolean
   readonly connect: (socket: Socket) => Connection

@@ -51,10 +51,12 @@ class Server {
         plan,
         thread,
         threads,
-        sockets: start.sockets.flatMap((group) =>
+        sockets: start.sockets.flatMap((group, listener) => {
+          const { backlog } = plan.listeners[listener]!
           // One shared socket serves every thread; of a larger group each serves its own.
-          group.length === 1 ? group : group.filter((_, i) => i % threads === thread),
-        ),
+          const own = group.length === 1 ? group : group.filter((_, i) => i % threads === thread)
+          return own.map((fd) => ({ fd, backlog }))
+        }),
         linkPath: join(start.linkDir, `link-${thread}.sock`),
         counters: this.#counters,
         apps: this.#apps,

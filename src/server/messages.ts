@@ -20,7 +20,7 @@ export interface ThreadStart {
   readonly thread: number
   readonly threads: number
   /** Listening descriptors that this thread accepts from. */
-  readonly sockets: readonly number[]
+  readonly sockets: readonly { readonly fd: number; readonly backlog: number }[]
   /** Where this thread's workers connect. */
   readonly linkPath: string
   readonly counters: SharedArrayBuffer

@@ -18,7 +18,7 @@ export type ToServer =
       readonly type: 'start'
       readonly plan: SitePlan
       readonly generation: number
-      /** Inherited descriptors: `sockets[listener][thread]`. */
+      /** Inherited descriptors by listener: one that all threads share, or thread i accepts from i, i+T, … */
       readonly sockets: readonly (readonly number[])[]
       /** Private folder; thread i listens for workers at `linkDir/link-<i>.sock`. */
       readonly linkDir: string

@@ -105,11 +105,11 @@ function main(): void {
     admit: () => true,
     connect: (socket) => new WorkerLink(socket, stranger),
   })
-  for (const fd of start.sockets) {
+  for (const { fd, backlog } of start.sockets) {
     acceptors.push(
       accept({
         ...shared,
-        on: { fd },
+        on: { fd, backlog },
         admit: () => gateway.admit(),
         connect: (socket) => gateway.connect(socket),
       }),
@@ -141,9 +141,10 @@ function main(): void {
       case 'close':
         gateway.close()
         links.close()
+        for (const dispatch of dispatches.values()) dispatch.close()
         for (const pool of pools.values()) pool.close()
         log?.close()
-        return port.close()
+        return process.exit(0)
     }
   })
 }

@@ -102,7 +102,7 @@ export class Dispatch implements LinkOwner {
     const limit = this.#plan.deadlineMs
     if (limit === 0) return
     for (const link of this.#links.values()) {
-      if (link.stuck) continue
+      if (link.shut) continue
       for (const job of link.jobs()) {
         if (now - job.since < limit) break
         this.#overdue(link, job, now)
@@ -112,6 +112,11 @@ export class Dispatch implements LinkOwner {
     while (this.waiting > 0 && now - this.#queue[this.#head]!.since >= limit) {
       this.#fail(this.#take()!, new PorticoError('APP_STARTING', 'no worker was free in time'))
     }
+  }
+
+  /** The server ends: so do its workers. */
+  close(): void {
+    for (const link of this.#links.values()) link.quit()
   }
 
   // From links.
@@ -176,7 +181,7 @@ export class Dispatch implements LinkOwner {
       let best: WorkerLink | null = null
       let least = Number.POSITIVE_INFINITY
       for (const [slot, link] of this.#links) {
-        if (link.stuck) continue
+        if (link.shut) continue
         const load = this.#claims.load(slot)
         if (load >= this.#capacity(link) || load >= least) continue
         best = link
@@ -227,7 +232,7 @@ export class Dispatch implements LinkOwner {
     const slot = this.#claims.handed()
     if (slot < 0) return
     const link = this.#links.get(slot)
-    if (link === undefined || link.stuck) return this.#claims.release(slot, 1)
+    if (link === undefined || link.shut) return this.#claims.release(slot, 1)
     link.claimed++
     this.#give(link)
   }
@@ -249,7 +254,7 @@ export class Dispatch implements LinkOwner {
     const open: WorkerLink[] = []
     let load = this.waiting
     for (const link of this.#links.values()) {
-      if (link.claimed === 0 || link.stuck || this.#capacity(link) !== 1) continue
+      if (link.claimed === 0 || link.shut || this.#capacity(link) !== 1) continue
       if (othersWait && link.batch === 0) continue
       open.push(link)
       load += link.inHand
@@ -308,7 +313,7 @@ export class Dispatch implements LinkOwner {
   }
 
   #overdue(link: WorkerLink, job: Job, now: number): void {
-    link.stuck = true
+    link.shut = true
     const hello = link.hello!
     this.#host.stuck({
       app: this.#plan.name,

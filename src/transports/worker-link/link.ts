@@ -55,8 +55,8 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   readonly #jobs = new Map<number, Job>()
   /** Places of the slot that this thread holds in shared memory. */
   claimed = 0
-  /** A deadline has passed: the worker is being replaced. */
-  stuck = false
+  /** It takes no more requests: a deadline has passed, or the worker was told to go. */
+  shut = false
   #nextId = 1
   #arena: Buffer = Buffer.allocUnsafeSlow(ARENA)
   #filled = 0
@@ -143,6 +143,12 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     if (this.#arena.length < size) this.#arena = Buffer.allocUnsafeSlow(size)
   }
 
+  /** Has the worker end after what it has in hand. */
+  quit(): void {
+    this.shut = true
+    this.#bare(FrameType.QUIT, 0, 0)
+  }
+
   /** Cuts the link; its jobs go to `lost`. */
   destroy(): void {
     this.#socket.destroy()
@@ -176,6 +182,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
 
   frame(type: number, flags: number, extra: number, id: number, payload: Buffer): void {
     if (this.hello === null) return this.#introduce(type, payload)
+    if (type === FrameType.LEAVING) return this.quit()
     const job = this.#jobs.get(id)
     // The answer to something that was given up meanwhile.
     if (job === undefined) return
