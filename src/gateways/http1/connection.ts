@@ -27,9 +27,16 @@ const Phase = { IDLE: 0, HEAD: 1, BUSY: 2, LINGER: 3, TUNNEL: 4, CLOSED: 5 } as 
 
 /** Pipelined bytes kept while a request is in hand, before reading pauses. */
 const MOST_PENDING = 65_536
-/** How long, and for how many bytes, a closing connection is read so that no reset eats the answer. */
+/** Unsent bytes of answers beyond which a visitor's next request waits until it has read them. */
+const MOST_UNSENT = 262_144
+/**
+ * A closing connection is read so that no reset eats its last answer: this long after the last bytes
+ * came, since some visitors read nothing before all of their upload is sent, but not for ever.
+ */
 const LINGER_MS = 2_000
-const LINGER_BYTES = 4_194_304
+const MOST_LINGER_MS = 30_000
+/** Heads are rarely longer: so much is searched first, not all that came with it. */
+const USUAL_HEAD = 2048
 const LF = 0x0a
 const CR = 0x0d
 
@@ -52,10 +59,12 @@ export class Http1Connection implements Connection {
   #processing = false
   /** Several answers of one read leave in one write. */
   #corked = false
+  /** A request waits in `#pending` until the visitor has read the answers to those before it. */
+  #held = false
   #visitorEnded = false
   #sendStalled = false
   #queued = 0
-  #lingered = 0
+  #lingerEnd = 0
   /** On `clock.now`, when the current phase has lasted too long. */
   #deadline: number
 
@@ -83,8 +92,7 @@ export class Http1Connection implements Connection {
     this.#gateway.counters.received(length)
     switch (this.#phase) {
       case Phase.LINGER:
-        this.#lingered += length
-        if (this.#lingered > LINGER_BYTES) this.socket.destroy()
+        if (!this.#sendStalled) this.#watch()
         return true
       case Phase.TUNNEL:
         this.#deadline = clock.now + this.#gateway.timeouts.tunnelMs
@@ -93,33 +101,46 @@ export class Http1Connection implements Connection {
         return true
     }
     const pending = this.#pending
-    if (pending === null) this.#process(bytes, 0, length)
+    if (pending === null) this.#process(bytes, length, false)
     else {
       this.#pending = null
-      const all = Buffer.concat([pending, bytes.subarray(0, length)])
-      this.#process(all, 0, all.length)
+      const all = Buffer.allocUnsafeSlow(pending.length + length)
+      pending.copy(all)
+      bytes.copy(all, pending.length, 0, length)
+      this.#process(all, all.length, true)
     }
     return !this.#mustPause()
   }
 
   ended(): void {
     this.#visitorEnded = true
-    switch (this.#phase) {
-      case Phase.TUNNEL:
-        return this.#tunnel!.receiveEnd()
-      case Phase.BUSY:
-        // A half-closed visitor still gets its answer; one that owes us a body does not.
-        if (this.#exchange !== null && !this.#exchange.bodyDone && this.#pending === null) {
-          this.#exchange.bodyFailed(
-            new PorticoError('VISITOR_LEFT', 'before the body was complete'),
-          )
-          this.socket.destroy()
-        }
-        return
-      default:
-        this.#phase = Phase.CLOSED
-        this.socket.end()
+    if (this.#phase === Phase.TUNNEL) return this.#tunnel!.receiveEnd()
+    if (this.#phase > Phase.BUSY) {
+      this.#phase = Phase.CLOSED
+      this.socket.end()
+    } else this.#conclude()
+  }
+
+  /** The visitor sends no more. It still gets every answer that it has asked for completely. */
+  #conclude(): void {
+    if (this.#held) return
+    if (this.#phase < Phase.BUSY) {
+      this.#phase = Phase.CLOSED
+      this.socket.end()
+      return
     }
+    if (this.#phase !== Phase.BUSY || this.#exchange === null || this.#pending !== null) return
+    if (this.#exchange.bodyDone) return
+    this.#bodyFailed(new PorticoError('VISITOR_LEFT', 'before the body was complete'))
+  }
+
+  #bodyFailed(error: PorticoError): void {
+    const exchange = this.#exchange!
+    exchange.bodyFailed(error)
+    if (this.#exchange !== exchange) return
+    this.#watch()
+    // Answered before: nothing was left to do but read on.
+    if (exchange.done) this.#advance()
   }
 
   closed(): void {
@@ -149,6 +170,10 @@ export class Http1Connection implements Connection {
     this.#sendStalled = false
     this.#watch()
     this.#exchange?.onDrain?.()
+    if (this.#held) {
+      this.#held = false
+      this.#advance()
+    }
   }
 
   /** Sets the deadline of the current phase. */
@@ -157,7 +182,8 @@ export class Http1Connection implements Connection {
     if (this.#sendStalled) this.#deadline = clock.now + timeouts.sendMs
     else if (this.#phase === Phase.IDLE) this.#deadline = clock.now + this.#gateway.idleMs
     else if (this.#phase === Phase.HEAD) this.#deadline = clock.now + timeouts.headMs
-    else if (this.#phase === Phase.LINGER) this.#deadline = clock.now + LINGER_MS
+    else if (this.#phase === Phase.LINGER)
+      this.#deadline = Math.min(clock.now + LINGER_MS, this.#lingerEnd)
     else if (this.#phase === Phase.TUNNEL) this.#deadline = clock.now + timeouts.tunnelMs
     else if (this.#exchange?.receiving === true) this.#deadline = clock.now + timeouts.bodyMs
     else this.#deadline = Number.POSITIVE_INFINITY
@@ -165,6 +191,11 @@ export class Http1Connection implements Connection {
 
   /** Called at each tick of the clock. */
   check(now: number): void {
+    // A socket that was ended does not tell when all has left.
+    if (this.#phase === Phase.LINGER && this.#sendStalled && this.socket.writableLength === 0) {
+      this.#sendStalled = false
+      this.#watch()
+    }
     if (now < this.#deadline) return
     if (this.#sendStalled && this.#progressed()) {
       this.#deadline = now + this.#gateway.timeouts.sendMs
@@ -176,7 +207,7 @@ export class Http1Connection implements Connection {
         return
       case Phase.BUSY:
         if (!this.#sendStalled && this.#exchange?.receiving === true) {
-          return this.#exchange.bodyFailed(new PorticoError('SLOW_REQUEST', 'body'))
+          return this.#bodyFailed(new PorticoError('SLOW_REQUEST', 'body'))
         }
         this.socket.destroy()
         return
@@ -193,14 +224,16 @@ export class Http1Connection implements Connection {
 
   /** How much the kernel has taken of a large write shows only in the handle's queue. */
   #progressed(): boolean {
+    const before = this.#queued
+    this.#queued = this.#queueSize()
+    return this.#queued !== before
+  }
+
+  #queueSize(): number {
     const handle: unknown = Reflect.get(this.socket, '_handle')
-    const queued =
-      typeof handle === 'object' && handle !== null
-        ? Number(Reflect.get(handle, 'writeQueueSize'))
-        : 0
-    const progressed = queued !== this.#queued
-    this.#queued = queued
-    return progressed
+    return typeof handle === 'object' && handle !== null
+      ? Number(Reflect.get(handle, 'writeQueueSize'))
+      : 0
   }
 
   /**
@@ -233,6 +266,7 @@ export class Http1Connection implements Connection {
     if (this.socket.writableLength === 0) return true
     if (!this.#sendStalled) {
       this.#sendStalled = true
+      this.#queued = this.#queueSize()
       this.#deadline = clock.now + this.#gateway.timeouts.sendMs
     }
     return false
@@ -262,11 +296,14 @@ export class Http1Connection implements Connection {
     if (!this.#processing) this.#advance()
   }
 
-  /** Ends the connection in the middle of an answer, so that it is seen to be cut short. */
-  cut(): void {
-    // A reset, where Node can, also tells it to those who would take a clean end for the end.
-    if (this.socket.writableLength === 0) this.socket.destroy()
-    else this.socket.resetAndDestroy()
+  /**
+   * Ends the connection in the middle of an answer. `reset`: where only the connection's end tells the
+   * answer's end, an orderly one would make the part look whole. Unix sockets know no reset.
+   */
+  cut(reset: boolean): void {
+    this.#uncork()
+    if (reset && this.socket.remoteAddress !== undefined) this.socket.resetAndDestroy()
+    else this.socket.destroy()
   }
 
   tunnel(tunnel: Tunnel): Tunnel {
@@ -276,6 +313,7 @@ export class Http1Connection implements Connection {
     const pending = this.#pending
     this.#pending = null
     if (pending !== null) tunnel.receive(pending)
+    if (this.#visitorEnded) tunnel.receiveEnd()
     return tunnel
   }
 
@@ -285,20 +323,24 @@ export class Http1Connection implements Connection {
   #advance(): void {
     const pending = this.#pending ?? EMPTY
     this.#pending = null
-    this.#process(pending, 0, pending.length)
+    this.#process(pending, pending.length, true)
     if (!this.#mustPause() && this.#phase < Phase.CLOSED) this.socket.resume()
   }
 
   #mustPause(): boolean {
-    if (this.#phase !== Phase.BUSY) return false
+    if (this.#phase !== Phase.BUSY) return this.#held
     if (this.#pending !== null && this.#pending.length >= MOST_PENDING) return true
     // A body nobody takes yet waits in the kernel, where it slows its sender down.
     return this.#exchange !== null && !this.#exchange.bodyDone && !this.#exchange.receiving
   }
 
-  #process(bytes: Buffer, from: number, to: number): void {
+  /**
+   * Uses `bytes[0, to)` as far as possible and keeps the rest. `own`: they are ours to keep; else they
+   * are everybody's and change after this call.
+   */
+  #process(bytes: Buffer, to: number, own: boolean): void {
     this.#processing = true
-    let at = from
+    let at = 0
     for (;;) {
       const exchange = this.#exchange
       if (exchange !== null) {
@@ -313,7 +355,7 @@ export class Http1Connection implements Connection {
         }
         if (!exchange.done || (exchange.keep && !exchange.bodyDone)) {
           if (exchange.receiving) this.#watch()
-          this.#keep(bytes, at, to)
+          this.#keep(bytes, at, to, own)
           break
         }
         this.#exchange = null
@@ -327,24 +369,49 @@ export class Http1Connection implements Connection {
         this.#watch()
       }
       if (at === to || this.#phase === Phase.CLOSED) break
-      const next = this.#head(bytes, at, to)
+      if (this.#sendStalled && !this.#hasRoom()) {
+        this.#held = true
+        this.#keep(bytes, at, to, own)
+        break
+      }
+      const next = this.#head(bytes, at, to, own)
       if (next < 0) break
       at = next
     }
     this.#processing = false
-    if (this.#corked) {
-      this.#corked = false
-      this.socket.uncork()
-    }
-    if (this.#visitorEnded && this.#phase < Phase.BUSY) this.ended()
+    this.#uncork()
+    if (this.#visitorEnded) this.#conclude()
   }
 
-  #keep(bytes: Buffer, at: number, to: number): void {
-    if (at < to) this.#pending = Buffer.from(bytes.subarray(at, to))
+  #uncork(): void {
+    if (!this.#corked) return
+    this.#corked = false
+    this.socket.uncork()
+  }
+
+  /** Whether the visitor takes the answers to what it has asked so far. */
+  #hasRoom(): boolean {
+    if (this.socket.writableLength > MOST_UNSENT) this.#uncork()
+    return this.socket.writableLength <= MOST_UNSENT
+  }
+
+  /**
+   * Keeps bytes for later. A copy has memory of its own, since a few bytes out of the common pool would
+   * keep 64 KiB of it for as long as they wait. What is ours is not copied again and again when many
+   * small requests are taken off it, and not kept whole for a small rest.
+   */
+  #keep(bytes: Buffer, at: number, to: number, own: boolean): void {
+    const length = to - at
+    if (length === 0) return
+    if (own && length * 2 >= bytes.length) this.#pending = bytes.subarray(at, to)
+    else {
+      this.#pending = Buffer.allocUnsafeSlow(length)
+      bytes.copy(this.#pending, 0, at, to)
+    }
   }
 
   /** Parses a head at `at` and begins its exchange. Returns where the body begins; -1: not complete, or refused. */
-  #head(bytes: Buffer, at: number, to: number): number {
+  #head(bytes: Buffer, at: number, to: number, own: boolean): number {
     let start = at
     // RFC 9112 §2.2: an empty line before a request is ignored; a few are, no more.
     while (to - start >= 2 && bytes[start] === CR && bytes[start + 1] === LF) {
@@ -354,9 +421,13 @@ export class Http1Connection implements Connection {
     if (start === to) return -1
     const { limits } = this.#gateway
     const reach = Math.min(to, start + limits.head + 4)
-    const text = bytes.toString('latin1', start, reach)
-    const end = text.indexOf('\r\n\r\n', Math.max(0, this.#scanned - 3))
-    if (end < 0) return this.#incomplete(bytes, start, to, text)
+    let text = bytes.toString('latin1', start, Math.min(reach, start + USUAL_HEAD))
+    let end = text.indexOf('\r\n\r\n', Math.max(0, this.#scanned - 3))
+    if (end < 0 && text.length < reach - start) {
+      text = bytes.toString('latin1', start, reach)
+      end = text.indexOf('\r\n\r\n', Math.max(0, this.#scanned - 3))
+    }
+    if (end < 0) return this.#incomplete(bytes, start, to, own, text)
     this.#scanned = 0
     const lineEnd = text.indexOf('\r\n')
     if (lineEnd > limits.line) return this.#refuse(new PorticoError('TOO_LONG_LINE'))
@@ -364,17 +435,16 @@ export class Http1Connection implements Connection {
     let line: RequestLine
     let fields: RequestFields
     try {
-      const lineText = text.slice(0, lineEnd)
-      line =
-        lines.get(lineText) ??
-        lines.put(lineText, parseRequestLine(lineText), () =>
-          bytes.toString('latin1', start, start + lineEnd),
-        )
-      const known = fieldBlocks[line.minor]!
-      const block = text.slice(lineEnd + 2, end + 2)
+      const known = lines.get(text.slice(0, lineEnd))
+      line = known ?? newLine(bytes.toString('latin1', start, start + lineEnd))
+      const blocks = fieldBlocks[line.minor]!
       fields =
-        known.get(block) ??
-        known.put(block, parseRequestFields(block, line.minor, limits.fields), () => block)
+        blocks.get(text.slice(lineEnd + 2, end + 2)) ??
+        newFields(
+          bytes.toString('latin1', start + lineEnd + 2, start + end + 2),
+          line.minor,
+          limits.fields,
+        )
     } catch (error) {
       const refused = hasBareLf(text.slice(0, end + 4), 0) ? bareLf() : asPortico(error)
       return this.#refuse(refused, text.slice(0, lineEnd))
@@ -407,7 +477,7 @@ export class Http1Connection implements Connection {
   }
 
   /** No complete head yet: refuses what can never become one, keeps the rest. */
-  #incomplete(bytes: Buffer, start: number, to: number, text: string): number {
+  #incomplete(bytes: Buffer, start: number, to: number, own: boolean, text: string): number {
     const { limits } = this.#gateway
     if (this.#phase === Phase.IDLE) {
       this.#phase = Phase.HEAD
@@ -428,7 +498,7 @@ export class Http1Connection implements Connection {
     // RFC 9112 §2.2: a bare LF is no line end here, and its sender would wait for ever.
     if (hasBareLf(text, Math.max(0, this.#scanned - 1))) return this.#refuse(bareLf())
     this.#scanned = text.length
-    this.#pending = Buffer.from(bytes.subarray(start, to))
+    this.#keep(bytes, start, to, own)
     return -1
   }
 
@@ -451,10 +521,8 @@ export class Http1Connection implements Connection {
   #close(): void {
     this.#pending = null
     this.#phase = Phase.LINGER
-    if (this.#corked) {
-      this.#corked = false
-      this.socket.uncork()
-    }
+    this.#uncork()
+    this.#lingerEnd = clock.now + MOST_LINGER_MS
     this.#watch()
     this.socket.end()
     if (this.#visitorEnded) this.socket.destroySoon()
@@ -462,6 +530,16 @@ export class Http1Connection implements Connection {
 }
 
 const EMPTY = Buffer.alloc(0)
+
+// What is remembered is parsed from text of its own: a slice would keep the whole read alive.
+
+function newLine(text: string): RequestLine {
+  return lines.put(text, parseRequestLine(text), () => text)
+}
+
+function newFields(block: string, minor: number, most: number): RequestFields {
+  return fieldBlocks[minor]!.put(block, parseRequestFields(block, minor, most), () => block)
+}
 
 function hasBareLf(text: string, from: number): boolean {
   for (let lf = text.indexOf('\n', from); lf >= 0; lf = text.indexOf('\n', lf + 1)) {

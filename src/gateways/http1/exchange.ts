@@ -68,6 +68,7 @@ export class Http1Exchange implements Exchange {
   #bodyLeft: number
   #bodySeen = 0
   readonly #decoder: ChunkedDecoder | null
+  readonly #onChunk: (view: Uint8Array) => boolean
 
   constructor(
     connection: Http1Connection,
@@ -86,6 +87,7 @@ export class Http1Exchange implements Exchange {
     this.keep = keep
     this.#bodyLeft = fields.contentLength
     this.#decoder = fields.chunked ? new ChunkedDecoder() : null
+    this.#onChunk = fields.chunked ? (view) => this.#chunk(view) : noChunk
     this.bodyDone = !fields.chunked && fields.contentLength === 0
   }
 
@@ -147,14 +149,13 @@ export class Http1Exchange implements Exchange {
     this.#bodyLeft -= end - from
     this.#bodySeen += end - from
     if (this.#bodyLeft === 0) this.bodyDone = true
-    const more = this.#sink!.data(bytes.subarray(from, end))
+    this.#give(bytes.subarray(from, end))
     if (this.bodyDone) this.#endBody('')
-    else if (!more) this.#paused = true
     return end
   }
 
   #feedChunked(decoder: ChunkedDecoder, bytes: Buffer, from: number, to: number): number {
-    const at = decoder.decode(bytes, from, to, this.#chunk)
+    const at = decoder.decode(bytes, from, to, this.#onChunk)
     if (decoder.done && !this.bodyDone) {
       checkTrailers(decoder.trailers)
       this.bodyDone = true
@@ -163,19 +164,26 @@ export class Http1Exchange implements Exchange {
     return at
   }
 
-  readonly #chunk = (view: Uint8Array): boolean => {
+  #chunk(view: Uint8Array): boolean {
     this.#bodySeen += view.length
     if (this.#bodySeen > this.maxBody)
       throw new PorticoError('TOO_LARGE_BODY', `over ${this.maxBody} bytes`)
-    if (this.#sink!.data(view)) return true
+    return this.#give(view)
+  }
+
+  /** Hands body bytes to whoever wants them; false: no more for now. */
+  #give(view: Uint8Array): boolean {
+    const sink = this.#sink
+    // A handler that answered before the body was complete wants no more of it, and neither wants a pause.
+    if (sink === null || sink.data(view) || sink !== this.#sink) return true
     this.#paused = true
     return false
   }
 
   #endBody(trailers: string): void {
-    const sink = this.#sink!
+    const sink = this.#sink
     this.#sink = null
-    sink.end(trailers)
+    sink?.end(trailers)
   }
 
   /** The body will not be complete. Tells the sink, then the visitor if nobody has. */
@@ -204,8 +212,9 @@ export class Http1Exchange implements Exchange {
   respond(head: AnswerHead, body: Uint8Array, length: number = body.length): void {
     if (this.#state !== AnswerState.NONE || this.gone) return
     const bodiless = this.#begin(head)
-    const framing =
-      head.status === 204 || (head.status === 304 && length === 0) ? Framing.NONE : length
+    let framing = body.length
+    if (bodiless)
+      framing = head.status === 204 || (head.status === 304 && length === 0) ? Framing.NONE : length
     const text = encodeHead(head, framing, this.#connectionLine(), this.#connection.serverName)
     if (bodiless || body.length === 0) this.#connection.send(Buffer.from(text, 'latin1'))
     else {
@@ -222,7 +231,8 @@ export class Http1Exchange implements Exchange {
     this.#state = AnswerState.STREAMING
     this.#dropBody = bodiless
     let framing = length
-    if (head.status === 204 || head.status === 304) framing = length > 0 ? length : Framing.NONE
+    if (head.status === 204) framing = Framing.NONE
+    else if (head.status === 304) framing = length > 0 ? length : Framing.NONE
     else if (length < 0) {
       // RFC 9112 §6.3: without chunks, only the connection's end can tell the body's end.
       framing = this.line.minor >= 1 ? Framing.CHUNKED : Framing.NONE
@@ -231,10 +241,14 @@ export class Http1Exchange implements Exchange {
     this.#owed = framing
     this.#head = encodeHead(head, framing, this.#connectionLine(), this.#connection.serverName)
     // A part usually follows at once and shares the write; if none does, the head must not wait for it.
-    process.nextTick(this.#flushHead)
+    process.nextTick(Http1Exchange.#flush, this)
   }
 
-  readonly #flushHead = (): void => {
+  static #flush(exchange: Http1Exchange): void {
+    exchange.#flushHead()
+  }
+
+  #flushHead(): void {
     if (this.#head === '' || this.gone) return
     const text = this.#head
     this.#head = ''
@@ -302,21 +316,26 @@ export class Http1Exchange implements Exchange {
   fail(error: PorticoError): void {
     if (this.gone || this.#state === AnswerState.DONE) return
     this.error ??= error
+    if (this.#head !== '') {
+      // Begun, but nothing of it has left: it can still be another answer.
+      this.#head = ''
+      this.#state = AnswerState.NONE
+    }
     if (this.#state !== AnswerState.NONE) return this.#cut(error)
-    // A body that cannot be framed or is too large leaves nothing to synchronise on.
-    if (error.fault === 'visitor' && !this.bodyDone) this.keep = false
     const page = errorPage(error, this.fields, this.#connection.dev)
     this.respond(page.head, page.body)
   }
 
   upgrade(head: AnswerHead): Duplex {
+    const tunnel = new Tunnel(this.#connection.socket)
+    if (this.#state !== AnswerState.NONE || this.gone) return tunnel.destroy()
     this.#state = AnswerState.TUNNEL
     this.status = head.status
     this.keep = false
     this.#connection.send(
       Buffer.from(encodeHead(head, Framing.NONE, '', this.#connection.serverName), 'latin1'),
     )
-    return this.#connection.tunnel(new Tunnel(this.#connection.socket))
+    return this.#connection.tunnel(tunnel)
   }
 
   /** The tunnel is over. */
@@ -364,8 +383,8 @@ export class Http1Exchange implements Exchange {
     this.onGone = null
     this.onDrain = null
     // What is still to come of the body is nobody's any more.
-    if (!this.bodyDone && this.keep) {
-      this.#sink = DISCARD
+    if (!this.bodyDone) {
+      this.#sink = this.keep ? DISCARD : null
       this.#paused = false
     }
     this.#connection.answered(this)
@@ -374,8 +393,12 @@ export class Http1Exchange implements Exchange {
   #cut(error: PorticoError): void {
     this.error ??= error
     this.keep = false
-    this.#connection.cut()
+    this.#connection.cut(this.#state === AnswerState.STREAMING && this.#owed === Framing.NONE)
   }
+}
+
+function noChunk(): boolean {
+  return true
 }
 
 const DISCARD: BodySink = { data: () => true, end: () => {}, abort: () => {} }
