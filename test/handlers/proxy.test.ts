@@ -242,7 +242,7 @@ const nginxAt =
   ['/usr/sbin/nginx', '/usr/bin/nginx', '/usr/local/sbin/nginx'].find((path) => existsSync(path)) ??
   ''
 
-describe.skipIf(nginxAt === '')('before nginx', () => {
+describe('before nginx', () => {
   const folder = mkdtempSync(join(tmpdir(), 'portico-nginx-'))
   const socket = join(folder, 'nginx.sock')
   const file = randomBytes(3_000_000)
