@@ -62,7 +62,8 @@ async function main(): Promise<number> {
   requireTools()
   pinSelf()
   prepareVenv(progress)
-  if (load() > 0.5) progress(`the machine is not quiet: load average ${load().toFixed(1)}`)
+  const loadBefore = load()
+  if (loadBefore > 0.5) progress(`the machine is not quiet: load average ${loadBefore.toFixed(1)}`)
 
   const scratch = mkdtempSync(join(tmpdir(), 'portico-bench-'))
   const bench: Bench = { rounds, seconds, quick, scratch, select, progress }
@@ -81,7 +82,7 @@ async function main(): Promise<number> {
   const report: Report = {
     command: ['npm run bench', ...process.argv.slice(2)].join(' -- ').replaceAll(' -- --', ' --'),
     date: new Date().toISOString().slice(0, 10),
-    machine: describeMachine(),
+    machine: { ...describeMachine(), 'load average before': loadBefore.toFixed(1) },
     versions,
     rounds,
     seconds,
