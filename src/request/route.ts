@@ -3,6 +3,7 @@
  * regular expression (the longest first), then the longest prefix.
  */
 import type { HandlerPlan, HostPlan } from '../site/plan.ts'
+import { decodePath } from '../wire/request-line.ts'
 import type { Handler } from './exchange.ts'
 
 export interface Route {
@@ -26,11 +27,12 @@ export class HostRoutes {
 
   constructor(plan: HostPlan, make: (plan: HandlerPlan) => Handler) {
     for (const { match, handler, maxBody, source } of plan.routes) {
-      const prefix = match.kind === 'regex' ? '' : match.path
+      const path = match.kind === 'regex' ? utf8(match.path) : decodePath(utf8(match.path))
+      const prefix = match.kind === 'regex' ? '' : path
       const route: Route = { handler: make(handler), prefix, maxBody, source }
-      if (match.kind === 'exact') this.#exact.set(match.path, { route, captures: null })
+      if (match.kind === 'exact') this.#exact.set(path, { route, captures: null })
       else if (match.kind === 'prefix') this.#prefixes.push({ route, captures: null })
-      else this.#patterns.push({ pattern: new RegExp(match.path), route })
+      else this.#patterns.push({ pattern: new RegExp(path), route })
     }
     this.#prefixes.sort((a, b) => b.route.prefix.length - a.route.prefix.length)
     this.#patterns.sort(
@@ -57,6 +59,11 @@ export class HostRoutes {
     const slashed = `${path}/`
     return this.#prefixes.some(({ route }) => route.prefix === slashed)
   }
+}
+
+/** Text of a site file as a request brings it: one latin-1 character a byte. */
+function utf8(text: string): string {
+  return Buffer.from(text).toString('latin1')
 }
 
 /** All hosts of a site: exact names, then the longest `*.` suffix, then `*`. */
