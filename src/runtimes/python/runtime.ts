@@ -88,7 +88,7 @@ function lookUp(name: string, app: PythonAppPlan): string {
     const file = resolve(app.dir, name)
     return isExecutable(file) ? file : ''
   }
-  const path = app.env['PATH'] ?? process.env['PATH'] ?? ''
+  const path = app.env.PATH ?? process.env.PATH ?? ''
   for (const folder of path.split(delimiter)) {
     const file = join(folder === '' ? '.' : folder, name)
     if (isExecutable(file)) return resolve(file)
@@ -131,9 +131,9 @@ function environment(app: PythonAppPlan, venv: string): Record<string, string> {
     if (value !== undefined) env[name] = value
   }
   if (venv !== '') {
-    env['VIRTUAL_ENV'] = venv
-    env['PATH'] = join(venv, 'bin') + (env['PATH'] ? delimiter + env['PATH'] : '')
-    delete env['PYTHONHOME']
+    env.VIRTUAL_ENV = venv
+    env.PATH = join(venv, 'bin') + (env.PATH ? delimiter + env.PATH : '')
+    delete env.PYTHONHOME
   }
   return env
 }

@@ -38,7 +38,7 @@ describe.each([1, 4])('with %i threads', (threads) => {
       })
       const facts = JSON.parse(answer.body) as Record<string, unknown>
       expect(facts).toMatchObject({ dict: true, strings: true })
-      expect(facts['values']).toEqual({
+      expect(facts.values).toEqual({
         REQUEST_METHOD: 'GET',
         SCRIPT_NAME: '/mount',
         PATH_INFO: '/environ',

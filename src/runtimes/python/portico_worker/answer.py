@@ -121,15 +121,36 @@ class Answer:
             self.iterate(result)
 
     def iterate(self, result):
-        look = self.link.look
         for chunk in result:
-            if self.sent and chunk and (self.complete or self.left == 0):
+            if not self.sent:
+                # Most frameworks' answers: one piece, its length declared. Written out, as it saves 2 µs.
+                status, flags, declared, head, special = self.head
+                size = len(chunk)
+                if (
+                    declared == size <= MAX_WHOLE
+                    and not special
+                    and type(chunk) is bytes
+                    and not self.cancelled
+                    and not self.line.startswith(b"HEAD\0")
+                ):
+                    self.complete = self.sent = True
+                    more = len(head)
+                    service = int((perf_counter() - self.began) * 1e6) & 0xFFFFFFFF
+                    self.link.send_soon(
+                        answer_head.pack(
+                            16 + more + size, self.id, RESPONSE, flags, status, more, service, declared
+                        )
+                        + head
+                        + chunk
+                    )
+                    continue
+            elif chunk and (self.complete or self.left == 0):
                 if not self.bodiless:
                     self.log_excess()
                 break
             self.emit(chunk)
             if not self.complete:
-                look(self)
+                self.link.look(self)
                 if self.cancelled:
                     return
         if not self.complete:

@@ -28,6 +28,13 @@ answer_head = struct.Struct("<IIBBHIIq")
 u32 = struct.Struct("<I")
 u64_pair = struct.Struct("<QQ")
 
+#: Answers are held back at most this long, in seconds, and up to this many bytes, to share a write.
+LONGEST_HOLD = 0.001
+MOST_HELD = 65536
+#: After a request that took longer than LONGEST_HOLD so many answers leave one by one: where some
+#: requests are slow, an answer must not wait for the end of the one behind it.
+EAGER_ANSWERS = 1000
+
 #: Bytes asked for in one read.
 READ = 262144
 #: Longest blocking read in seconds: so often a waiting worker looks whether it is to leave.
@@ -86,6 +93,7 @@ class Link:
         return True
 
     def close(self):
+        self.broken = True
         if self.socket is not None:
             self.socket.close()
             self.socket = None

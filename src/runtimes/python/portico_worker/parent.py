@@ -95,10 +95,13 @@ class Parent:
             self.control.say("failed", detail=str(failure)[-LONGEST_DETAIL:])
             return
         process.warn_of_threads()
+        self.control.say("loaded", version="%d.%d.%d" % sys.version_info[:3])
+        # While the supervisor thinks about it: what every worker would import otherwise.
+        from . import sync, threaded, worker  # noqa: F401
+
         # What was imported never becomes garbage: keep the collector off it, and its pages shared.
         gc.collect()
         gc.freeze()
-        self.control.say("loaded", version="%d.%d.%d" % sys.version_info[:3])
 
     def watch_signals(self):
         """Installs the parent's own signals, after the import so that an application cannot undo them."""

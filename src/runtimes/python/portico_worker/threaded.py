@@ -1,6 +1,6 @@
 """The loop of a worker with several threads: one reads the links, the others run the application."""
 import threading
-from _queue import SimpleQueue
+from _queue import Empty, SimpleQueue
 from time import perf_counter
 
 from .answer import Answer, refusal
@@ -8,6 +8,9 @@ from .arrivals import arrivals
 from .environ import fill, make_learn
 from .link import (
     CANCEL,
+    EAGER_ANSWERS,
+    LONGEST_HOLD,
+    MOST_HELD,
     OPENED,
     QUIT,
     REQUEST,
@@ -21,6 +24,10 @@ from .link import (
 )
 
 
+#: Answers that share a write at most.
+MOST_ANSWERS_HELD = 64
+
+
 class ThreadedLink(Link):
     """A link that the main thread reads and that any thread sends on."""
 
@@ -31,6 +38,10 @@ class ThreadedLink(Link):
         self.news = threading.Condition()
         #: id → Answer, from the arrival of the request to its end.
         self.answers = {}
+        #: Frames that wait to share a write; whoever finds no more to do sends them.
+        self.held = []
+        #: Answers that are still to leave one by one.
+        self.eager = 0
 
     def successor(self):
         with self.news:
@@ -40,13 +51,30 @@ class ThreadedLink(Link):
         return super().successor()
 
     def idle(self):
-        return not self.answers
+        return not self.answers and not self.held
+
+    def close(self):
+        with self.lock:
+            super().close()
+
+    def flush(self):
+        if self.held:
+            with self.lock:
+                data = b"".join(self.held)
+                self.held.clear()
+                self.send(data)
+        return not self.broken
+
+    def send_soon(self, frame):
+        with self.lock:
+            self.held.append(frame)
+        if self.eager or len(self.held) >= MOST_ANSWERS_HELD or len(frame) > MOST_HELD:
+            self.flush()
 
     def send_now(self, frame):
         with self.lock:
-            return self.send(frame)
-
-    send_soon = send_now
+            self.held.append(frame)
+        return self.flush()
 
     def look(self, answer):
         """The main thread reads and has told `answer` already."""
@@ -139,19 +167,36 @@ def take_in(link, known, learn, jobs):
 
 def work(application, jobs, departure):
     """A thread of the pool."""
+    link = None
     while True:
-        job = jobs.get()
+        try:
+            job = jobs.get(False)
+        except Empty:
+            if link is not None:
+                link.flush()
+                if link.quit and link.idle():
+                    departure.wake()
+            job = jobs.get()
         if job is None:
             return
         answer, environ, flags, body = job
+        if answer.link is not link:
+            if link is not None:
+                link.flush()
+            link = answer.link
         answer.began = perf_counter()
         if answer.cancelled:
             answer.close(None)
         else:
             answer.run(application, environ, flags, body)
-        link = answer.link
+        if perf_counter() - answer.began >= LONGEST_HOLD:
+            link.eager = EAGER_ANSWERS
+            link.flush()
+        elif link.eager:
+            link.eager -= 1
         link.answers.pop(answer.id, None)
         # Nothing of a request is to live until the next one comes.
         del job, environ, body, answer
         if link.quit and link.idle():
+            link.flush()
             departure.wake()

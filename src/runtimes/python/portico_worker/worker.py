@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-from . import process
+from . import process, sync, threaded
 from .arrivals import Departure
 from .environ import base_environ
 from .link import Garbage
@@ -17,22 +17,17 @@ def run(application, settings, slot):
     base = base_environ(threads, app["workers"], errors)
     facts = {"app": app["name"], "slot": slot, "pid": os.getpid(), "capacity": threads}
     hello = json.dumps(facts).encode("ascii")
-    if threads > 1:
-        from .threaded import ThreadedLink as Kind
-        from .threaded import serve
-    else:
-        from .sync import SyncLink as Kind
-        from .sync import serve
-    links = [Kind(path, hello, errors) for path in settings["links"]]
+    kind = threaded.ThreadedLink if threads > 1 else sync.SyncLink
+    links = [kind(path, hello, errors) for path in settings["links"]]
     departure = Departure(links)
     departure.listen(process.RETIRE)
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         departure.listen(signal.SIGTERM)
     try:
         if threads > 1:
-            serve(application, base, links, departure, threads)
+            threaded.serve(application, base, links, departure, threads)
         else:
-            serve(application, base, links, departure)
+            sync.serve(application, base, links, departure)
     except Garbage as reason:
         print("portico: worker %d gives up: %s" % (os.getpid(), reason), file=errors, flush=True)
         # At once: threads that still run the application must not keep it.
