@@ -18,10 +18,15 @@ export interface Outcome {
 export class Bench {
   readonly #recorder: Recorder
   readonly #site: Site
+  /** Of every request that began, served or not. */
+  readonly #methods: string[] = []
 
   constructor(rhythm: Rhythm) {
     this.#recorder = new Recorder(rhythm)
-    this.#site = site({ routes: { '/': this.#recorder } })
+    this.#site = site({
+      routes: { '/': this.#recorder },
+      onBegin: (method) => this.#methods.push(method),
+    })
   }
 
   /** Connections that are open. */
@@ -29,20 +34,24 @@ export class Bench {
     return this.#site.totals().open
   }
 
-  /** Feeds `pieces` to a connection of its own and waits until nothing more happens. */
-  async run(pieces: readonly Uint8Array[]): Promise<Outcome> {
+  /**
+   * Feeds `pieces` to a connection of its own and waits until nothing more happens. `ends`: the visitor
+   * closes its side then.
+   */
+  async run(pieces: readonly Uint8Array[], ends = false): Promise<Outcome> {
     const { seen } = this.#recorder
     seen.length = 0
+    this.#methods.length = 0
     this.#recorder.open = 0
     const visitor = new StandIn(this.#site.gateway)
     for (const piece of pieces) visitor.send(piece)
+    if (ends) visitor.end()
     for (let turns = 0; !visitor.closed && (this.#recorder.open > 0 || visitor.busy); turns++) {
       if (turns > 100_000) throw new Error('the server neither answers nor reads on')
       await new Promise(setImmediate)
     }
     const requests = seen.slice()
-    const methods = requests.map(({ line }) => line.slice(0, line.indexOf(' ')))
-    const { answers, rest } = readAnswers(visitor.answer, methods, visitor.closed)
+    const { answers, rest } = readAnswers(visitor.answer, this.#methods, visitor.closed)
     if (rest.length > 0) throw new Error(`more than answers: ${rest.toString('latin1', 0, 100)}`)
     const { closed } = visitor
     visitor.leave()

@@ -4,7 +4,7 @@ import { accept } from '../../../src/listen/accept.ts'
 import { openSockets } from '../../../src/listen/open.ts'
 import { Counters, type Totals } from '../../../src/request/counters.ts'
 import type { Handler } from '../../../src/request/exchange.ts'
-import { Flow } from '../../../src/request/flow.ts'
+import { Flow, type RoutedExchange } from '../../../src/request/flow.ts'
 import type { AccessLog } from '../../../src/request/log.ts'
 import { Router } from '../../../src/request/route.ts'
 import type { LimitsPlan, RoutePlan, TimeoutsPlan } from '../../../src/site/plan.ts'
@@ -16,6 +16,8 @@ export interface SiteOptions {
   readonly timeouts?: Partial<TimeoutsPlan>
   readonly log?: AccessLog
   readonly dev?: boolean
+  /** Called with the method of every request that begins. */
+  readonly onBegin?: (method: string) => void
   /** Bodies allowed by path, where they differ from the default. */
   readonly maxBody?: Readonly<Record<string, number>>
 }
@@ -34,6 +36,20 @@ const TIMEOUTS: TimeoutsPlan = {
   idleMs: 10_000,
   sendMs: 10_000,
   stopMs: 1000,
+}
+
+class WatchedFlow extends Flow {
+  readonly #onBegin: (method: string) => void
+
+  constructor(router: Router, counters: Counters, options: SiteOptions) {
+    super(router, counters, options.log ?? null)
+    this.#onBegin = options.onBegin ?? (() => {})
+  }
+
+  override begin(exchange: RoutedExchange): void {
+    this.#onBegin(exchange.line.method)
+    super.begin(exchange)
+  }
 }
 
 export interface Site {
@@ -65,7 +81,7 @@ export function site(options: SiteOptions): Site {
   })
   const router = new Router([{ name: '*', routes }], () => made.shift()!)
   const gateway = new Http1Gateway({
-    flow: new Flow(router, counters, options.log ?? null),
+    flow: new WatchedFlow(router, counters, options),
     counters,
     limits,
     timeouts: { ...TIMEOUTS, ...options.timeouts },
