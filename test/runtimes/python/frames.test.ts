@@ -1,6 +1,7 @@
 /** The bytes of the link: cut anywhere, in large amounts, and not frames at all. */
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { FrameReader as ServerFrameReader } from '../../../src/transports/worker-link/frame-reader.ts'
 import { FrameType, INITIAL_WINDOW, MAX_FRAME } from '../../../src/wire/frames.ts'
 import { frame, requestFrame, type WorkerLink, windowFrame } from './link.ts'
 import { alive, Supervisor } from './supervisor.ts'
@@ -27,6 +28,25 @@ describe.each([1, 4])('with %i threads', (threads) => {
       worker.socket.write(bytes.subarray(cut))
       expect((await answered).body).toMatch(/^5 2cf24dba/)
     }
+  })
+
+  test('what a worker sends, cut at every byte, is the same to the server', async () => {
+    const chunks: Buffer[] = []
+    const record = (chunk: Buffer): void => {
+      chunks.push(chunk)
+    }
+    worker.socket.on('data', record)
+    for (const path of ['/tuple', '/write', '/fields', '/raises-late', '/one-piece']) {
+      await worker.request({ path, query: 'size=300' })
+    }
+    worker.socket.off('data', record)
+    const bytes = Buffer.concat(chunks)
+    const whole = readAs(bytes, [bytes.length])
+    expect(whole).toHaveLength(9)
+    for (let cut = 1; cut < bytes.length; cut++) {
+      expect(readAs(bytes, [cut, bytes.length])).toEqual(whole)
+    }
+    expect(readAs(bytes, [...bytes.keys()].slice(1).concat(bytes.length))).toEqual(whole)
   })
 
   test('two requests and a control frame, byte by byte', async () => {
@@ -64,8 +84,9 @@ describe.each([1, 4])('with %i threads', (threads) => {
     worker.socket.write(Buffer.concat([late.subarray(30), windowFrame(slow!, 10)]))
     expect((await answered).bytes).toBe(INITIAL_WINDOW + 10)
     const bodies = (await Promise.all(others)).map((answer) => answer.bytes)
-    // With threads the first of them was answered before it was cancelled.
-    expect(bodies).toEqual([threads === 1 ? 0 : 1, 2, 3])
+    expect(bodies.slice(1)).toEqual([2, 3])
+    // With threads the first of them may have been answered before it was cancelled.
+    expect(threads === 1 ? [0] : [0, 1]).toContain(bodies[0])
     worker.generous = true
   })
 
@@ -81,7 +102,7 @@ describe.each([1, 4])('with %i threads', (threads) => {
     )
     expect(await answers.at(-1)).toMatchObject({ failed: true, status: 0, frames: [FrameType.END] })
     for (const answer of await Promise.all(answers.slice(0, -1))) expect(answer.body).toBe('0;1;2;')
-    expect(supervisor.log).not.toContain('/raises')
+    expect(supervisor.log).not.toContain('/raises:')
   })
 
   test('50 MB for a slow reader stay in the application', async () => {
@@ -125,6 +146,33 @@ describe.each([1, 4])('with %i threads', (threads) => {
     worker.generous = true
   })
 })
+
+/** What the server's own reader makes of `bytes`, given in pieces that end at `ends`. */
+function readAs(bytes: Buffer, ends: readonly number[]): string[] {
+  const events: string[] = []
+  let data = -1
+  const reader = new ServerFrameReader({
+    frame(type, flags, extra, id, payload) {
+      data = -1
+      events.push(`${type} ${flags} ${extra} ${id} ${payload.toString('latin1')}`)
+    },
+    // The pieces of one body may come in any number.
+    data(id, piece) {
+      if (data !== id) events.push(`data ${id} `)
+      data = id
+      events.push(`${events.pop()}${Buffer.from(piece).toString('latin1')}`)
+    },
+  })
+  let at = 0
+  for (const end of ends) {
+    // In a buffer of its own that is used again, as the server reads.
+    const piece = Buffer.from(bytes.subarray(at, end))
+    reader.read(piece, piece.length)
+    piece.fill(0)
+    at = end
+  }
+  return events
+}
 
 function resident(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
