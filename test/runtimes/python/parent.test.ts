@@ -286,7 +286,9 @@ describe('workers', () => {
       worker.socket.destroy()
       const again = await supervisor.links[0]!.worker()
       expect(again.hello).toEqual(worker.hello)
-      expect((await again.request({ path: '/closed' })).body).toBe('1')
+      // A thread may notice a little later.
+      const closed = async (): Promise<string> => (await again.request({ path: '/closed' })).body
+      await expect.poll(closed).toBe('1')
       await again.until((seen) => seen.every((one) => one.type === FrameType.RESPONSE))
     })
 
