@@ -16,7 +16,11 @@ interface Stricter {
   readonly reason: RegExp
   /** Holds for what node:http read there; `text` is all that was sent. */
   readonly holds: (theirs: Read, text: string) => boolean
+  /** May explain, too, that node:http reads nothing there and does not mind. */
+  readonly unread?: boolean
 }
+
+const NOTHING: Read = { method: '', target: '', version: '', fields: [], body: '' }
 
 const values = (read: Read, name: string): string[] =>
   read.fields
@@ -34,6 +38,13 @@ const stricter: readonly Stricter[] = [
     why: 'HTTP/0.9 is gone; llhttp still reads a line without a version as one',
     reason: /^malformed request line/,
     holds: ({ version }) => version === '0.9',
+  },
+  {
+    why: 'RFC 9112 §2.2: only CRLF is an empty line before a request; llhttp skips bare CR and LF',
+    reason: /^malformed request line: (method|a line that ends in a bare LF)/,
+    // A body may have ended between CR and LF.
+    holds: (_, text) => /[\r\n]/.test(text.trimEnd()),
+    unread: true,
   },
   {
     why: 'only major version 1 is spoken here; llhttp reads 0.9 and 2.0 as well',
@@ -65,7 +76,11 @@ const stricter: readonly Stricter[] = [
     reason: /^missing or malformed Host/,
     holds: (read) => {
       const hosts = values(read, 'host')
-      return hosts.length !== 1 || !/^[a-z.:0-9[\]]*$/.test(hosts[0]!) || read.target.includes('@')
+      return (
+        hosts.length !== 1 ||
+        !/^([a-z.0-9]*|\[::1\])(:[0-9]*)?$/.test(hosts[0]!) ||
+        read.target.includes('@')
+      )
     },
   },
   {
@@ -95,6 +110,11 @@ function closes(read: Read | undefined): boolean {
   const options = values(read, 'connection').join().toLowerCase()
   if (/(^|[, \t])close([, \t]|$)/.test(options)) return true
   return read.version === '1.0' && !options.includes('keep-alive')
+}
+
+function asksToUpgrade(read: Read | undefined): boolean {
+  if (read === undefined || values(read, 'upgrade').length === 0) return false
+  return values(read, 'connection').join().toLowerCase().includes('upgrade')
 }
 
 interface Laxer {
@@ -132,9 +152,14 @@ export async function explain(
     at++
   }
   const own = ours.served[at]
-  const their = theirs.served[at]
+  const their = theirs.served[at] ?? theirs.begun
+  if (own === undefined && theirs.served[at] === undefined && ours.refused === theirs.refused) {
+    return null
+  }
+  if (their === undefined && !theirs.refused && asksToUpgrade(ours.served[at - 1])) {
+    return 'RFC 9110 §7.8: an upgrade may be ignored; node:http then loses what came in the same read'
+  }
   if (own === undefined && their === undefined) {
-    if (ours.refused === theirs.refused) return null
     if (!ours.refused && closes(ours.served.at(-1)))
       return 'RFC 9112 §9.6: behind a request that closes nothing is read; llhttp refuses what is there'
     if (!ours.refused && !text.endsWith('\r\n\r\n\r\n')) {
@@ -142,12 +167,19 @@ export async function explain(
       await again(`${text}\r\n\r\n`)
       return 'an incomplete head is not judged here, and its end is not an error'
     }
-  } else if (own !== undefined) {
+  }
+  if (their?.method === 'OPTIONS' && their.target === '*') {
+    return 'RFC 9110 §9.3.7: OPTIONS * is for the server itself, which has no handler for it'
+  }
+  if (own !== undefined) {
     const found = laxer.find(({ holds }) => holds(own, text))
     if (found !== undefined && theirs.refused) return found.why
-  } else if (their !== undefined && ours.refused) {
+  } else if (ours.refused) {
     const found = stricter.find(
-      ({ reason, holds }) => reason.test(ours.reason) && holds(their, text),
+      ({ reason, holds, unread }) =>
+        (their !== undefined || unread === true) &&
+        reason.test(ours.reason) &&
+        holds(their ?? NOTHING, text),
     )
     if (found !== undefined) return found.why
   }

@@ -18,6 +18,8 @@ export interface Opinion {
   readonly served: readonly Read[]
   /** What followed was refused. */
   readonly refused: boolean
+  /** A request whose head was read and whose body was not complete, at the end. */
+  readonly begun?: Read | undefined
 }
 
 interface Seen {
@@ -89,23 +91,27 @@ export class NodePeer {
     })
     this.#seen.delete(own)
     const text = Buffer.concat(parts).toString('latin1')
+    const last = seen.at(-1)
     return {
-      served: seen
-        .filter(({ request }) => request.complete)
-        .map(({ request, body }) => ({
-          method: request.method!,
-          target: request.url!,
-          version: request.httpVersion,
-          fields: fieldsOf(request.rawHeaders),
-          body: Buffer.concat(body).toString('latin1'),
-        })),
+      served: seen.filter(({ request }) => request.complete).map(asRead),
       refused: /HTTP\/1\.1 4[0-9]{2} /.test(text),
+      begun: last === undefined || last.request.complete ? undefined : asRead(last),
     }
   }
 
   close(): void {
     this.#server.close()
     this.#server.closeAllConnections()
+  }
+}
+
+function asRead({ request, body }: Seen): Read {
+  return {
+    method: request.method!,
+    target: request.url!,
+    version: request.httpVersion,
+    fields: fieldsOf(request.rawHeaders),
+    body: Buffer.concat(body).toString('latin1'),
   }
 }
 
