@@ -157,7 +157,7 @@ def steps(environ, start_response):
 def declared_then_slow(environ, start_response):
     plain(start_response, ("Content-Length", "4"))
     yield b"done"
-    time.sleep(0.3)
+    time.sleep(1)
 
 
 @route("/length")
