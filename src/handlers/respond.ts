@@ -42,5 +42,5 @@ function headOf(plan: RespondPlan): AnswerHead {
     fields += `${name}: ${value}\r\n`
   }
   if (!typed) fields = `Content-Type: ${plan.type}\r\n${fields}`
-  return { status: plan.status, reason: '', fields, has }
+  return { status: plan.status, reason: '', fields, has, fixed: true }
 }

@@ -49,6 +49,11 @@ export interface AnswerHead {
   readonly fields: string
   /** Bit set of HAS_DATE and HAS_SERVER. */
   readonly has: number
+  /**
+   * Whoever made this head gives it with one and the same body object, whose bytes never change: a
+   * gateway may keep the whole answer as it encoded it (up to COPIED bytes).
+   */
+  readonly fixed?: true
 }
 
 export interface Exchange {

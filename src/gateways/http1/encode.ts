@@ -8,9 +8,13 @@ export const Framing = { NONE: -1, CHUNKED: -2 } as const
 
 /** Everything of an answer's head but framing and connection; valid for one second. */
 interface Remembered {
-  second: number
-  server: string
-  text: string
+  readonly second: number
+  readonly server: string
+  readonly text: string
+  /** `text` as bytes: copying them is cheaper than encoding it anew. */
+  readonly bytes: Buffer
+  /** Of a fixed head: its answer as a whole, on a connection that persists. */
+  whole: Buffer | null
 }
 
 const remembered = new WeakMap<AnswerHead, Remembered>()
@@ -25,15 +29,46 @@ export function encodeHead(
   connection: string,
   server: string,
 ): string {
-  let entry = remembered.get(head)
-  if (entry === undefined || entry.second !== clock.second || entry.server !== server) {
-    entry = { second: clock.second, server, text: common(head, server) }
-    remembered.set(head, entry)
-  }
+  const entry = recall(head, server)
   if (framing >= 0) return `${entry.text}Content-Length: ${framing}\r\n${connection}\r\n`
   if (framing === Framing.CHUNKED)
     return `${entry.text}Transfer-Encoding: chunked\r\n${connection}\r\n`
   return `${entry.text}${connection}\r\n`
+}
+
+/** Head and body of a whole answer: one buffer, one write, one packet. */
+export function encodeWhole(
+  head: AnswerHead,
+  body: Uint8Array,
+  connection: string,
+  server: string,
+): Buffer {
+  const entry = recall(head, server)
+  if (head.fixed === undefined || connection !== '') return assemble(entry, body, connection)
+  entry.whole ??= assemble(entry, body, '')
+  return entry.whole
+}
+
+function assemble(entry: Remembered, body: Uint8Array, connection: string): Buffer {
+  const tail = `Content-Length: ${body.length}\r\n${connection}\r\n`
+  const begun = entry.bytes.length
+  const headed = begun + tail.length
+  const answer = Buffer.allocUnsafe(headed + body.length)
+  answer.set(entry.bytes)
+  answer.write(tail, begun, tail.length, 'latin1')
+  answer.set(body, headed)
+  return answer
+}
+
+function recall(head: AnswerHead, server: string): Remembered {
+  let entry = remembered.get(head)
+  if (entry === undefined || entry.second !== clock.second || entry.server !== server) {
+    const text = common(head, server)
+    const bytes = Buffer.from(text, 'latin1')
+    entry = { second: clock.second, server, text, bytes, whole: null }
+    remembered.set(head, entry)
+  }
+  return entry
 }
 
 function common(head: AnswerHead, server: string): string {
@@ -43,7 +78,7 @@ function common(head: AnswerHead, server: string): string {
   return `HTTP/1.1 ${head.status} ${reason}\r\n${named}${date}${head.fields}`
 }
 
-/** Head and body as one buffer: one write, one packet. */
+/** Head and body as one buffer. */
 export function join(head: string, body: Uint8Array): Buffer {
   const bytes = Buffer.allocUnsafe(head.length + body.length)
   bytes.write(head, 0, head.length, 'latin1')

@@ -20,7 +20,7 @@ import { ChunkedDecoder } from '../../wire/chunked.ts'
 import { checkTrailers, type RequestFields } from '../../wire/request-fields.ts'
 import type { RequestLine } from '../../wire/request-line.ts'
 import type { Http1Connection } from './connection.ts'
-import { encodeHead, Framing, join } from './encode.ts'
+import { encodeHead, encodeWhole, Framing, join } from './encode.ts'
 import { Tunnel } from './tunnel.ts'
 
 const AnswerState = { NONE: 0, STREAMING: 1, DONE: 2, TUNNEL: 3 } as const
@@ -215,12 +215,17 @@ export class Http1Exchange implements Exchange {
     let framing = body.length
     if (bodiless)
       framing = head.status === 204 || (head.status === 304 && length === 0) ? Framing.NONE : length
-    const text = encodeHead(head, framing, this.#connectionLine(), this.#connection.serverName)
-    if (bodiless || body.length === 0) this.#connection.send(Buffer.from(text, 'latin1'))
-    else {
+    const { serverName } = this.#connection
+    if (!bodiless && body.length > 0 && body.length <= COPIED) {
       this.sent = body.length
-      if (body.length <= COPIED) this.#connection.send(join(text, body))
-      else this.#connection.sendTwo(Buffer.from(text, 'latin1'), body)
+      this.#connection.send(encodeWhole(head, body, this.#connectionLine(), serverName))
+    } else {
+      const text = encodeHead(head, framing, this.#connectionLine(), serverName)
+      if (bodiless || body.length === 0) this.#connection.send(Buffer.from(text, 'latin1'))
+      else {
+        this.sent = body.length
+        this.#connection.sendTwo(Buffer.from(text, 'latin1'), body)
+      }
     }
     this.#finish()
   }

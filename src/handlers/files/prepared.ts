@@ -116,8 +116,9 @@ function findCompressed(path: string, real: string, realRoot: string) {
   return found
 }
 
+/** A body counts twice: the gateway may keep its encoded answer too. */
 function weight(prepared: Prepared): number {
-  let bytes = ENTRY_BYTES + (prepared.plain.body?.length ?? 0)
-  for (const file of prepared.compressed) bytes += ENTRY_BYTES + (file.body?.length ?? 0)
+  let bytes = ENTRY_BYTES + 2 * (prepared.plain.body?.length ?? 0)
+  for (const file of prepared.compressed) bytes += ENTRY_BYTES + 2 * (file.body?.length ?? 0)
   return bytes
 }

@@ -154,6 +154,7 @@ function prepare(
       reason: '',
       fields: `Content-Type: ${facts.type}\r\n${shared}${about}`,
       has: 0,
+      ...(body === null ? {} : { fixed: true as const }),
     },
     notModified: { status: 304, reason: '', fields: shared, has: 0 },
     body,
