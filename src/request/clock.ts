@@ -3,7 +3,7 @@
  * they cost a property load. Ticks every 250 ms; deadlines are that coarse.
  */
 
-const TICK_MS = 250
+export const TICK_MS = 250
 
 type Tick = (nowMs: number) => void
 

@@ -43,6 +43,18 @@ export class Claims {
     if (left > 0) Atomics.sub(this.#memory, slot, left)
   }
 
+  /**
+   * Gives back places of a worker that this thread cannot reach, to nobody in particular: handed over,
+   * they would go round between threads that cannot reach it either. Those that wait look for themselves.
+   */
+  free(slot: number, places: number): void {
+    Atomics.sub(this.#memory, slot, places)
+    for (let i = 1; i < this.#threads; i++) {
+      const waiting = this.#waiting((this.#thread + i) % this.#threads)
+      if (Atomics.load(this.#memory, waiting) === 1) Atomics.notify(this.#memory, waiting, 1)
+    }
+  }
+
   /** Tells the others that this thread waits for a place, or no longer does. */
   wait(waiting: boolean): void {
     if (this.#threads > 1) Atomics.store(this.#memory, this.#waiting(this.#thread), waiting ? 1 : 0)

@@ -7,6 +7,7 @@
  */
 import { PorticoError } from '../../errors.ts'
 import { discardBody } from '../../request/body.ts'
+import { TICK_MS } from '../../request/clock.ts'
 import type { AppState } from '../../server/protocol.ts'
 import type { AppPlan } from '../../site/plan.ts'
 import type { Claims } from './claims.ts'
@@ -99,8 +100,9 @@ export class Dispatch implements LinkOwner {
 
   /** Called at each tick of the clock: deadlines of what runs and of what waits. */
   check(now: number): void {
-    const limit = this.#plan.deadlineMs
-    if (limit === 0) return
+    if (this.#plan.deadlineMs === 0) return
+    // `since` may be as old as the last tick was then: rather late than before the time that was promised.
+    const limit = this.#plan.deadlineMs + TICK_MS
     for (const link of this.#links.values()) {
       if (link.shut) continue
       for (const job of link.jobs()) {
@@ -153,7 +155,7 @@ export class Dispatch implements LinkOwner {
   lost(link: WorkerLink, jobs: Job[]): void {
     const slot = link.hello?.slot ?? -1
     if (this.#links.get(slot) === link) this.#links.delete(slot)
-    if (link.claimed > 0) this.#claims.release(slot, link.claimed)
+    if (link.claimed > 0) this.#claims.free(slot, link.claimed)
     link.claimed = 0
     const again: Job[] = []
     for (let i = 0; i < jobs.length; i++) {
@@ -232,7 +234,7 @@ export class Dispatch implements LinkOwner {
     const slot = this.#claims.handed()
     if (slot < 0) return
     const link = this.#links.get(slot)
-    if (link === undefined || link.shut) return this.#claims.release(slot, 1)
+    if (link === undefined || link.shut) return this.#claims.free(slot, 1)
     link.claimed++
     this.#give(link)
   }
@@ -302,7 +304,13 @@ export class Dispatch implements LinkOwner {
   /** Has another thread's release wake this one. */
   #await(): void {
     this.#claims.wait(true)
-    if (this.#listening) return
+    if (!this.#listening) this.#listen()
+    // A place that was given back since we looked, but before others could know that we wait, or one
+    // that was handed over before we listened, wakes nobody: look once more.
+    if (this.#claims.hasHanded || this.#hasRoom()) this.#planPump()
+  }
+
+  #listen(): void {
     const woken = this.#claims.woken()
     if (woken === null) return
     this.#listening = true
@@ -310,6 +318,14 @@ export class Dispatch implements LinkOwner {
       this.#listening = false
       this.#pump()
     })
+  }
+
+  /** Some worker has a place that nobody has claimed. */
+  #hasRoom(): boolean {
+    for (const [slot, link] of this.#links) {
+      if (!link.shut && this.#claims.load(slot) < this.#capacity(link)) return true
+    }
+    return false
   }
 
   #overdue(link: WorkerLink, job: Job, now: number): void {

@@ -1,0 +1,168 @@
+/** Two server threads and one worker: whatever falls between two steps, no request waits for ever. */
+import type { Socket } from 'node:net'
+import { PassThrough } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import type { Exchange } from '../../../src/request/exchange.ts'
+import { Claims } from '../../../src/transports/worker-link/claims.ts'
+import { Dispatch } from '../../../src/transports/worker-link/dispatch.ts'
+import { Job } from '../../../src/transports/worker-link/job.ts'
+import { WorkerLink } from '../../../src/transports/worker-link/link.ts'
+import { FRAME_HEAD, FrameType, RESPONSE_FIXED } from '../../../src/wire/frames.ts'
+import { parseRequestFields } from '../../../src/wire/request-fields.ts'
+import { parseRequestLine } from '../../../src/wire/request-line.ts'
+import { appPlan } from '../../supervisor/site.ts'
+
+function frame(type: number, id: number, payload: Buffer): Buffer {
+  const head = Buffer.alloc(FRAME_HEAD)
+  head.writeUInt32LE(payload.length, 0)
+  head.writeUInt32LE(id, 4)
+  head[8] = type
+  if (type === FrameType.RESPONSE) head.writeUInt16LE(200, 10)
+  return Buffer.concat([head, payload])
+}
+
+/** One server thread with its link to the worker. */
+class Thread {
+  readonly dispatch: Dispatch
+  link: WorkerLink
+  /** Ids of the requests that the worker got. */
+  readonly got: number[] = []
+  answered = 0
+  failed = 0
+
+  constructor(claims: Claims) {
+    this.dispatch = new Dispatch(appPlan({ workers: 1 }), claims, {
+      dev: false,
+      stuck: () => {},
+      sendFile: () => {},
+    })
+    this.link = this.connect()
+  }
+
+  /** A worker connects. */
+  connect(): WorkerLink {
+    const socket = new PassThrough()
+    socket.on('data', (bytes: Buffer) => this.got.push(bytes.readUInt32LE(4)))
+    this.link = new WorkerLink(socket as unknown as Socket, this.dispatch)
+    const hello = JSON.stringify({ app: 'app', slot: 0, pid: 1, capacity: 1 })
+    this.#receive(frame(FrameType.HELLO, 0, Buffer.from(hello)))
+    return this.link
+  }
+
+  ask(): void {
+    const exchange = {
+      line: parseRequestLine('GET / HTTP/1.1'),
+      fields: parseRequestFields('Host: localhost\r\n', 1, 10),
+      peer: { address: '', port: 0, localAddress: '', localPort: 0, scheme: 'http' },
+      prefix: '/',
+      onGone: null,
+      respond: () => {
+        this.answered++
+      },
+      fail: () => {
+        this.failed++
+      },
+    }
+    const body = { bytes: Buffer.alloc(0), path: '', length: 0 }
+    this.dispatch.submit(new Job(exchange as unknown as Exchange, body, 0))
+  }
+
+  /** The worker answers the oldest request in its hands. */
+  answer(): void {
+    const payload = Buffer.alloc(RESPONSE_FIXED + 4)
+    payload.writeUInt32LE(4, 0)
+    payload.write('OK\r\n', RESPONSE_FIXED)
+    this.#receive(frame(FrameType.RESPONSE, this.link.oldest?.id ?? 0, payload))
+  }
+
+  #receive(bytes: Buffer): void {
+    this.link.read(bytes, bytes.length)
+  }
+}
+
+/** Claims of a second thread that is overtaken by the first one just before one of its steps. */
+class Overtaken extends Claims {
+  before: 'wait' | 'woken' | '' = ''
+  meanwhile: () => void = () => {}
+
+  override wait(waiting: boolean): void {
+    if (waiting) this.#overtake('wait')
+    super.wait(waiting)
+  }
+
+  override woken(): Promise<unknown> | null {
+    this.#overtake('woken')
+    return super.woken()
+  }
+
+  #overtake(step: 'wait' | 'woken'): void {
+    if (this.before !== step) return
+    this.before = ''
+    this.meanwhile()
+  }
+}
+
+test.each(['wait', 'woken'] as const)(
+  'the worker becomes idle just before the other thread’s %s',
+  async (step) => {
+    const memory = Claims.allocate(1, 2)
+    const overtaken = new Overtaken(memory, 1, 2, 1)
+    const [first, second] = [new Thread(new Claims(memory, 1, 2, 0)), new Thread(overtaken)]
+    await sleep(10)
+
+    first.ask()
+    overtaken.before = step
+    overtaken.meanwhile = () => first.answer()
+    second.ask()
+    await sleep(20)
+    expect(first.answered).toBe(1)
+    expect(second.got).toEqual([1])
+    second.answer()
+    expect(second.answered).toBe(1)
+
+    // The worker is nobody's afterwards: both threads can have it at once.
+    first.ask()
+    await sleep(5)
+    expect(first.got).toEqual([1, 2])
+    first.answer()
+    second.ask()
+    await sleep(5)
+    expect(second.got).toEqual([1, 2])
+  },
+)
+
+/** Counts places that were handed to this thread. */
+class Counting extends Claims {
+  count = 0
+
+  override handed(): number {
+    const slot = super.handed()
+    if (slot >= 0) this.count++
+    return slot
+  }
+}
+
+test('the place of a worker that died is not passed to and fro between those who wait', async () => {
+  const memory = Claims.allocate(1, 2)
+  const claims = [0, 1].map((thread) => new Counting(memory, 1, 2, thread))
+  const [first, second] = claims.map((one) => new Thread(one))
+  if (first === undefined || second === undefined) throw new Error('two threads')
+  await sleep(10)
+  first.ask()
+  first.ask()
+  second.ask()
+  second.link.closed()
+  first.link.closed()
+  await sleep(50)
+  expect([first.failed, second.failed]).toEqual([1, 0])
+  expect(claims.reduce((sum, { count }) => sum + count, 0)).toBeLessThan(3)
+
+  for (const thread of [first, second]) thread.connect()
+  await sleep(20)
+  for (const thread of [first, second, first, second]) {
+    if (thread.link.inHand > 0) thread.answer()
+    await sleep(10)
+  }
+  expect([first.answered, second.answered]).toEqual([1, 1])
+})
