@@ -14,6 +14,9 @@ import type { RoutedExchange } from './flow.ts'
 const BLOCK = 65_536
 /** Gathered at most; beyond it lines are dropped. */
 const MOST = 8_388_608
+/** How long the reader of a full pipe is given, ms. */
+const RETRY_MS = 10
+const LF = 0x0a
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
@@ -22,8 +25,14 @@ export class AccessLog {
   readonly #target: string
   #fd: number
   #text = ''
+  /** A block is on its way to the disk, or waits for the reader of a pipe. */
   #writing = false
+  /** Lines lost since that was last said. */
   #dropped = 0
+  /** Of these, how many the block on its way speaks of. */
+  #said = 0
+  /** A descriptor that was replaced while it was written to. */
+  #retired: number[] = []
   readonly #stopTicking: () => void
   #second = 0
   #time = ''
@@ -71,25 +80,29 @@ export class AccessLog {
     )
   }
 
-  /** Opens the file anew, after it was moved away. */
+  /** Opens the file anew, after it was moved away. When it cannot be, the old one is kept. */
   reopen(): void {
     if (this.#target === 'stdout' || this.#target === 'stderr') return
     const old = this.#fd
-    this.#fd = open(this.#target)
-    // A write that is under way still uses the old descriptor.
-    setTimeout(() => close(old, () => {}), 1000).unref()
+    try {
+      this.#fd = open(this.#target)
+    } catch (error) {
+      console.error(`the access log goes on where it was: ${reason(error)}`)
+      return
+    }
+    this.#retired.push(old)
+    if (!this.#writing) this.#closeRetired()
   }
 
   /** Writes what is left, at once. */
   close(): void {
     this.#stopTicking()
-    if (this.#text !== '') {
-      try {
-        writeSync(this.#fd, this.#text)
-      } catch {
-        // The process ends; there is no one left to tell.
-      }
-      this.#text = ''
+    const bytes = Buffer.from(this.#text)
+    this.#text = ''
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at)
+    } catch {
+      // The process ends; there is no one left to tell.
     }
   }
 
@@ -115,7 +128,7 @@ export class AccessLog {
   ): string {
     const time = new Date(Date.now()).toISOString()
     const failed = error === null ? {} : { error: error.code, detail: error.message }
-    return `${JSON.stringify({ time, address, request: line, status, sent, ...more, ...failed })}\n`
+    return asLine({ time, address, request: line, status, sent, ...more, ...failed })
   }
 
   /** `21/Nov/2026:08:01:50 +0000` */
@@ -140,25 +153,65 @@ export class AccessLog {
 
   #flush(): void {
     if (this.#writing || this.#text === '') return
+    this.#said = this.#dropped
     if (this.#dropped > 0) {
-      this.#text += `# ${this.#dropped} lines were dropped: the log could not be written fast enough\n`
+      this.#text += this.#droppedLine()
       this.#dropped = 0
     }
     const bytes = Buffer.from(this.#text)
     this.#text = ''
+    this.#writing = true
     this.#write(bytes)
   }
 
+  #droppedLine(): string {
+    const why = 'the log could not be written, or not fast enough'
+    if (this.#format === 'combined') return `# ${this.#dropped} lines were dropped: ${why}\n`
+    return asLine({ time: new Date().toISOString(), dropped: this.#dropped, detail: why })
+  }
+
+  /** One block at a time: a second one could overtake it, or cut into the middle of a line. */
   #write(bytes: Buffer): void {
-    this.#writing = true
     write(this.#fd, bytes, (error, written) => {
-      this.#writing = false
-      // A full disk or a closed pipe: the visitors go on, these lines are lost.
-      if (error !== null && error.code !== 'EAGAIN') return
+      this.#closeRetired()
+      if (error !== null && error.code !== 'EAGAIN') {
+        // A full disk or a closed pipe: the visitors go on, these lines are lost.
+        this.#dropped += countLines(bytes)
+        if (this.#said > 0) this.#dropped += this.#said - 1
+        this.#writing = false
+        return
+      }
       const rest = bytes.subarray(error === null ? written : 0)
-      if (rest.length > 0) setTimeout(() => this.#write(rest), error === null ? 0 : 10).unref()
+      if (rest.length === 0) this.#writing = false
+      else if (error === null) this.#write(rest)
+      else setTimeout(() => this.#write(rest), RETRY_MS).unref()
     })
   }
+
+  #closeRetired(): void {
+    for (const fd of this.#retired.splice(0)) close(fd, () => {})
+  }
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function countLines(bytes: Buffer): number {
+  let lines = 0
+  for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) lines++
+  return lines
+}
+
+/** One line of JSON, without the characters that JSON leaves alone and terminals do not. */
+function asLine(entry: object): string {
+  const text = JSON.stringify(entry)
+  if (!/[\x7f-\x9f]/.test(text)) return `${text}\n`
+  const escaped = text.replace(
+    /[\x7f-\x9f]/g,
+    (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
+  )
+  return `${escaped}\n`
 }
 
 function open(target: string): number {

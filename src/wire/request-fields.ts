@@ -96,7 +96,7 @@ export function parseRequestFields(block: string, minor: number, most: number): 
     if (coding !== 'chunked') throw badCoding(coding)
     chunked = true
   }
-  if (expect !== '' && expect !== '100-continue') {
+  if (expect !== '' && !listMembers(expect).every((member) => member === '100-continue')) {
     throw new PorticoError('UNSUPPORTED_EXPECTATION', JSON.stringify(expect.slice(0, 64)))
   }
   return {

@@ -27,6 +27,8 @@ const values = (read: Read, name: string): string[] =>
     .filter((field) => field.startsWith(`${name}: `))
     .map((field) => field.slice(name.length + 2))
 
+const isHost = (text: string): boolean => /^([a-z.0-9]*|\[::1\])(:[0-9]*)?$/i.test(text)
+
 /** We refuse what node:http reads. */
 const stricter: readonly Stricter[] = [
   {
@@ -76,10 +78,12 @@ const stricter: readonly Stricter[] = [
     reason: /^missing or malformed Host/,
     holds: (read) => {
       const hosts = values(read, 'host')
+      const authority = /^https?:\/\/([^/?]*)/i.exec(read.target)?.[1]
       return (
         hosts.length !== 1 ||
-        !/^([a-z.0-9]*|\[::1\])(:[0-9]*)?$/.test(hosts[0]!) ||
-        read.target.includes('@')
+        !isHost(hosts[0]!) ||
+        (authority ?? 'a') === '' ||
+        !isHost(authority ?? 'a')
       )
     },
   },
