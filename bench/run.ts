@@ -80,7 +80,7 @@ async function main(): Promise<number> {
     if (!flags.json) show(outcome)
   }
   const report: Report = {
-    command: ['npm run bench', ...process.argv.slice(2)].join(' -- ').replaceAll(' -- --', ' --'),
+    command: ['npm run bench', ...process.argv.slice(2)].join(' ').replace(' --', ' -- --'),
     date: new Date().toISOString().slice(0, 10),
     machine: { ...describeMachine(), 'load average before': loadBefore.toFixed(1) },
     versions,

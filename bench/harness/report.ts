@@ -20,6 +20,8 @@ export interface Report {
   readonly verdicts: readonly Verdict[]
 }
 
+type Table = readonly (readonly string[])[]
+
 /** The header and one line a rival. A rival that is missing keeps its line. */
 export function tableOf({ scenario, rows }: Outcome): string[][] {
   const { columns, reference } = scenario
@@ -40,22 +42,28 @@ export function tableOf({ scenario, rows }: Outcome): string[][] {
   return [header, ...lines]
 }
 
-export function plainTable(table: readonly (readonly string[])[]): string {
-  const widths = (table[0] ?? []).map((_, at) => Math.max(...table.map((line) => line[at]!.length)))
-  return table
-    .map((line) =>
-      line
-        .map((text, at) => (at === 0 ? text.padEnd(widths[at]!) : text.padStart(widths[at]!)))
-        .join('  ')
-        .trimEnd(),
-    )
+export function plainTable(table: Table): string {
+  return padded(table)
+    .map((line) => line.join('  ').trimEnd())
     .join('\n')
 }
 
-export function markdownTable(table: readonly (readonly string[])[]): string {
-  const [header = [], ...lines] = table
-  const rule = header.map((_, at) => (at === 0 ? '---' : '---:'))
+/** Aligned in its source as well, as the project's formatter wants it. */
+export function markdownTable(table: Table): string {
+  const [header = [], ...lines] = padded(table)
+  const rule = header.map((cell, at) => {
+    const dashes = '-'.repeat(Math.max(3, cell.length))
+    return at === 0 ? dashes : `${dashes.slice(1)}:`
+  })
   return [header, rule, ...lines].map((line) => `| ${line.join(' | ')} |`).join('\n')
+}
+
+/** Cells of a column made equally wide: the first column to the left, figures to the right. */
+function padded(table: Table): string[][] {
+  const widths = (table[0] ?? []).map((_, at) => Math.max(...table.map((line) => line[at]!.length)))
+  return table.map((line) =>
+    line.map((text, at) => (at === 0 ? text.padEnd(widths[at]!) : text.padStart(widths[at]!))),
+  )
 }
 
 /** `rival: remark`, one a line. */
@@ -73,8 +81,8 @@ export function verdictTable(verdicts: readonly Verdict[]): string[][] {
 }
 
 export function markdown(report: Report): string {
-  const machine = Object.entries(report.machine).map(([name, value]) => `| ${name} | ${value} |`)
-  const versions = Object.entries(report.versions).map(([name, value]) => `| ${name} | ${value} |`)
+  const machine = [['machine', 'is'], ...Object.entries(report.machine)]
+  const versions = [['rival', 'version'], ...Object.entries(report.versions)]
   const sections = report.outcomes.map((outcome) => {
     const remarks = remarksOf(outcome.rows).map((remark) => `- ${remark}`)
     const parts = [`### ${outcome.scenario.name}`, outcome.scenario.title]
@@ -97,12 +105,8 @@ ${sections.join('\n\n')}
 
 ## Where and what
 
-| | |
-| --- | --- |
-${machine.join('\n')}
+${markdownTable(machine)}
 
-| rival | version |
-| --- | --- |
-${versions.join('\n')}
+${markdownTable(versions)}
 `
 }

@@ -41,7 +41,7 @@ const COLUMNS: readonly Column[] = [
 
 /** Above this share of its core the load generator, not the server, may be what is measured. */
 const LOAD_LIMIT = 0.96
-/** Above this share of a core used by somebody else a round is worth a remark. */
+/** Above this share of a core used by somebody else a round is disturbed. */
 const FOREIGN_LIMIT = 0.05
 
 export function throughput(options: Throughput): Scenario {
@@ -62,6 +62,16 @@ export function throughput(options: Throughput): Scenario {
   }
 }
 
+/** One rival while it is being measured. */
+interface Candidate {
+  readonly server: Server
+  readonly note: string | undefined
+  readonly clean: Record<string, number>[]
+  /** Rounds in which somebody else was at work on the same cores. */
+  readonly disturbed: Record<string, number>[]
+  readonly remarks: Set<string>
+}
+
 async function compare(
   bench: Bench,
   options: Throughput,
@@ -69,40 +79,47 @@ async function compare(
   { site, expected, helper }: Prepared,
 ): Promise<Row[]> {
   const rows: Row[] = []
-  const running: { server: Server; rival: Rival; rounds: Record<string, number>[] }[] = []
-  const remarks = new Map<string, string[]>()
+  const candidates: Candidate[] = []
   try {
     for (const rival of rivals) {
-      remarks.set(rival.name, rival.note ? [rival.note] : [])
       try {
         const server = await serve(rival, site, expected, bench.scratch)
-        running.push({ server, rival, rounds: [] })
+        const { note } = rival
+        candidates.push({ server, note, clean: [], disturbed: [], remarks: new Set() })
         await wrk(server.url, load(options, bench.quick ? 1 : 2))
       } catch (error) {
         rows.push(failed(rival.name, error))
       }
     }
-    for (let round = 1; round <= bench.rounds; round++) {
-      for (const { server, rival, rounds } of running) {
+    // A disturbed round is measured again, as often as there are rounds at most.
+    for (let pass = 1; pass <= bench.rounds * 2; pass++) {
+      for (const candidate of candidates) {
+        if (pass > bench.rounds && candidate.clean.length >= bench.rounds) continue
         const seconds = bench.seconds * (options.lengthen ?? 1)
-        const outcome = await measure(server, load(options, seconds), helper?.pids ?? [])
-        const said = remarks.get(rival.name)!
-        said.push(...outcome.remarks)
-        if (outcome.values) rounds.push(outcome.values)
-        const rate = outcome.values ? `${Math.round(outcome.values.rate!)}/s` : 'invalid'
-        bench.progress(`${options.name} ${round}/${bench.rounds} ${rival.name} ${rate}`)
+        const told = await measure(candidate, load(options, seconds), helper?.pids ?? [])
+        const which = pass > bench.rounds ? 'again' : `${pass}/${bench.rounds}`
+        bench.progress(`${options.name} ${which} ${candidate.server.rival} ${told}`)
       }
     }
-    for (const { rival, rounds } of running) {
-      const said = [...new Set(remarks.get(rival.name))]
-      if (rounds.length > 0) {
-        rows.push({ rival: rival.name, values: medians(rounds), remarks: said })
-      } else rows.push({ rival: rival.name, values: {}, remarks: said, absent: 'failed' })
-    }
-    return rows
+    // Clean rounds count alone when everybody has enough of them: clean and disturbed do not compare.
+    const cleanAlone = candidates.every(({ clean, disturbed }) => {
+      return disturbed.length === 0 || clean.length >= Math.ceil(bench.rounds / 2)
+    })
+    return [...candidates.map((candidate) => rowOf(candidate, cleanAlone)), ...rows]
   } finally {
-    for (const { server } of running) await server.stop()
+    for (const { server } of candidates) await server.stop()
   }
+}
+
+function rowOf({ server, note, clean, disturbed, remarks }: Candidate, cleanAlone: boolean): Row {
+  const all = [...clean, ...disturbed]
+  const said = [...(note ? [note] : []), ...remarks]
+  if (disturbed.length > 0) {
+    const what = `${disturbed.length} of ${all.length} rounds were disturbed: somebody else used more than 5% of a core`
+    said.push(cleanAlone ? `${what}; they are not counted` : `${what}; all are counted`)
+  }
+  if (all.length === 0) return { rival: server.rival, values: {}, remarks: said, absent: 'failed' }
+  return { rival: server.rival, values: medians(cleanAlone ? clean : all), remarks: said }
 }
 
 function load(options: Throughput, seconds: number): Load {
@@ -127,45 +144,47 @@ function readClocks(server: Server, helpers: readonly number[]): Clocks {
   }
 }
 
+/** One round. Returns the words for the progress line. */
 async function measure(
-  server: Server,
+  { server, clean, disturbed, remarks }: Candidate,
   load: Load,
   helpers: readonly number[],
-): Promise<{ values?: Record<string, number>; remarks: string[] }> {
+): Promise<string> {
   await sleep(100)
   const before = readClocks(server, helpers)
   const result = await wrk(server.url, load)
   const after = readClocks(server, helpers)
   const errors = errorsOf(result)
-  if (errors) return { remarks: [`a round is not counted: ${errors}`] }
-  const cpu = after.servers - before.servers
-  return {
-    remarks: disturbances(before, after),
-    values: {
-      rate: result.requests / result.seconds,
-      p50: result.p50Us,
-      p99: result.p99Us,
-      cpu: (cpu * 1e6) / result.requests,
-      memory: memoryBytes(server.pids),
-    },
+  if (errors) {
+    remarks.add(`a round is not counted: ${errors}`)
+    return errors
   }
+  const values = {
+    rate: result.requests / result.seconds,
+    p50: result.p50Us,
+    p99: result.p99Us,
+    cpu: ((after.servers - before.servers) * 1e6) / result.requests,
+    memory: memoryBytes(server.pids),
+  }
+  const words = `${Math.round(values.rate)}/s`
+  const elapsed = after.serverCore.total - before.serverCore.total
+  if (after.load - before.load > elapsed * LOAD_LIMIT) {
+    remarks.add('the load generator was at its limit')
+  }
+  if (wasDisturbed(before, after, elapsed)) {
+    disturbed.push(values)
+    return `${words}, disturbed`
+  }
+  clean.push(values)
+  return words
 }
 
-/** What makes a round less than clean. */
-function disturbances(before: Clocks, after: Clocks): string[] {
-  const remarks: string[] = []
-  const elapsed = after.serverCore.total - before.serverCore.total
-  const servers = after.servers - before.servers
-  const load = after.load - before.load
-  const others = {
-    'servers’': after.serverCore.busy - before.serverCore.busy - servers,
-    'load’s': after.loadCore.busy - before.loadCore.busy - load,
-  }
-  for (const [whose, busy] of Object.entries(others)) {
-    if (busy > elapsed * FOREIGN_LIMIT) {
-      remarks.push(`somebody else used more than 5% of the ${whose} core in a round`)
-    }
-  }
-  if (load > elapsed * LOAD_LIMIT) remarks.push('the load generator was at its limit')
-  return remarks
+function wasDisturbed(before: Clocks, after: Clocks, elapsed: number): boolean {
+  const onServerCore = after.serverCore.busy - before.serverCore.busy
+  const onLoadCore = after.loadCore.busy - before.loadCore.busy
+  const others = [
+    onServerCore - (after.servers - before.servers),
+    onLoadCore - (after.load - before.load),
+  ]
+  return others.some((seconds) => seconds > elapsed * FOREIGN_LIMIT)
 }

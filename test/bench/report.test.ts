@@ -41,7 +41,9 @@ test('a table shows ratios, and keeps the line of a rival that is missing', () =
   expect(plainTable(table).split('\n')[1]).toBe(
     'Portico            50,000             2.50×   812 µs',
   )
-  expect(markdownTable(table).split('\n')[1]).toBe('| --- | ---: | ---: | ---: |')
+  expect(markdownTable(table).split('\n')[1]).toBe(
+    '| ------------- | ---------: | ---------------: | ------: |',
+  )
 })
 
 test('a promise is met, missed, or not measured', () => {
