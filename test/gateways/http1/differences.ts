@@ -8,6 +8,8 @@ import type { Opinion, Read } from './node-peer.ts'
 /** Ours also says why it refused. */
 export interface OwnOpinion extends Opinion {
   readonly reason: string
+  /** It answered a request that is for no handler. */
+  readonly itself: boolean
 }
 
 interface Stricter {
@@ -160,7 +162,11 @@ export async function explain(
   if (own === undefined && theirs.served[at] === undefined && ours.refused === theirs.refused) {
     return null
   }
-  if (their === undefined && !theirs.refused && asksToUpgrade(ours.served[at - 1])) {
+  if (own === undefined && ours.itself) {
+    return 'RFC 9110 §9.3.7: OPTIONS * is for the server itself, which has no handler for it'
+  }
+  const asked = theirs.begun ?? ours.served[at - 1]
+  if (theirs.served[at] === undefined && !theirs.refused && asksToUpgrade(asked)) {
     return 'RFC 9110 §7.8: an upgrade may be ignored; node:http then loses what came in the same read'
   }
   if (own === undefined && their === undefined) {
@@ -171,9 +177,6 @@ export async function explain(
       await again(`${text}\r\n\r\n`)
       return 'an incomplete head is not judged here, and its end is not an error'
     }
-  }
-  if (their?.method === 'OPTIONS' && their.target === '*') {
-    return 'RFC 9110 §9.3.7: OPTIONS * is for the server itself, which has no handler for it'
   }
   if (own !== undefined) {
     const found = laxer.find(({ holds }) => holds(own, text))

@@ -28,6 +28,7 @@ async function own(bytes: Buffer): Promise<OwnOpinion> {
     }),
     refused: statuses.some((status) => status >= 400),
     reason: last.split('\n')[1] ?? '',
+    itself: statuses.includes(204),
   }
 }
 
