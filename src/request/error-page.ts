@@ -1,7 +1,7 @@
 /** What a visitor sees of an error: a page, JSON or one line of text, as the Accept field asks. */
 import { STATUS_CODES } from 'node:http'
 import type { PorticoError } from '../errors.ts'
-import { fieldValue } from '../wire/fields.ts'
+import { fieldValue, listMembers } from '../wire/fields.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
 import type { AnswerHead } from './exchange.ts'
 
@@ -21,20 +21,19 @@ export function errorPage(
 ): ErrorPage {
   const phrase = STATUS_CODES[error.status] ?? 'Error'
   const detail = dev || error.fault === 'visitor' ? error.message : ''
-  const accept = (fields === null ? undefined : fieldValue(fields, 'accept')) ?? ''
+  const form = wanted((fields === null ? undefined : fieldValue(fields, 'accept')) ?? '')
   const retry = error.status === 503 ? 'Retry-After: 1\r\n' : ''
   const make = (type: string, text: string): ErrorPage => ({
     head: {
       status: error.status,
       reason: '',
-      fields: `Content-Type: ${type}\r\nCache-Control: no-store\r\n${retry}`,
+      fields: `Content-Type: ${type}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n${retry}`,
       has: 0,
     },
     body: Buffer.from(text),
   })
-  if (accept.includes('text/html'))
-    return make('text/html; charset=utf-8', html(error.status, phrase, detail))
-  if (accept.includes('json')) {
+  if (form === 'html') return make('text/html; charset=utf-8', html(error.status, phrase, detail))
+  if (form === 'json') {
     const body = {
       error: { status: error.status, code: error.code, message: detail === '' ? phrase : detail },
     }
@@ -44,6 +43,37 @@ export function errorPage(
     'text/plain; charset=utf-8',
     `${error.status} ${phrase}${detail === '' ? '' : `\n${detail}`}\n`,
   )
+}
+
+type Form = 'html' | 'json' | 'text'
+
+/** The form that an Accept field prefers (RFC 9110 §12.5.1); of equal ones the first. Ranges mean text. */
+function wanted(accept: string): Form {
+  let best: Form = 'text'
+  let most = 0
+  for (const member of listMembers(accept)) {
+    const [type = '', ...parameters] = member.split(';')
+    const form = formOf(type.trim())
+    const weight = weightOf(parameters)
+    if (form === null || weight <= most) continue
+    best = form
+    most = weight
+  }
+  return best
+}
+
+function formOf(type: string): Form | null {
+  if (type === 'text/html' || type === 'application/xhtml+xml') return 'html'
+  if (type === 'text/plain') return 'text'
+  return /^application\/([^/]+\+)?json$/.test(type) ? 'json' : null
+}
+
+function weightOf(parameters: readonly string[]): number {
+  for (const parameter of parameters) {
+    const match = /^\s*q=([01](?:\.[0-9]{0,3})?)\s*$/.exec(parameter)
+    if (match !== null) return Number(match[1])
+  }
+  return 1
 }
 
 function html(status: number, phrase: string, detail: string): string {

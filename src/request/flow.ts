@@ -6,6 +6,8 @@
  * Gateways call `begin` with a complete head and `finished` when the exchange is over.
  */
 import { PorticoError } from '../errors.ts'
+import { encodePath } from '../wire/request-line.ts'
+import { clock } from './clock.ts'
 import type { Counters } from './counters.ts'
 import type { AnswerHead, Exchange, Peer } from './exchange.ts'
 import type { AccessLog } from './log.ts'
@@ -35,6 +37,8 @@ export class Flow {
   readonly #router: Router
   readonly #counters: Counters
   readonly #log: AccessLog | null
+  /** The second in which the last trace was shown. */
+  #traced = 0
 
   constructor(router: Router, counters: Counters, log: AccessLog | null) {
     this.#router = router
@@ -73,7 +77,18 @@ export class Flow {
 
   finished(exchange: RoutedExchange): void {
     this.#counters.finished(exchange.status)
+    if (exchange.error?.code === 'INTERNAL') this.#trace(exchange, exchange.error)
     this.#log?.exchange(exchange)
+  }
+
+  /** A fault of ours is for stderr with its trace; one a second, or visitors could fill a disk. */
+  #trace(exchange: RoutedExchange, error: PorticoError): void {
+    if (this.#traced === clock.second) return
+    this.#traced = clock.second
+    const cause = error.cause instanceof Error ? error.cause : error
+    console.error(
+      `${exchange.line.method} ${exchange.line.origin}: ${cause.stack ?? cause.message}`,
+    )
   }
 
   /** What came was no request: `line` is as much of its first line as was understood. */
@@ -86,11 +101,9 @@ export class Flow {
 
 /** 301 where a method may change to GET without harm, else 308 (RFC 9110 §15.4). */
 function addSlash(exchange: Exchange): void {
-  const { method, origin } = exchange.line
-  const mark = origin.indexOf('?')
-  const path = mark < 0 ? origin : origin.slice(0, mark)
-  // A path that begins with `//` would name another host.
-  const location = `${path.replace(/^\/+/, '/')}/${mark < 0 ? '' : origin.slice(mark)}`
+  const { method, path, query } = exchange.line
+  // The path that was routed, not as it was spelled: `/\\host/../path` is another host to browsers.
+  const location = `/${encodePath(path.replace(/^\/+/, ''))}/${query === '' ? '' : `?${query}`}`
   const status = method === 'GET' || method === 'HEAD' ? 301 : 308
   exchange.respond({ status, reason: '', fields: `Location: ${location}\r\n`, has: 0 }, EMPTY)
 }

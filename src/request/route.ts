@@ -89,7 +89,7 @@ export class Router {
   host(name: string): HostRoutes | null {
     const exact = this.#hosts.get(name)
     if (exact !== undefined) return exact
-    if (name.endsWith('.')) return this.host(name.slice(0, -1))
+    if (name.endsWith('.') && !name.endsWith('..')) return this.host(name.slice(0, -1))
     for (const { suffix, routes } of this.#suffixes) if (name.endsWith(suffix)) return routes
     return this.#any
   }

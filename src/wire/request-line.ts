@@ -103,3 +103,14 @@ function resolveDots(path: string): string {
   }
   return `/${kept.join('/')}`
 }
+
+/**
+ * A decoded path as it stands in a URL. What browsers take for something else is encoded: a backslash
+ * is a slash to them.
+ */
+export function encodePath(path: string): string {
+  return path.replace(
+    /[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/g,
+    (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  )
+}

@@ -138,6 +138,11 @@ const laxer: readonly Laxer[] = [
     why: 'RFC 9110 §2.5: a higher minor version is read as the highest known one',
     holds: (_, text) => /HTTP\/1\.[2-9]\r\n/.test(text),
   },
+  {
+    why: 'RFC 9112 §7.1.1: blanks before the semicolon of a chunk extension are to be skipped',
+    holds: (ours, text) =>
+      values(ours, 'transfer-encoding').length > 0 && /[0-9a-f][ \t]+;/i.test(text),
+  },
 ]
 
 /**
@@ -147,9 +152,14 @@ const laxer: readonly Laxer[] = [
 export async function explain(
   text: string,
   ours: OwnOpinion,
-  theirs: Opinion,
+  peer: Opinion,
   again: (text: string) => Promise<string | null>,
 ): Promise<string | null> {
+  // `OPTIONS *` is for the server itself (RFC 9110 §9.3.7), so ours has no handler that could see it.
+  const theirs = {
+    ...peer,
+    served: peer.served.filter((read) => !(ours.itself && read.target === '*')),
+  }
   let at = 0
   while (at < ours.served.length && at < theirs.served.length) {
     if (JSON.stringify(ours.served[at]) !== JSON.stringify(theirs.served[at])) {
@@ -163,7 +173,7 @@ export async function explain(
     return null
   }
   if (own === undefined && ours.itself) {
-    return 'RFC 9110 §9.3.7: OPTIONS * is for the server itself, which has no handler for it'
+    return 'RFC 9110 §9.3.7: OPTIONS * is for the server itself, which judges its body as any other'
   }
   const asked = theirs.begun ?? ours.served[at - 1]
   if (theirs.served[at] === undefined && !theirs.refused && asksToUpgrade(asked)) {
