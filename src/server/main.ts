@@ -29,6 +29,7 @@ class Server {
   readonly #apps: Record<string, AppMemory> = {}
   readonly #spool: string
   #waiting: number
+  #accepting: number
   #draining: number
   #over = false
 
@@ -36,6 +37,7 @@ class Server {
     const { plan } = start
     const { threads } = plan
     this.#waiting = threads
+    this.#accepting = threads
     this.#draining = threads
     this.#counters = Counters.allocate(threads)
     this.#spool = mkdtempSync(join(plan.spool, 'portico-'))
@@ -53,8 +55,7 @@ class Server {
         threads,
         sockets: start.sockets.flatMap((group, listener) => {
           const { backlog } = plan.listeners[listener]!
-          // One shared socket serves every thread; of a larger group each serves its own.
-          const own = group.length === 1 ? group : group.filter((_, i) => i % threads === thread)
+          const own = group.filter((_, i) => i % threads === thread)
           return own.map((fd) => ({ fd, backlog }))
         }),
         linkPath: join(start.linkDir, `link-${thread}.sock`),
@@ -127,6 +128,9 @@ class Server {
     switch (message.type) {
       case 'ready':
         if (--this.#waiting === 0) tell({ type: 'ready' })
+        return
+      case 'draining':
+        if (--this.#accepting === 0) tell({ type: 'draining' })
         return
       case 'drained':
         if (--this.#draining === 0) this.#finish()

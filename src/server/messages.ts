@@ -36,5 +36,6 @@ export type ToThread =
 
 export type FromThread =
   | { readonly type: 'ready' }
+  | { readonly type: 'draining' }
   | { readonly type: 'drained' }
   | Extract<FromServer, { type: 'stuck' | 'failed' | 'log' }>

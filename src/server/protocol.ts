@@ -18,7 +18,7 @@ export type ToServer =
       readonly type: 'start'
       readonly plan: SitePlan
       readonly generation: number
-      /** Inherited descriptors by listener: one that all threads share, or thread i accepts from i, i+T, … */
+      /** Inherited descriptors by listener, each there once: of T threads, thread i accepts from i, i+T, … */
       readonly sockets: readonly (readonly number[])[]
       /** Private folder; thread i listens for workers at `linkDir/link-<i>.sock`. */
       readonly linkDir: string
@@ -45,6 +45,8 @@ export type FromServer =
       readonly elapsedMs: number
     }
   | { readonly type: 'status'; readonly ask: number; readonly status: ServerStatus }
+  /** After `drain`: no visitor is accepted any more. */
+  | { readonly type: 'draining' }
   | { readonly type: 'drained' }
   | { readonly type: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string }
 

@@ -137,6 +137,7 @@ function main(): void {
         return log?.reopen()
       case 'drain':
         for (const acceptor of acceptors) acceptor.close()
+        tell({ type: 'draining' })
         return gateway.drain(() => tell({ type: 'drained' }))
       case 'close':
         gateway.close()

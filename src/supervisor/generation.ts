@@ -159,6 +159,11 @@ export class Generation {
     return this.#server.totals
   }
 
+  /** Begins to drain; resolves when no visitor is accepted by this generation any more. */
+  async stopAccepting(timeoutMs: number): Promise<void> {
+    await this.#server.stopAccepting(timeoutMs)
+  }
+
   /** Finishes what is in hand, within `timeoutMs` for the server and what is left of it for workers. */
   async drain(timeoutMs: number): Promise<void> {
     const startedAt = performance.now()

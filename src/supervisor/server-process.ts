@@ -19,6 +19,8 @@ import { delay, settledWithin } from './timers.ts'
 const FIRST_SOCKET = 4
 /** From start to `ready`. Longer than any sound start; shorter than an operator's patience. */
 const READY_TIMEOUT_MS = 30_000
+/** A server that has not stopped accepting by then is not waited for. */
+const CLOSE_TIMEOUT_MS = 1_000
 /** After the drain's own bound. */
 const EXIT_GRACE_MS = 1_000
 const STATUS_TIMEOUT_MS = 1_000
@@ -47,9 +49,16 @@ export class ServerProcess {
   #restarts = 0
   #last: ServerStatus | null = null
   #before: Totals = noTotals
+  #accepts = true
+  /** Settles when visitors are not accepted any more. */
+  readonly #closed: Promise<void>
+  #close: () => void = () => {}
 
   constructor(options: ServerOptions) {
     this.#options = options
+    this.#closed = new Promise((resolve) => {
+      this.#close = resolve
+    })
   }
 
   get pid(): number {
@@ -87,8 +96,12 @@ export class ServerProcess {
   }
 
   #spawn(): ChildProcess {
-    const { main, plan, generation, sockets, linkDir, credentials } = this.#options
+    const { main, plan, generation, linkDir, credentials } = this.#options
     removeSockets(linkDir)
+    // Threads that share a socket get a descriptor each: one that closes its own leaves the others theirs.
+    const sockets = this.#options.sockets.map((group) =>
+      group.length === 1 ? new Array<number>(plan.threads).fill(group[0]!) : group,
+    )
     const launch = launchAs(credentials, process.execPath, ['--disable-sigusr1', main])
     const child = spawn(launch.file, launch.args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...sockets.flat()],
@@ -125,6 +138,8 @@ export class ServerProcess {
           return
         case 'log':
           return logger[message.level](message.message)
+        case 'draining':
+          return this.#close()
         case 'drained':
           return
       }
@@ -181,10 +196,19 @@ export class ServerProcess {
     return this.#last
   }
 
+  /** Begins to drain; resolves when no visitor is accepted any more. */
+  async stopAccepting(timeoutMs: number): Promise<void> {
+    if (this.#accepts) {
+      this.#accepts = false
+      this.#over.abort()
+      this.#send({ type: 'drain', timeoutMs })
+    }
+    await settledWithin(Promise.race([this.#closed, this.#exited]), CLOSE_TIMEOUT_MS)
+  }
+
   /** Resolves when the process has ended, which takes little more than `timeoutMs`. */
   async drain(timeoutMs: number): Promise<void> {
-    this.#over.abort()
-    this.#send({ type: 'drain', timeoutMs })
+    await this.stopAccepting(timeoutMs)
     if (await settledWithin(this.#exited, timeoutMs + EXIT_GRACE_MS)) return
     this.#options.logger.warn(`the server process did not end in time; killed`, { pid: this.pid })
     await this.kill()

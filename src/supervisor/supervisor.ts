@@ -276,6 +276,9 @@ class Supervisor {
     prepared.commit()
     this.#addresses = prepared.addresses
     this.#current = next
+    await old.status()
+    // Whoever hears that the new site serves must not meet the old one.
+    await old.stopAccepting(old.plan.timeouts.stopMs)
     for (const warning of site.warnings) this.#logger.warn(warning)
     this.#warnOfRestart(old.plan, site.plan)
     this.#site = site
@@ -290,7 +293,6 @@ class Supervisor {
   }
 
   async #drain(old: Generation, runDir: RunDir): Promise<void> {
-    await old.status()
     const poll = setInterval(() => void old.status(), DRAIN_POLL_MS)
     await old.drain(old.plan.timeouts.stopMs)
     clearInterval(poll)
@@ -307,6 +309,8 @@ class Supervisor {
     this.#manager.stopping()
     this.#logger.info(`stopping: ${why}`)
     const current = this.#current
+    // Whoever comes now is refused at once instead of waiting for nobody.
+    this.#sockets.close()
     const finished = Promise.all([
       current?.drain(current.plan.timeouts.stopMs),
       ...this.#draining.values(),

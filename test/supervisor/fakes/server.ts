@@ -96,6 +96,7 @@ function start(message: Extract<ToServer, { type: 'start' }>): void {
 
 function drain(timeoutMs: number): void {
   for (const server of servers) server.close()
+  tell({ type: 'draining' })
   const deadline = performance.now() + timeoutMs
   const check = setInterval(() => {
     if (visitors.size > 0 && performance.now() < deadline) return
