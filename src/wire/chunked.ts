@@ -106,9 +106,16 @@ export class ChunkedDecoder {
   }
 }
 
-/** A size line with its CRLF: `1*HEXDIG [chunk-ext] CRLF`; extensions hold no control characters. */
+/**
+ * `1*HEXDIG *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ) CRLF`. Nothing in it can
+ * match in two ways, so a line that fails does so in linear time.
+ */
+const SIZE_LINE =
+  /^([0-9A-Fa-f]{1,13})(?:[ \t]*;[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*=[ \t]*(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"))?)*\r\n$/
+
+/** The size that a line with its CRLF tells. Throws BAD_CHUNK. */
 export function parseChunkSize(line: string): number {
-  const match = /^([0-9A-Fa-f]{1,13})([ \t]*;[\t\x20-\x7e\x80-\xff]*)?\r\n$/.exec(line)
+  const match = SIZE_LINE.exec(line)
   if (match === null) throw new PorticoError('BAD_CHUNK', 'size')
   return Number.parseInt(match[1]!, 16)
 }
