@@ -36,7 +36,7 @@ MOST_HELD = 65536
 EAGER_ANSWERS = 1000
 
 #: Bytes asked for in one read.
-READ = 262144
+READ = 65536
 #: Longest blocking read in seconds: so often a waiting worker looks whether it is to leave.
 LONGEST_WAIT = 0.5
 #: Seconds before the first and before every later try to reach a server that is gone.
