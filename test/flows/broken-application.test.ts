@@ -86,16 +86,17 @@ describe.each([
 
 test('others are answered, all and quickly, while an application keeps failing', async () => {
   await using portico = await Portico.serve(FILES)
-  const dying =
-    'import os, threading\nthreading.Timer(0.05, os._exit, [1]).start() if False else None\n'
-  portico.write('shop.py', `${dying}def application(environ, start_response):\n    os._exit(1)\n`)
+  portico.write(
+    'shop.py',
+    'import os\n\ndef application(environ, start_response):\n    os._exit(1)\n',
+  )
   expect(await portico.run('reload')).toMatchObject({ code: 0 })
   await using load = new Load(portico.port, {
     kept: 2,
     fresh: 1,
     request: () => 'GET / HTTP/1.1\r\nHost: blog.example\r\n\r\n',
   })
-  for (let i = 0; i < 10; i++) {
+  for (let i = 0; i < 6; i++) {
     expect((await ask(portico.port, '/', { fields: { Host: 'shop.example' } })).status).toBe(502)
   }
   const { lost, statuses, slowestMs } = await load.stop()

@@ -1,6 +1,6 @@
 /** Reloads: nothing is lost under load, new code is live, and what is broken does not take over. */
 import { expect, test } from 'vitest'
-import { get, until } from '../supervisor/site.ts'
+import { until } from '../supervisor/site.ts'
 import { Load } from './support/load.ts'
 import { Portico, PYTHON } from './support/portico.ts'
 import { ask, Visitor } from './support/visitor.ts'
@@ -42,7 +42,7 @@ test('20 reloads under load: every request is answered, by the old code or the n
       out: `reloaded: generation ${version + 1} serves\n`,
     })
     // A connection that is made now is the new generation's.
-    expect(await until('the new code', () => get(`http://127.0.0.1:${port}/`))).toBeTruthy()
+    expect((await ask(port, '/')).text).toBe(`version ${version}`)
     await until(`version ${version} to be live`, () => seen.has(`200 version ${version}`))
   }
   for (const result of [await load.stop(), await idlers.stop()]) {
@@ -122,6 +122,25 @@ test('--reload: a changed file is live without being asked for', async () => {
   await until('the changed site', async () => {
     return (await ask(portico.port, '/', { body: 'x'.repeat(2_000) })).status === 413
   })
+}, 30_000)
+
+test('a unix socket, which all server threads share, loses nothing either', async () => {
+  await using portico = await Portico.serve({
+    'site.yaml': site().replace('"127.0.0.1:0"', '"unix:./site.sock"'),
+    'shop.py': app('version 0'),
+  })
+  await portico.settled()
+  const path = `${portico.folder}/site.sock`
+  await using load = new Load(path, { kept: 8, fresh: 8 })
+  for (let version = 1; version <= 5; version++) {
+    portico.write('shop.py', app(`version ${version}`))
+    expect(await portico.run('reload')).toMatchObject({ code: 0 })
+    expect((await ask(path, '/')).text).toBe(`version ${version}`)
+  }
+  const { lost, sent, answered, statuses } = await load.stop()
+  expect(lost).toEqual([])
+  expect(answered).toBe(sent)
+  expect(Object.keys(statuses)).toEqual(['200'])
 }, 30_000)
 
 test('a reload that moves to another port: the old one answers no more, what it had is finished', async () => {

@@ -3,7 +3,7 @@
  * open one for each request. A request is lost when its connection ends, or cannot be made, before the
  * whole answer came.
  */
-import { connect, type Socket } from 'node:net'
+import { connect, type NetConnectOpts, type Socket } from 'node:net'
 
 export interface LoadOptions {
   /** Visitors that keep their connection as long as the server lets them. */
@@ -34,7 +34,7 @@ const PLAIN = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'
 const LAST_ANSWERS_MS = 10_000
 
 export class Load {
-  readonly #port: number
+  readonly #where: NetConnectOpts
   readonly #options: LoadOptions
   readonly #visitors: Promise<void>[]
   readonly #statuses: Record<number, number> = {}
@@ -46,8 +46,12 @@ export class Load {
   #slowestMs = 0
   #stopping = false
 
-  constructor(port: number, options: LoadOptions) {
-    this.#port = port
+  /** On a port of this machine, or on a unix socket. */
+  constructor(where: number | string, options: LoadOptions) {
+    this.#where =
+      typeof where === 'string'
+        ? { path: where }
+        : { host: '127.0.0.1', port: where, noDelay: true }
     this.#options = options
     this.#visitors = [
       ...Array.from({ length: options.kept }, () => this.#visit(true)),
@@ -91,7 +95,7 @@ export class Load {
   #connection(keeps: boolean): Promise<void> {
     const { request = () => PLAIN, answered, pauseMs = 0 } = this.#options
     return new Promise((resolve) => {
-      const socket = connect({ host: '127.0.0.1', port: this.#port, noDelay: true })
+      const socket = connect(this.#where)
       this.#open.add(socket)
       this.#connections++
       let received = ''
@@ -99,6 +103,7 @@ export class Load {
       let since = 0
       let why = 'closed'
       let connected = false
+      let first = true
       const next = (): void => {
         if (this.#stopping && number < 0) return void socket.destroy()
         number = this.#sent++
@@ -124,6 +129,7 @@ export class Load {
         this.#slowestMs = Math.max(this.#slowestMs, performance.now() - since)
         answered?.(number, answer.status, answer.body)
         number = -1
+        first = false
         if (!keeps || answer.close || this.#stopping) socket.destroy()
         else if (pauseMs === 0) next()
         else setTimeout(() => (socket.destroyed ? undefined : next()), pauseMs)
@@ -133,8 +139,10 @@ export class Load {
       })
       socket.on('close', () => {
         this.#open.delete(socket)
-        if (number >= 0) this.#lost.push(`${why} after ${JSON.stringify(received.slice(0, 60))}`)
-        else if (!connected) this.#lost.push(`${why} before it was connected`)
+        if (number >= 0) {
+          const part = JSON.stringify(received.slice(0, 60))
+          this.#lost.push(`${why} after ${part}${first ? ' on a new connection' : ''}`)
+        } else if (!connected) this.#lost.push(`${why} before it was connected`)
         resolve()
       })
     })
