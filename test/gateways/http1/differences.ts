@@ -139,9 +139,9 @@ const laxer: readonly Laxer[] = [
     holds: (_, text) => /HTTP\/1\.[2-9]\r\n/.test(text),
   },
   {
-    why: 'RFC 9112 §7.1.1: blanks before the semicolon of a chunk extension are to be skipped',
+    why: 'RFC 9112 §7.1.1: blanks around the parts of a chunk extension are to be skipped',
     holds: (ours, text) =>
-      values(ours, 'transfer-encoding').length > 0 && /[0-9a-f][ \t]+;/i.test(text),
+      values(ours, 'transfer-encoding').length > 0 && /[ \t]+[;=]|[;=][ \t]+/.test(text),
   },
 ]
 
