@@ -1,0 +1,22 @@
+/**
+ * `npm run test:peers`: tests against peers that neither npm nor Debian has, fetched from PyPI. Apart
+ * from `npm test`, which needs none of them.
+ */
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { debianPackages, installDebian, installPackages, pinnedNode, root } from './setup.mjs'
+
+installPackages()
+installDebian([...debianPackages(), 'python3-venv'])
+const { status } = spawnSync(
+  pinnedNode(),
+  [
+    join(root, 'node_modules', 'vitest', 'vitest.mjs'),
+    'run',
+    '--config',
+    'vitest.peers.config.ts',
+    ...process.argv.slice(2),
+  ],
+  { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
+)
+process.exit(status ?? 1)
