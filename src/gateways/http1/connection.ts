@@ -28,7 +28,7 @@ const Phase = { IDLE: 0, HEAD: 1, BUSY: 2, LINGER: 3, TUNNEL: 4, CLOSED: 5 } as 
 /** Pipelined bytes kept while a request is in hand, before reading pauses. */
 const MOST_PENDING = 65_536
 /** Unsent bytes of answers beyond which a visitor's next request waits until it has read them. */
-const MOST_UNSENT = 262_144
+const MOST_UNSENT = 65_536
 /**
  * A closing connection is read so that no reset eats its last answer: this long after the last bytes
  * came, since some visitors read nothing before all of their upload is sent, but not for ever.
@@ -65,6 +65,8 @@ export class Http1Connection implements Connection {
   #sendStalled = false
   #queued = 0
   #lingerEnd = 0
+  /** Bytes that the tunnel had sent when it was last looked at. */
+  #tunnelled = 0
   /** On `clock.now`, when the current phase has lasted too long. */
   #deadline: number
 
@@ -149,6 +151,7 @@ export class Http1Connection implements Connection {
     this.#phase = Phase.CLOSED
     this.#pending = null
     if (this.#tunnel !== null) {
+      this.#gateway.counters.sent(this.#tunnel.sent)
       exchange?.tunnelClosed(this.#tunnel.sent)
       this.#tunnel.destroy()
     }
@@ -216,6 +219,15 @@ export class Http1Connection implements Connection {
         this.#phase = Phase.CLOSED
         this.socket.end()
         this.socket.destroySoon()
+        return
+      case Phase.TUNNEL:
+        // What only goes out keeps a tunnel open, too.
+        if (this.#tunnelled !== this.#tunnel!.sent) {
+          this.#tunnelled = this.#tunnel!.sent
+          this.#watch()
+          return
+        }
+        this.socket.destroy()
         return
       default:
         this.socket.destroy()

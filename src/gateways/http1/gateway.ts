@@ -10,7 +10,6 @@ import type { LimitsPlan, TimeoutsPlan } from '../../site/plan.ts'
 import { Http1Connection } from './connection.ts'
 import type { Http1Exchange } from './exchange.ts'
 
-/** A tunnel without a byte in either direction is closed after this. */
 const TUNNEL_IDLE_MS = 3_600_000
 /** While draining, a kept-alive connection has this long to send the request it may be sending. */
 const DRAIN_IDLE_MS = 5_000
@@ -22,6 +21,8 @@ export interface GatewayOptions {
   readonly timeouts: TimeoutsPlan
   readonly serverName: string
   readonly dev: boolean
+  /** A tunnel without a byte in either direction is closed after this, ms; an hour where it is not given. */
+  readonly tunnelMs?: number
 }
 
 export class Http1Gateway {
@@ -41,7 +42,7 @@ export class Http1Gateway {
     this.flow = options.flow
     this.counters = options.counters
     this.limits = options.limits
-    this.timeouts = { ...options.timeouts, tunnelMs: TUNNEL_IDLE_MS }
+    this.timeouts = { ...options.timeouts, tunnelMs: options.tunnelMs ?? TUNNEL_IDLE_MS }
     this.serverName = options.serverName
     this.dev = options.dev
     this.#stopTicking = onTick((now) => {

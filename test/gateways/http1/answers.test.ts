@@ -1,5 +1,5 @@
 /** How answers are framed, and what that does to the connection: over real sockets. */
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { PorticoError } from '../../../src/errors.ts'
 import type { Handler } from '../../../src/request/exchange.ts'
 import { type Answer, field } from './answers.ts'
@@ -274,10 +274,13 @@ describe('answers that go wrong', () => {
         throw new Error('the password is swordfish')
       }),
     })
+    const said = vi.spyOn(console, 'error').mockImplementation(() => {})
     const answer = await visitor.send(GET).answer()
     expect(answer.status).toBe(500)
     expect(answer.body.toString()).not.toContain('swordfish')
     expect((await visitor.send(GET).answers(2)).length).toBe(2)
+    expect(said).toHaveBeenCalledWith(expect.stringContaining('swordfish'))
+    said.mockRestore()
   })
 
   test('a second answer is not sent', async () => {

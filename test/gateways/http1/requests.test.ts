@@ -338,6 +338,19 @@ describe('deadlines', () => {
     await until(() => site!.totals().open === 0, 5000)
   })
 
+  test('a visitor that asks on and on and reads nothing is let go as well', async () => {
+    const page = Buffer.alloc(16_000, 'x')
+    const visitor = await visit(
+      { '/': handler((exchange) => exchange.respond(OK, page)) },
+      { timeouts: { sendMs: 500 } },
+    )
+    visitor.socket.pause()
+    visitor.send(GET.repeat(5000))
+    await until(() => site!.totals().requests > 0)
+    await until(() => site!.totals().open === 0, 5000)
+    expect(site!.totals().requests).toBeLessThan(5000)
+  })
+
   test('closing takes no longer because the last answer was large', async () => {
     const page = Buffer.alloc(8 * 1024 * 1024, 'x')
     const visitor = await visit(

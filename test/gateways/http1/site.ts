@@ -16,6 +16,7 @@ export interface SiteOptions {
   readonly timeouts?: Partial<TimeoutsPlan>
   readonly log?: AccessLog
   readonly dev?: boolean
+  readonly tunnelMs?: number
   /** Called with the method of every request that begins. */
   readonly onBegin?: (method: string) => void
   /** Bodies allowed by path, where they differ from the default. */
@@ -87,6 +88,7 @@ export function site(options: SiteOptions): Site {
     timeouts: { ...TIMEOUTS, ...options.timeouts },
     serverName: 'portico',
     dev: options.dev ?? false,
+    ...(options.tunnelMs === undefined ? {} : { tunnelMs: options.tunnelMs }),
   })
   return { gateway, totals: () => Counters.read(memory), close: () => gateway.close() }
 }

@@ -28,9 +28,9 @@ interface Asked {
   readonly exchange: Exchange
 }
 
-async function asked(bytes = ASK): Promise<Asked> {
+async function asked(bytes = ASK, tunnelMs = 60_000): Promise<Asked> {
   const held = new Held()
-  const made = await listeningSite({ routes: { '/': held } })
+  const made = await listeningSite({ routes: { '/': held }, tunnelMs })
   site = made
   const visitor = await Visitor.at(made.port)
   visitors.push(visitor)
@@ -206,4 +206,23 @@ test('close() cuts tunnels, too', async () => {
   made.close()
   await visitor.serverEnd()
   await until(() => closed === 1 && made.totals().open === 0)
+})
+
+test('bytes in either direction keep it open, silence does not', async () => {
+  const { visitor, exchange, site: made } = await asked(ASK, 600)
+  const tunnel = exchange.upgrade(SWITCH)
+  gather(tunnel)
+  for (let i = 0; i < 10; i++) {
+    tunnel.write('x')
+    await sleep(150)
+  }
+  for (let i = 0; i < 10; i++) {
+    visitor.send('x')
+    await sleep(150)
+  }
+  expect(visitor.ended).toBe(false)
+  await visitor.serverEnd()
+  await until(() => made.totals().open === 0)
+  expect(behindHead(visitor)).toBe('x'.repeat(10))
+  expect(made.totals().sent).toBe(visitor.received.length)
 })
