@@ -135,6 +135,10 @@ class Server {
       case 'drained':
         if (--this.#draining === 0) this.#finish()
         return
+      case 'failed':
+        // Said once; that such a thread ends then goes without saying.
+        if (this.#waiting > 0) this.#over = true
+        return tell(message)
       default:
         tell(message)
     }

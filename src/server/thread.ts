@@ -1,5 +1,6 @@
 /** One server thread: an event loop that accepts, answers and logs, from its part of the Plan. */
 import { existsSync, unlinkSync } from 'node:fs'
+import { getSystemErrorMessage } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createPool } from '../balance/pool.ts'
 import { Http1Gateway } from '../gateways/http1/gateway.ts'
@@ -73,7 +74,16 @@ function makeHandler(handler: HandlerPlan): Handler {
 }
 
 function openLog(): AccessLog | null {
-  return plan.log.access === 'off' ? null : new AccessLog(plan.log.access, plan.log.format)
+  const { access, format } = plan.log
+  if (access === 'off') return null
+  try {
+    return new AccessLog(access, format)
+  } catch (cause) {
+    const errno = cause instanceof Error && 'errno' in cause ? Number(cause.errno) : 0
+    const who = plan.user === '' ? '' : ` as user ${plan.user}`
+    const why = errno === 0 ? String(cause) : getSystemErrorMessage(errno)
+    throw new Error(`log.access: ${access} cannot be opened${who}: ${why}`, { cause })
+  }
 }
 
 function main(): void {

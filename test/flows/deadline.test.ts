@@ -57,9 +57,15 @@ test.each([1, 4])(
       await sleep(200)
       const others = await Promise.all(Array.from({ length: 8 }, () => ask(portico.port, '/')))
       const quick = performance.now() - startedAt
-      expect(others.every(({ status, text }) => status === 200 && text === 'quick')).toBe(true)
-      // A regular expression holds Python's lock: then the other threads of that worker wait with it.
-      if (threads === 1 || name !== 'matches_for_ages') expect(quick).toBeLessThan(900)
+      const fine = others.filter(({ status, text }) => status === 200 && text === 'quick')
+      if (threads > 1 && name === 'matches_for_ages') {
+        // A regular expression holds Python's lock: what the same worker has in hand fails with it.
+        expect(fine.length).toBeGreaterThanOrEqual(4)
+        expect(others.every(({ status }) => status === 200 || status === 502)).toBe(true)
+      } else {
+        expect(fine).toHaveLength(8)
+        expect(quick).toBeLessThan(900)
+      }
 
       expect((await answer).status).toBe(504)
       const took = performance.now() - startedAt

@@ -61,6 +61,7 @@ test.each(['SIGTERM', 'SIGINT', 'SIGQUIT'] as const)(
     expect((await stream).body).toHaveLength(4000)
     // A visitor with a kept-alive connection may be sending: it gets its answer, and is told to leave.
     expect((await idle.ask('/')).fields).toMatchObject({ connection: 'close' })
+    idle.leave()
     expect(await portico.exited).toEqual({ code: 0, signal: null })
     expect(performance.now() - startedAt).toBeLessThan(5_000)
     expect(portico.processes()).toEqual([])
