@@ -46,3 +46,21 @@ export function failed(rival: string, error: unknown): Row {
   const message = error instanceof Error ? error.message : String(error)
   return { rival, values: {}, remarks: [message], absent: 'failed' }
 }
+
+/** Measures one rival after the other; one that fails keeps none from its turn. */
+export async function inTurn(
+  rivals: readonly Rival[],
+  bench: Bench,
+  measure: (rival: Rival, bench: Bench) => Promise<Row>,
+): Promise<Row[]> {
+  const { present, missing } = bench.select(rivals)
+  const rows: Row[] = []
+  for (const rival of present) {
+    try {
+      rows.push(await measure(rival, bench))
+    } catch (error) {
+      rows.push(failed(rival.name, error))
+    }
+  }
+  return [...rows, ...missing]
+}

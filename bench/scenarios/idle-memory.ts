@@ -4,7 +4,7 @@ import { startClient } from '../harness/client.ts'
 import { FIXED, FIXED_BODY } from '../harness/expected.ts'
 import { memoryBytes } from '../harness/proc.ts'
 import type { Rival } from '../harness/rival.ts'
-import { type Bench, failed, type Row, type Scenario } from '../harness/scenario.ts'
+import { type Bench, inTurn, type Row, type Scenario } from '../harness/scenario.ts'
 import { type Server, serve } from '../harness/server.ts'
 import { medians } from '../harness/statistics.ts'
 import { nginx } from '../rivals/nginx.ts'
@@ -24,18 +24,7 @@ export const idleMemory: Scenario = {
     { key: 'before', title: 'before', format: 'memory' },
     { key: 'after', title: 'after', format: 'memory' },
   ],
-  async run(bench) {
-    const { present, missing } = bench.select([portico, nginx])
-    const rows: Row[] = []
-    for (const rival of present) {
-      try {
-        rows.push(await measure(rival, bench))
-      } catch (error) {
-        rows.push(failed(rival.name, error))
-      }
-    }
-    return [...rows, ...missing]
-  },
+  run: (bench) => inTurn([portico, nginx], bench, measure),
 }
 
 async function measure(rival: Rival, bench: Bench): Promise<Row> {

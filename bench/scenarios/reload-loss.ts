@@ -5,7 +5,7 @@ import { HELLO } from '../harness/expected.ts'
 import { tree } from '../harness/proc.ts'
 import { signal } from '../harness/processes.ts'
 import type { Rival } from '../harness/rival.ts'
-import { type Bench, failed, type Row, type Scenario } from '../harness/scenario.ts'
+import { type Bench, inTurn, type Row, type Scenario } from '../harness/scenario.ts'
 import { type Server, serve } from '../harness/server.ts'
 import { type LoadResult, wrk } from '../harness/wrk.ts'
 import type { Counts } from '../load/counting.ts'
@@ -30,18 +30,7 @@ export const reloadLoss: Scenario = {
     { key: 'fresh', title: 'on new ones', format: 'count' },
     { key: 'worst', title: 'longest wait', format: 'millis' },
   ],
-  async run(bench) {
-    const { present, missing } = bench.select([portico, nginxUwsgi])
-    const rows: Row[] = []
-    for (const rival of present) {
-      try {
-        rows.push(await measure(rival, bench))
-      } catch (error) {
-        rows.push(failed(rival.name, error))
-      }
-    }
-    return [...rows, ...missing]
-  },
+  run: (bench) => inTurn([portico, nginxUwsgi], bench, measure),
 }
 
 async function measure(rival: Rival, bench: Bench): Promise<Row> {

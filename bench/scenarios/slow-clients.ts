@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startClient } from '../harness/client.ts'
 import { HELLO } from '../harness/expected.ts'
 import type { Rival } from '../harness/rival.ts'
-import { type Bench, failed, type Row, type Scenario } from '../harness/scenario.ts'
+import { type Bench, inTurn, type Row, type Scenario } from '../harness/scenario.ts'
 import { type Server, serve } from '../harness/server.ts'
 import { medians } from '../harness/statistics.ts'
 import { errorsOf, wrk } from '../harness/wrk.ts'
@@ -26,18 +26,7 @@ export const slowClients: Scenario = {
     { key: 'besideRate', title: 'requests/s beside them', format: 'rate' },
     { key: 'open', title: 'slow ones open', format: 'count' },
   ],
-  async run(bench) {
-    const { present, missing } = bench.select([portico, nginxUwsgi])
-    const rows: Row[] = []
-    for (const rival of present) {
-      try {
-        rows.push(await measure(rival, bench))
-      } catch (error) {
-        rows.push(failed(rival.name, error))
-      }
-    }
-    return [...rows, ...missing]
-  },
+  run: (bench) => inTurn([portico, nginxUwsgi], bench, measure),
 }
 
 async function measure(rival: Rival, bench: Bench): Promise<Row> {

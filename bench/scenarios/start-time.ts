@@ -4,7 +4,7 @@ import { HELLO } from '../harness/expected.ts'
 import { PYTHON } from '../harness/machine.ts'
 import { cpuSeconds } from '../harness/proc.ts'
 import type { Rival } from '../harness/rival.ts'
-import { type Bench, failed, type Row, type Scenario } from '../harness/scenario.ts'
+import { type Bench, inTurn, type Row, type Scenario } from '../harness/scenario.ts'
 import { serve } from '../harness/server.ts'
 import { median } from '../harness/statistics.ts'
 import { granian } from '../rivals/granian.ts'
@@ -40,18 +40,7 @@ export const startTime: Scenario = {
     { key: 'cpu', title: 'CPU', format: 'millis' },
     { key: 'free', title: 'on both cores', format: 'millis' },
   ],
-  async run(bench) {
-    const { present, missing } = bench.select([porticoByHand, nginxUwsgi, gunicornGthread, granian])
-    const rows: Row[] = []
-    for (const rival of present) {
-      try {
-        rows.push(await measure(rival, bench))
-      } catch (error) {
-        rows.push(failed(rival.name, error))
-      }
-    }
-    return [...rows, ...missing]
-  },
+  run: (bench) => inTurn([porticoByHand, nginxUwsgi, gunicornGthread, granian], bench, measure),
 }
 
 async function measure(rival: Rival, bench: Bench): Promise<Row> {
