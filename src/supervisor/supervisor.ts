@@ -227,10 +227,11 @@ class Supervisor {
       generation: this.#generations,
       admin: site.plan.admin,
     })
-    this.#watcher?.close()
-    this.#watcher = site.plan.watch
-      ? watchSite(site.plan, this.#logger, (path) => void this.#askReload(`${path} changed`))
-      : null
+    const changed = (path: string): void => void this.#askReload(`${path} changed`)
+    const untold = this.#watcher?.close() ?? ''
+    this.#watcher = site.plan.watch ? watchSite(site.plan, this.#logger, changed) : null
+    // It changed while this site was being loaded, which may have read what was there before.
+    if (this.#watcher !== null && untold !== '') changed(untold)
   }
 
   // Reloading

@@ -19,7 +19,8 @@ const EXTENSIONS = new Set(
 )
 
 export interface Watcher {
-  close(): void
+  /** Returns what has changed and was not told yet, '' for nothing. */
+  close(): string
 }
 
 /** Calls `changed` with the last changed path of each burst. */
@@ -31,10 +32,15 @@ export function watchSite(
   const folders = new Map<string, FSWatcher>()
   const sources = new Set(plan.sources)
   let timer: NodeJS.Timeout | undefined
+  let untold = ''
 
   const touched = (path: string): void => {
     clearTimeout(timer)
-    timer = setTimeout(() => changed(path), DEBOUNCE_MS)
+    untold = path
+    timer = setTimeout(() => {
+      untold = ''
+      changed(path)
+    }, DEBOUNCE_MS)
   }
   /** `inTree`: the folder is an application's, so its code and its subfolders matter as well. */
   const seen = (folder: string, name: string, inTree: boolean): void => {
@@ -72,6 +78,7 @@ export function watchSite(
       clearTimeout(timer)
       for (const watcher of folders.values()) watcher.close()
       folders.clear()
+      return untold
     },
   }
 }

@@ -163,7 +163,8 @@ export class Dispatch implements LinkOwner {
       job.link = null
       // The first may be what killed the worker; those behind it were waiting, and are safe to repeat.
       const waited = i > 0 && this.#capacity(link) === 1 && job.safe && !job.exchange.answered
-      if (waited && !job.retried) {
+      if (job === link.unread) again.push(job)
+      else if (waited && !job.retried) {
         job.retried = true
         again.push(job)
       } else this.#fail(job, new PorticoError('APP_DIED'))

@@ -62,10 +62,23 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   #filled = 0
   /** Jobs written since the last flush. */
   batch = 0
+  /** What was written last, when that was a request. */
+  #last: Job | null = null
+  /** It ended without having read all that we wrote. */
+  #readLess = false
 
   constructor(socket: Socket, owner: LinkOwner) {
     this.#socket = socket
     this.#owner = owner
+    // A unix socket says so: EPIPE where it was closed before, ECONNRESET where something lay unread.
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#readLess = error.code === 'EPIPE' || error.code === 'ECONNRESET'
+    })
+  }
+
+  /** The request that the worker had not read completely when it ended: nothing of it was done. */
+  get unread(): Job | null {
+    return this.#readLess ? this.#last : null
   }
 
   get inHand(): number {
@@ -90,6 +103,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     job.link = this
     job.since = clock.now
     this.#jobs.set(id, job)
+    this.#last = job
     const size = requestSize(job.line, job.fields, job.body.bytes)
     this.#room(size)
     this.#filled = writeRequest(
@@ -116,6 +130,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
 
   grant(id: number, bytes: number): void {
     if (!this.#jobs.has(id)) return
+    this.#last = null
     this.#room(FRAME_HEAD + 4)
     const at = writeFrameHead(this.#arena, this.#filled, FrameType.WINDOW, 0, id, 4)
     this.#filled = this.#arena.writeUInt32LE(bytes, at)
@@ -132,6 +147,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   }
 
   #bare(type: number, flags: number, id: number): void {
+    this.#last = null
     this.#room(FRAME_HEAD)
     this.#filled = writeFrameHead(this.#arena, this.#filled, type, flags, id, 0)
     this.flush()
@@ -248,6 +264,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
 
   #over(job: Job, us: number, failed: boolean): void {
     this.#jobs.delete(job.id)
+    if (this.#last === job) this.#last = null
     job.link = null
     discardBody(job.body)
     this.#owner.served(this, us, failed)

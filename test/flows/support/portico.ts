@@ -27,6 +27,8 @@ export interface LogLine {
   readonly app?: string
   readonly pid?: number
   readonly urls?: string
+  /** The path of the admin socket. */
+  readonly admin?: string
 }
 
 export interface Ran {
@@ -190,6 +192,8 @@ export class Portico {
     await this.exited
     clearTimeout(timer)
     for (const process of this.processes()) kill(process.pid)
+    // One that was killed could not remove its own.
+    for (const { admin } of this.log) if (admin !== undefined) rmSync(admin, { force: true })
     rmSync(this.folder, { recursive: true, force: true })
   }
 

@@ -26,6 +26,7 @@ function frame(type: number, id: number, payload: Buffer): Buffer {
 class Thread {
   readonly dispatch: Dispatch
   link: WorkerLink
+  #socket: PassThrough
   /** Ids of the requests that the worker got. */
   readonly got: number[] = []
   answered = 0
@@ -37,22 +38,29 @@ class Thread {
       stuck: () => {},
       sendFile: () => {},
     })
+    this.#socket = new PassThrough()
     this.link = this.connect()
   }
 
   /** A worker connects. */
   connect(): WorkerLink {
-    const socket = new PassThrough()
-    socket.on('data', (bytes: Buffer) => this.got.push(bytes.readUInt32LE(4)))
-    this.link = new WorkerLink(socket as unknown as Socket, this.dispatch)
+    this.#socket = new PassThrough()
+    this.#socket.on('data', (bytes: Buffer) => this.got.push(bytes.readUInt32LE(4)))
+    this.link = new WorkerLink(this.#socket as unknown as Socket, this.dispatch)
     const hello = JSON.stringify({ app: 'app', slot: 0, pid: 1, capacity: 1 })
     this.#receive(frame(FrameType.HELLO, 0, Buffer.from(hello)))
     return this.link
   }
 
-  ask(): void {
+  /** The worker ends; what the socket says about it. */
+  lose(code: string): void {
+    if (code !== '') this.#socket.emit('error', Object.assign(new Error(code), { code }))
+    this.link.closed()
+  }
+
+  ask(method = 'GET'): void {
     const exchange = {
-      line: parseRequestLine('GET / HTTP/1.1'),
+      line: parseRequestLine(`${method} / HTTP/1.1`),
       fields: parseRequestFields('Host: localhost\r\n', 1, 10),
       peer: { address: '', port: 0, localAddress: '', localPort: 0, scheme: 'http' },
       prefix: '/',
@@ -166,3 +174,22 @@ test('the place of a worker that died is not passed to and fro between those who
   }
   expect([first.answered, second.answered]).toEqual([1, 1])
 })
+
+test.each([
+  ['EPIPE', 1],
+  ['ECONNRESET', 1],
+  ['', 0],
+] as const)(
+  'a worker that ended (%s) before it read a POST: the next one gets it',
+  async (code, again) => {
+    const thread = new Thread(new Claims(Claims.allocate(1, 1), 1, 1, 0))
+    await sleep(10)
+    thread.ask('POST')
+    thread.lose(code)
+    thread.connect()
+    await sleep(10)
+    expect(thread.link.inHand).toBe(again)
+    if (again === 1) thread.answer()
+    expect([thread.answered, thread.failed]).toEqual([again, 1 - again])
+  },
+)
