@@ -159,7 +159,13 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     message: 'the backend could not be reached in time',
   },
   // 508 (RFC 5842 §7.2): what a proxy that forwards to itself finds out.
-  REQUEST_LOOP: { status: 508, fault: 'site', retry: false, message: 'the request goes in a circle', remedy: 'a pool must not name the address this site listens on' },
+  REQUEST_LOOP: {
+    status: 508,
+    fault: 'site',
+    retry: false,
+    message: 'the request goes in a circle',
+    remedy: 'a pool must not name the address this site listens on',
+  },
   NO_BACKEND: { status: 503, fault: 'backend', retry: true, message: 'no backend is available' },
   APP_BROKEN: {
     status: 500,
@@ -205,7 +211,13 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     message: 'the request body could not be stored',
     remedy: 'free some space where `spool:` points',
   },
-  OUT_OF_FILES: { status: 503, fault: 'portico', retry: true, message: 'no more files can be opened now', remedy: 'raise the limit on open files (`ulimit -n`)' },
+  OUT_OF_FILES: {
+    status: 503,
+    fault: 'portico',
+    retry: true,
+    message: 'no more files can be opened now',
+    remedy: 'raise the limit on open files (`ulimit -n`)',
+  },
   FILE_UNREADABLE: { status: 403, fault: 'site', retry: false, message: 'the file cannot be read' },
   INTERNAL: { status: 500, fault: 'portico', retry: false, message: 'internal error' },
   STOPPING: { status: 503, fault: 'portico', retry: true, message: 'the server is stopping' },

@@ -107,7 +107,8 @@ function parseMatch({ report }: Drawing, path: KeyPath, text: string): RouteMatc
   }
   if (/[?#]/.test(text))
     return wrong('only the path is matched: no ? and no #', 'a path such as /shop/')
-  if (/[\x00-\x20\x7f]/.test(text)) return wrong('a path holds no blanks', 'a path such as /shop/, with %20 for a blank')
+  if (/[\x00-\x20\x7f]/.test(text))
+    return wrong('a path holds no blanks', 'a path such as /shop/, with %20 for a blank')
   if (/%(?![0-9A-Fa-f]{2})/.test(text)) return wrong('a % without two hex digits')
   if (text.split('/').some((part) => part === '.' || part === '..') || text.includes('//')) {
     return wrong('no request has such a path: . and .. and // are resolved before')

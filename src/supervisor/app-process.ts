@@ -302,7 +302,9 @@ export class AppProcess {
     this.#channel?.send({ type: 'quit' })
     const { app, logger } = this.#options
     if (!(await settledWithin(this.#exited, timeoutMs))) {
-      logger.warn(`application ${app.name} did not end in time; killed`, { app: app.name })
+      if (timeoutMs > 0) {
+        logger.warn(`application ${app.name} did not end in time; killed`, { app: app.name })
+      }
       killGroup(child)
       await this.#exited
     }

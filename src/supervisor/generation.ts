@@ -94,6 +94,14 @@ export class Generation {
    */
   async startBeside(mayBreak: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
     for (const app of this.#apps.values()) app.start()
+    await this.mustLoad(mayBreak, signal)
+    await orAborted(this.#server.start(), signal)
+    this.#serving = true
+    await Promise.all([...this.working].map((name) => this.#connected(name, signal)))
+  }
+
+  /** Resolves when every application has loaded or is in `mayBreak`; rejects with why one has not. */
+  async mustLoad(mayBreak: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
     await Promise.all(
       [...this.#apps].map(async ([name, app]) => {
         const status = await orAborted(app.settled(), signal)
@@ -101,9 +109,6 @@ export class Generation {
         throw new Error(`application ${name} did not load: ${status.detail}`)
       }),
     )
-    await orAborted(this.#server.start(), signal)
-    this.#serving = true
-    await Promise.all([...this.working].map((name) => this.#connected(name, signal)))
   }
 
   /** The applications that work now. */

@@ -125,6 +125,10 @@ class Supervisor {
     started.catch(() => {})
     this.#logSocket = await openLogSocket(this.#runDir.logSocket, this.#credentials, this.#logger)
     await started
+    // Nothing but this application was asked for: without it there is nothing to serve.
+    if (plan.file === '' && !plan.watch) {
+      await generation.mustLoad(new Set(), this.#stopRequested.signal)
+    }
     if (plan.pidFile !== '') writePidFile(plan.pidFile)
     this.#pidFile = plan.pidFile
     this.#becomeReady(site)

@@ -45,16 +45,29 @@ test('serve, status, reload, stop: a whole life', async () => {
   expect(await site.exited).toEqual({ code: 0, signal: null })
 }, 40_000)
 
-test('an application that cannot be imported: its traceback in the log, the site goes on', async () => {
+test('an application of a site that cannot be imported: its traceback in the log, the site goes on', async () => {
   const folder = appFolder()
   writeFileSync(join(folder, 'app.py'), 'import nothing_like_this\napplication = None\n')
-  await using site = new Served(folder, APP)
+  writeFileSync(
+    join(folder, 'site.yaml'),
+    'listen: "127.0.0.1:0"\nroutes: { /: { app: app } }\napps: { app: { python: app } }\n',
+  )
+  await using site = new Served(folder, ['site.yaml'])
   const url = await site.ready()
   await until('the traceback', () => site.err.includes('nothing_like_this'))
   expect(await get(url)).toMatch(/500/)
   writeApp(folder, 'mended')
-  expect(portico(['reload', 'app:application'], folder).code).toBe(0)
+  expect(portico(['reload', 'site.yaml'], folder).code).toBe(0)
   expect(await get(url)).toBe('mended')
+}, 30_000)
+
+test('nothing but an application that cannot be imported: its traceback, and no server', async () => {
+  const folder = appFolder()
+  writeFileSync(join(folder, 'app.py'), 'import nothing_like_this\napplication = None\n')
+  await using site = new Served(folder, APP)
+  expect(await site.exited).toEqual({ code: 1, signal: null })
+  expect(site.err).toContain("No module named 'nothing_like_this'")
+  expect(site.err).not.toContain('"urls"')
 }, 30_000)
 
 test('--reload: a changed file is served without being asked', async () => {
