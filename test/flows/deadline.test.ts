@@ -59,9 +59,10 @@ test.each([1, 4])(
       const quick = performance.now() - startedAt
       const fine = others.filter(({ status, text }) => status === 200 && text === 'quick')
       if (threads > 1 && name === 'matches_for_ages') {
-        // A regular expression holds Python's lock: what the same worker has in hand fails with it.
+        // A regular expression holds Python's lock: what the same worker has in hand fails with it, or
+        // reaches the deadline itself.
         expect(fine.length).toBeGreaterThanOrEqual(4)
-        expect(others.every(({ status }) => status === 200 || status === 502)).toBe(true)
+        for (const { status } of others) expect([200, 502, 504]).toContain(status)
       } else {
         expect(fine).toHaveLength(8)
         expect(quick).toBeLessThan(900)
