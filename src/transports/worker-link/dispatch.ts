@@ -13,6 +13,7 @@ import type { AppPlan } from '../../site/plan.ts'
 import type { Claims } from './claims.ts'
 import type { Job } from './job.ts'
 import type { FileBody, LinkOwner, WorkerLink } from './link.ts'
+import { Queue } from './queue.ts'
 import { Window } from './window.ts'
 
 export interface Stuck {
@@ -44,9 +45,7 @@ export class Dispatch implements LinkOwner {
   readonly #host: DispatchHost
   readonly #window = new Window()
   readonly #links = new Map<number, WorkerLink>()
-  /** Waiting requests; `#head` is the first that was not taken. */
-  #queue: Job[] = []
-  #head = 0
+  readonly #queue = new Queue<Job>()
   #status: AppState = { state: 'starting' }
   /** The last flush carried one request: the next one need not wait for company. */
   #alone = true
@@ -61,7 +60,7 @@ export class Dispatch implements LinkOwner {
   }
 
   get waiting(): number {
-    return this.#queue.length - this.#head
+    return this.#queue.size
   }
 
   get workers(): number {
@@ -77,7 +76,7 @@ export class Dispatch implements LinkOwner {
   setStatus(status: AppState): void {
     this.#status = status
     if (status.state !== 'broken') return
-    for (const job of this.#drainQueue()) this.#fail(job, this.#broken(status.detail))
+    for (const job of this.#queue.drain()) this.#fail(job, this.#broken(status.detail))
   }
 
   submit(job: Job): void {
@@ -111,8 +110,13 @@ export class Dispatch implements LinkOwner {
         break
       }
     }
-    while (this.waiting > 0 && now - this.#queue[this.#head]!.since >= limit) {
-      this.#fail(this.#take()!, new PorticoError('APP_STARTING', 'no worker was free in time'))
+    for (
+      let next = this.#queue.peek();
+      next !== null && now - next.since >= limit;
+      next = this.#queue.peek()
+    ) {
+      this.#queue.shift()
+      this.#fail(next, new PorticoError('APP_STARTING', 'no worker was free in time'))
     }
   }
 
@@ -265,7 +269,7 @@ export class Dispatch implements LinkOwner {
     const share = Math.min(this.#window.size, Math.ceil(load / open.length))
     for (const link of open) {
       while (this.waiting > 0 && link.inHand < share) {
-        const next = this.#queue[this.#head]!
+        const next = this.#queue.peek()!
         if (!next.safe && !next.dropped) return
         const job = this.#take()
         if (job === null) return
@@ -276,29 +280,16 @@ export class Dispatch implements LinkOwner {
 
   /** The next waiting job whose visitor is still there. */
   #take(): Job | null {
-    while (this.#head < this.#queue.length) {
-      const job = this.#queue[this.#head++]!
-      if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
-        this.#queue = this.#queue.slice(this.#head)
-        this.#head = 0
-      }
+    for (let job = this.#queue.shift(); job !== null; job = this.#queue.shift()) {
       if (!job.dropped) return job
       discardBody(job.body)
     }
-    this.#queue = []
-    this.#head = 0
     return null
   }
 
-  #drainQueue(): Job[] {
-    const jobs = this.#queue.slice(this.#head)
-    this.#queue = []
-    this.#head = 0
-    return jobs
-  }
-
+  /** To the front: they have waited before. */
   #putBack(jobs: Job[]): void {
-    this.#queue = jobs.concat(this.#drainQueue())
+    for (const job of jobs.concat(this.#queue.drain())) this.#queue.push(job)
     this.#planPump()
   }
 

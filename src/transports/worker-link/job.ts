@@ -25,8 +25,9 @@ export class Job {
   readonly body: WholeBody
   readonly line: string
   readonly fields: Uint8Array
-  /** Set by the link that carries it. */
+  /** Set by the link that carries it: its name there, and its place in the order of sending. */
   id = 0
+  turn = 0
   link: JobLink | null = null
   /** On `clock.now`: when it began to wait, then when it went to a worker. */
   since: number

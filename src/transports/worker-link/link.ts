@@ -12,6 +12,7 @@ import { FAILED, FRAME_HEAD, FrameType, RESPONSE_FIXED } from '../../wire/frames
 import { Memo } from '../../wire/memo.ts'
 import { requestSize, writeFrameHead, writeRequest } from './encode.ts'
 import { FrameReader, type FrameSink } from './frame-reader.ts'
+import { InHand } from './in-hand.ts'
 import type { Announced, Job, JobLink } from './job.ts'
 
 /** What a link tells the dispatcher it belongs to. */
@@ -51,13 +52,11 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   readonly #reader: FrameReader = new FrameReader(this)
   #owner: LinkOwner
   hello: Hello | null = null
-  /** In the worker's hands, oldest first (a Map keeps the order). */
-  readonly #jobs = new Map<number, Job>()
+  readonly #jobs = new InHand()
   /** Places of the slot that this thread holds in shared memory. */
   claimed = 0
   /** It takes no more requests: a deadline has passed, or the worker was told to go. */
   shut = false
-  #nextId = 1
   #arena: Buffer = Buffer.allocUnsafeSlow(ARENA)
   #filled = 0
   /** Jobs written since the last flush. */
@@ -85,31 +84,25 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     return this.#jobs.size
   }
 
-  get oldest(): Job | undefined {
-    return this.#jobs.values().next().value
-  }
-
-  jobs(): IterableIterator<Job> {
-    return this.#jobs.values()
+  /** In its hands, oldest first. */
+  jobs(): Job[] {
+    return this.#jobs.oldestFirst()
   }
 
   // To the worker.
 
   /** Puts a request into the next write. */
   add(job: Job): void {
-    const id = this.#nextId
-    this.#nextId = id === 0xffff_ffff ? 1 : id + 1
-    job.id = id
+    this.#jobs.add(job)
     job.link = this
     job.since = clock.now
-    this.#jobs.set(id, job)
     this.#last = job
     const size = requestSize(job.line, job.fields, job.body.bytes)
     this.#room(size)
     this.#filled = writeRequest(
       this.#arena,
       this.#filled,
-      id,
+      job.id,
       job.line,
       job.fields,
       job.body.bytes,
@@ -129,7 +122,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   }
 
   grant(id: number, bytes: number): void {
-    if (!this.#jobs.has(id)) return
+    if (this.#jobs.get(id) === null) return
     this.#last = null
     this.#room(FRAME_HEAD + 4)
     const at = writeFrameHead(this.#arena, this.#filled, FrameType.WINDOW, 0, id, 4)
@@ -138,7 +131,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   }
 
   cancel(id: number): void {
-    if (this.#jobs.has(id)) this.#bare(FrameType.CANCEL, 0, id)
+    if (this.#jobs.get(id) !== null) this.#bare(FrameType.CANCEL, 0, id)
   }
 
   /** Answers FILE. */
@@ -191,8 +184,8 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   drained(): void {}
 
   closed(): void {
-    const jobs = [...this.#jobs.values()]
-    this.#jobs.clear()
+    const jobs = this.#jobs.oldestFirst()
+    for (const job of jobs) this.#jobs.delete(job)
     this.#owner.lost(this, jobs)
   }
 
@@ -201,7 +194,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     if (type === FrameType.LEAVING) return this.quit()
     const job = this.#jobs.get(id)
     // The answer to something that was given up meanwhile.
-    if (job === undefined) return
+    if (job === null) return
     switch (type) {
       case FrameType.RESPONSE:
         return this.#response(job, flags, extra, payload)
@@ -224,7 +217,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
 
   data(id: number, bytes: Buffer): void {
     const job = this.#jobs.get(id)
-    if (job === undefined) return
+    if (job === null) return
     job.begin()
     job.data(bytes)
   }
@@ -263,7 +256,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   }
 
   #over(job: Job, us: number, failed: boolean): void {
-    this.#jobs.delete(job.id)
+    this.#jobs.delete(job)
     if (this.#last === job) this.#last = null
     job.link = null
     discardBody(job.body)

@@ -27,7 +27,7 @@ class Thread {
   readonly dispatch: Dispatch
   link: WorkerLink
   #socket: PassThrough
-  /** Ids of the requests that the worker got. */
+  /** Turns of the requests that the worker got: what their ids begin with. */
   readonly got: number[] = []
   answered = 0
   failed = 0
@@ -45,7 +45,7 @@ class Thread {
   /** A worker connects. */
   connect(): WorkerLink {
     this.#socket = new PassThrough()
-    this.#socket.on('data', (bytes: Buffer) => this.got.push(bytes.readUInt32LE(4)))
+    this.#socket.on('data', (bytes: Buffer) => this.got.push(bytes.readUInt32LE(4) >>> 12))
     this.link = new WorkerLink(this.#socket as unknown as Socket, this.dispatch)
     const hello = JSON.stringify({ app: 'app', slot: 0, pid: 1, capacity: 1 })
     this.#receive(frame(FrameType.HELLO, 0, Buffer.from(hello)))
@@ -81,7 +81,7 @@ class Thread {
     const payload = Buffer.alloc(RESPONSE_FIXED + 4)
     payload.writeUInt32LE(4, 0)
     payload.write('OK\r\n', RESPONSE_FIXED)
-    this.#receive(frame(FrameType.RESPONSE, this.link.oldest?.id ?? 0, payload))
+    this.#receive(frame(FrameType.RESPONSE, this.link.jobs()[0]?.id ?? 0, payload))
   }
 
   #receive(bytes: Buffer): void {
