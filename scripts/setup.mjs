@@ -15,12 +15,14 @@ export function installPackages() {
   const done = join(root, 'node_modules', '.package-lock.json')
   if (existsSync(done) && statSync(done).mtimeMs >= statSync(lock).mtimeMs) return
   console.log('setup: installing npm packages …')
-  const command = existsSync(done) ? 'install' : 'ci'
-  const result = spawnSync('npm', [command, '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-  if (result.status !== 0) stop('npm packages could not be installed: run `npm ci` and see why')
+  // Not `npm ci`: npm leaves other platforms' optional packages out of the lock file, then misses them.
+  const result = spawnSync(
+    'npm',
+    ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'],
+    { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
+  )
+  if (result.status !== 0)
+    stop('npm packages could not be installed: run `npm install` and see why')
 }
 
 /** The pinned Node, or this one when it is new enough. */
