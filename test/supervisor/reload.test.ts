@@ -85,7 +85,10 @@ test('a request in hand is finished by the old generation', async () => {
 test('a bad site file leaves everything as it was and says why', async () => {
   await using site = new TestSite((folder) => sitePlan(folder, { apps: { app: appPlan() } }))
   const url = await site.ready()
-  const before = await site.status()
+  const before = await until('every worker', async () => {
+    const status = await site.status()
+    return status.apps.app?.workers.length === 2 && status
+  })
   site.write({ error: 'site.yaml:3:5: unknown key `prot`, did you mean `port`?' })
   const answer = await site.admin('POST', '/reload')
   expect(answer.status).toBe(409)
