@@ -304,7 +304,7 @@ export class Http1Connection implements Connection {
   }
 
   /** The exchange's answer is complete. */
-  answered(_exchange: Http1Exchange): void {
+  answered(): void {
     if (!this.#processing) this.#advance()
   }
 

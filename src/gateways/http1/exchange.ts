@@ -392,7 +392,7 @@ export class Http1Exchange implements Exchange {
       this.#sink = this.keep ? DISCARD : null
       this.#paused = false
     }
-    this.#connection.answered(this)
+    this.#connection.answered()
   }
 
   #cut(error: PorticoError): void {

@@ -147,7 +147,7 @@ export class Dispatch implements LinkOwner {
     }
   }
 
-  settled(_link: WorkerLink): void {
+  settled(): void {
     if (this.waiting > 0) this.#pump()
   }
 

@@ -22,7 +22,7 @@ export interface LinkOwner {
   /** A request is over; `us` is what the worker measured. */
   served(link: WorkerLink, us: number, failed: boolean): void
   /** All that one read brought is done: time to hand out more. */
-  settled(link: WorkerLink): void
+  settled(): void
   /** The worker asks to have a file sent as the body of `job`. */
   file(link: WorkerLink, job: Job, file: FileBody): void
   /** The link is gone; `jobs` were in its hands, oldest first. */
@@ -173,7 +173,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
       this.#socket.destroy()
       return true
     }
-    this.#owner.settled(this)
+    this.#owner.settled()
     return true
   }
 
