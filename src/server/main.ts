@@ -54,9 +54,8 @@ class Server {
         thread,
         threads,
         sockets: start.sockets.flatMap((group, listener) => {
-          const { backlog } = plan.listeners[listener]!
           const own = group.filter((_, i) => i % threads === thread)
-          return own.map((fd) => ({ fd, backlog }))
+          return own.map((fd) => ({ fd, listener: plan.listeners[listener]! }))
         }),
         linkPath: join(start.linkDir, `link-${thread}.sock`),
         counters: this.#counters,

@@ -1,5 +1,5 @@
 /** What the server process's main thread and its server threads tell each other. Plain data only. */
-import type { SitePlan } from '../site/plan.ts'
+import type { ListenerPlan, SitePlan } from '../site/plan.ts'
 import type { AppState, FromServer } from './protocol.ts'
 
 /** Shared memory of one application, and what its slots mean. */
@@ -20,7 +20,7 @@ export interface ThreadStart {
   readonly thread: number
   readonly threads: number
   /** Listening descriptors that this thread accepts from. */
-  readonly sockets: readonly { readonly fd: number; readonly backlog: number }[]
+  readonly sockets: readonly { readonly fd: number; readonly listener: ListenerPlan }[]
   /** Where this thread's workers connect. */
   readonly linkPath: string
   readonly counters: SharedArrayBuffer

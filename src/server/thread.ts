@@ -3,6 +3,7 @@ import { existsSync, unlinkSync } from 'node:fs'
 import { getSystemErrorMessage } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createPool } from '../balance/pool.ts'
+import type { Gateway, GatewayOptions } from '../gateways/gateway.ts'
 import { Http1Gateway } from '../gateways/http1/gateway.ts'
 import { app } from '../handlers/app.ts'
 import { files } from '../handlers/files.ts'
@@ -16,7 +17,7 @@ import type { Handler } from '../request/exchange.ts'
 import { Flow } from '../request/flow.ts'
 import { AccessLog } from '../request/log.ts'
 import { Router } from '../request/route.ts'
-import type { HandlerPlan } from '../site/plan.ts'
+import type { HandlerPlan, ListenScheme } from '../site/plan.ts'
 import { Claims } from '../transports/worker-link/claims.ts'
 import { Dispatch, type DispatchHost } from '../transports/worker-link/dispatch.ts'
 import { type LinkOwner, WorkerLink } from '../transports/worker-link/link.ts'
@@ -66,10 +67,34 @@ function makeHandler(handler: HandlerPlan): Handler {
       return app(dispatches.get(handler.app)!, start.spool)
     case 'proxy':
       return proxy(pools.get(handler.pool)!)
+    case 'cgi':
+      throw new Error('no cgi handler')
     case 'redirect':
       return redirect(handler)
     case 'respond':
       return respond(handler)
+  }
+}
+
+function makeGateway(scheme: ListenScheme, options: GatewayOptions): Gateway {
+  switch (scheme) {
+    case 'http':
+      return new Http1Gateway(options)
+    case 'uwsgi':
+    case 'puwsgi':
+    case 'fastcgi':
+    case 'scgi':
+      throw new Error(`listen: no gateway for ${scheme}`)
+  }
+}
+
+/** `done` is called when no gateway has a connection left. */
+function drainAll(gateways: readonly Gateway[], done: () => void): void {
+  let left = gateways.length
+  for (const gateway of gateways) {
+    gateway.drain(() => {
+      if (--left === 0) done()
+    })
   }
 }
 
@@ -90,14 +115,20 @@ function main(): void {
   const log = openLog()
   const counters = Counters.of(start.counters, start.thread)
   const flow = new Flow(new Router(plan.hosts, makeHandler), counters, log)
-  const gateway = new Http1Gateway({
+  const options: GatewayOptions = {
     flow,
     counters,
     limits: plan.limits,
     timeouts: plan.timeouts,
     serverName: plan.serverName,
     dev: plan.dev,
-  })
+  }
+  const gateways = new Map<ListenScheme, Gateway>()
+  const gatewayFor = (scheme: ListenScheme): Gateway => {
+    const gateway = gateways.get(scheme) ?? makeGateway(scheme, options)
+    gateways.set(scheme, gateway)
+    return gateway
+  }
   const acceptors: Acceptor[] = []
   let opening = start.sockets.length + 1
   const shared = {
@@ -115,7 +146,9 @@ function main(): void {
     admit: () => true,
     connect: (socket) => new WorkerLink(socket, stranger),
   })
-  for (const { fd, backlog } of start.sockets) {
+  for (const { fd, listener } of start.sockets) {
+    const { backlog, scheme } = listener
+    const gateway = gatewayFor(scheme)
     acceptors.push(
       accept({
         ...shared,
@@ -148,9 +181,9 @@ function main(): void {
       case 'drain':
         for (const acceptor of acceptors) acceptor.close()
         tell({ type: 'draining' })
-        return gateway.drain(() => tell({ type: 'drained' }))
+        return drainAll([...gateways.values()], () => tell({ type: 'drained' }))
       case 'close':
-        gateway.close()
+        for (const gateway of gateways.values()) gateway.close()
         links.close()
         for (const dispatch of dispatches.values()) dispatch.close()
         for (const pool of pools.values()) pool.close()

@@ -2,14 +2,17 @@
 import { join, relative, resolve } from 'node:path'
 import { looksLikeAddress } from './address.ts'
 import type { Pools } from './draw-pools.ts'
-import { type Drawing, existingFolder, stat } from './drawing.ts'
+import { absolutePath, type Drawing, existingFolder, stat, textAsWritten } from './drawing.ts'
 import { nearest } from './nearest.ts'
-import type { FilesPlan, HandlerPlan, RouteMatch } from './plan.ts'
+import type { CgiPlan, FilesPlan, HandlerPlan, RouteMatch, SendFilesPlan } from './plan.ts'
 import { type KeyPath, quote } from './problem.ts'
-import type { HandlerSettings } from './settings.ts'
-import { namesAt } from './tree.ts'
+import type { HandlerSettings } from './settings/handlers.ts'
+import { variables } from './settings/pools.ts'
+import { namesAt, nodeAt } from './tree.ts'
 
 type Files = Extract<HandlerSettings, { files: string }>
+type Proxy = Extract<HandlerSettings, { proxy: unknown }>
+type Cgi = Extract<HandlerSettings, { cgi: string }>
 type Redirect = Extract<HandlerSettings, { redirect: string }>
 type Respond = Extract<HandlerSettings, { respond: string }>
 
@@ -25,11 +28,14 @@ export function drawHandler(
   if ('app' in handler) {
     checkName(drawing, [...path, 'app'], handler.app, 'apps', 'application')
     usedApps.add(handler.app)
-    return { kind: 'app', app: handler.app }
+    const sendFiles = drawSendFiles(drawing, [...path, 'send-files'], handler['send-files'])
+    return { kind: 'app', app: handler.app, sendFiles }
   }
   if ('proxy' in handler) {
-    return { kind: 'proxy', pool: poolOf(drawing, [...path, 'proxy'], handler.proxy, pools) }
+    const sendFiles = drawSendFiles(drawing, [...path, 'send-files'], handler['send-files'])
+    return { kind: 'proxy', pool: poolOf(drawing, path, handler, pools), sendFiles }
   }
+  if ('cgi' in handler) return drawCgi(drawing, path, handler)
   if ('redirect' in handler) {
     checkRedirect(drawing, [...path, 'redirect'], handler, match)
     return { kind: 'redirect', to: handler.redirect, status: handler.status }
@@ -86,17 +92,51 @@ function checkName(
   return false
 }
 
-function poolOf(
+function poolOf(drawing: Drawing, path: KeyPath, handler: Proxy, pools: Pools): string {
+  const { proxy } = handler
+  const here = [...path, 'proxy']
+  if (typeof proxy !== 'string')
+    return pools.anonymous(proxy, handler, path, (index) => [...here, index])
+  const named = namesAt(drawing.root, ['pools']).includes(proxy)
+  if (!named && looksLikeAddress(proxy)) return pools.anonymous([proxy], handler, path, () => here)
+  if (named || checkName(drawing, here, proxy, 'pools', 'pool')) pools.use(proxy)
+  for (const key of Object.keys(variables)) {
+    if (nodeAt(drawing.root, [...path, key]) === undefined) continue
+    const expected = `${key} in the pool ${quote(proxy)}`
+    drawing.report.problem([...path, key], 'goes with an address, not with a pool’s name', {
+      expected,
+      key: true,
+    })
+  }
+  return proxy
+}
+
+function drawSendFiles(
   drawing: Drawing,
   path: KeyPath,
-  proxy: string | readonly string[],
-  pools: Pools,
-): string {
-  if (typeof proxy !== 'string') return pools.anonymous(proxy, (index) => [...path, index])
-  const named = namesAt(drawing.root, ['pools']).includes(proxy)
-  if (!named && looksLikeAddress(proxy)) return pools.anonymous([proxy], () => path)
-  if (named || checkName(drawing, path, proxy, 'pools', 'pool')) pools.use(proxy)
-  return proxy
+  folders: Readonly<Record<string, string | number | boolean>>,
+): SendFilesPlan {
+  return Object.fromEntries(
+    Object.entries(folders).map(([prefix, folder]) => [
+      prefix,
+      existingFolder(drawing, [...path, prefix], String(folder)),
+    ]),
+  )
+}
+
+function drawCgi(drawing: Drawing, path: KeyPath, handler: Cgi): CgiPlan {
+  const here = [...path, 'cgi']
+  const root = absolutePath(drawing, here, handler.cgi)
+  if (stat(root) === undefined) drawing.report.problem(here, `no such folder or file: ${root}`)
+  return {
+    kind: 'cgi',
+    root,
+    env: textAsWritten(drawing, [...path, 'env'], handler.env),
+    index: handler.index,
+    concurrency: handler.concurrency,
+    queue: handler.queue,
+    deadlineMs: handler.deadline,
+  }
 }
 
 const VARIABLES = ['path', 'query', 'host']

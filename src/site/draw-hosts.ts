@@ -6,7 +6,7 @@ import type { Pools } from './draw-pools.ts'
 import type { Drawing } from './drawing.ts'
 import type { HostPlan, RouteMatch, RoutePlan } from './plan.ts'
 import { type KeyPath, quote } from './problem.ts'
-import type { HandlerSettings } from './settings.ts'
+import type { HandlerSettings } from './settings/handlers.ts'
 import { locate } from './tree.ts'
 
 export function drawHosts(drawing: Drawing, pools: Pools, usedApps: Set<string>): HostPlan[] {

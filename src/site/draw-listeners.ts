@@ -4,7 +4,7 @@ import { LONGEST_SOCKET_PATH, parseListen } from './address.ts'
 import { absolutePath, type Drawing, stat } from './drawing.ts'
 import type { Address, ListenerPlan } from './plan.ts'
 import type { KeyPath } from './problem.ts'
-import type { ListenSettings } from './settings.ts'
+import type { ListenSettings } from './settings/listen.ts'
 
 const BACKLOG = 511
 
@@ -54,7 +54,8 @@ function drawListener(
       drawing.report.problem(here, `no such folder: ${folder}`)
     }
   }
-  return { name, scheme: 'http', address, backlog }
+  const proxyProtocol = typeof one === 'object' && one['proxy-protocol']
+  return { name, scheme: parsed.scheme, address, backlog, proxyProtocol }
 }
 
 /** A socket's path made absolute; too long a one is reported. `@name` has no file. */

@@ -1,10 +1,10 @@
 /** `pools:`, and the addresses inside `proxy:`, → the Plan's pools. */
 import { parseTarget } from './address.ts'
 import { resolveSocket } from './draw-listeners.ts'
-import type { Drawing } from './drawing.ts'
+import { type Drawing, textAsWritten } from './drawing.ts'
 import type { PoolPlan, TargetPlan } from './plan.ts'
 import { type KeyPath, quote } from './problem.ts'
-import { anonymousPool, type PoolSettings } from './settings.ts'
+import { anonymousPool, type PoolSettings } from './settings/pools.ts'
 
 export class Pools {
   readonly #drawing: Drawing
@@ -14,10 +14,10 @@ export class Pools {
   constructor(drawing: Drawing) {
     this.#drawing = drawing
     for (const [name, settings] of Object.entries(drawing.settings.pools)) {
-      const path = ['pools', name, 'servers']
+      const path = ['pools', name]
       this.#plans.set(
         name,
-        drawPool(drawing, name, settings, (index) => [...path, index]),
+        drawPool(drawing, name, settings, path, (index) => [...path, 'servers', index]),
       )
     }
   }
@@ -26,11 +26,27 @@ export class Pools {
     this.#used.add(name)
   }
 
-  /** The name of the pool that these addresses make; the same ones make one pool. */
-  anonymous(addresses: readonly string[], pathOf: (index: number) => KeyPath): string {
-    const name = addresses.join(', ')
-    const plan = drawPool(this.#drawing, name, anonymousPool(addresses), pathOf)
-    this.#plans.set(name, plan)
+  /**
+   * The name of the pool that these addresses make; the same ones make one pool, unless servers are
+   * told different things.
+   */
+  anonymous(
+    addresses: readonly string[],
+    more: Parameters<typeof anonymousPool>[1],
+    base: KeyPath,
+    pathOf: (index: number) => KeyPath,
+  ): string {
+    const plain = addresses.join(', ')
+    const plan = drawPool(this.#drawing, plain, anonymousPool(addresses, more), base, pathOf)
+    let name = plain
+    for (let n = 2; ; n++) {
+      const before = this.#plans.get(name)
+      const same =
+        before === undefined || JSON.stringify(before.variables) === JSON.stringify(plan.variables)
+      if (same) break
+      name = `${plain} #${n}`
+    }
+    this.#plans.set(name, { ...plan, name })
     this.use(name)
     return name
   }
@@ -50,6 +66,7 @@ function drawPool(
   drawing: Drawing,
   name: string,
   settings: PoolSettings,
+  base: KeyPath,
   pathOf: (index: number) => KeyPath,
 ): PoolPlan {
   const servers: TargetPlan[] = []
@@ -62,7 +79,7 @@ function drawPool(
       continue
     }
     const address = resolveSocket(drawing, path, parsed.address)
-    servers.push({ name: to, scheme: 'http', address, weight })
+    servers.push({ name: to, scheme: parsed.scheme, address, weight })
   }
   return {
     name,
@@ -73,5 +90,12 @@ function drawPool(
     keepAlive: settings['keep-alive'],
     keepAliveMs: settings['keep-alive-timeout'],
     preserveHost: settings['preserve-host'],
+    variables: {
+      root: settings.root,
+      index: settings.index,
+      script: settings.script,
+      params: textAsWritten(drawing, [...base, 'params'], settings.params),
+      modifier1: settings.modifier1,
+    },
   }
 }

@@ -1,5 +1,6 @@
 /** Settings → Plan, with every check that needs more than one setting or the machine. */
 import { accessSync, constants } from 'node:fs'
+import { isIP } from 'node:net'
 import { availableParallelism, tmpdir } from 'node:os'
 import { defaultAdminPath } from './admin-path.ts'
 import { drawApps } from './draw-apps.ts'
@@ -42,12 +43,14 @@ export function drawPlan(drawing: Drawing, origin: Origin): SitePlan {
     hosts,
     apps,
     pools: pools.finish(),
+    trusted: drawTrusted(drawing),
     threads: settings.threads === 'auto' ? availableParallelism() : settings.threads,
     limits: { ...limits, body: bodyLimit(limits.body) },
     timeouts: {
       headMs: timeouts.head,
       bodyMs: timeouts.body,
       idleMs: timeouts.idle,
+      abandonMs: timeouts.abandon,
       sendMs: timeouts.send,
       stopMs: timeouts.stop,
     },
@@ -61,6 +64,21 @@ export function drawPlan(drawing: Drawing, origin: Origin): SitePlan {
     watch: origin.watch,
     serverName: settings.server,
   }
+}
+
+/** Networks as `address/bits`; a plain address is a network of one. */
+function drawTrusted({ settings, report }: Drawing): readonly string[] {
+  return settings.trusted.flatMap((text, index) => {
+    if (text === 'unix') return [text]
+    const [address = '', bits, ...rest] = text.split('/')
+    const longest = isIP(address) === 6 ? 128 : 32
+    const prefix = bits ?? String(longest)
+    const valid = isIP(address) !== 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= longest
+    if (valid && rest.length === 0) return [`${address}/${prefix}`]
+    const expected = '10.0.0.0/8, fd00::/8, an address, or unix'
+    report.problem(['trusted', index], 'not a network', { expected })
+    return []
+  })
 }
 
 function drawLog(drawing: Drawing): LogPlan {

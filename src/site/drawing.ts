@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import type { KeyPath } from './problem.ts'
 import type { TreeReport } from './report.ts'
 import type { Settings } from './settings.ts'
-import type { Node } from './tree.ts'
+import { type Node, nodeAt } from './tree.ts'
 
 export interface Drawing {
   readonly settings: Settings
@@ -36,6 +36,35 @@ export function writableFile(drawing: Drawing, path: KeyPath, text: string): str
   if (stat(folder)?.isDirectory() !== true)
     drawing.report.problem(path, `no such folder: ${folder}`)
   else if (stat(file)?.isDirectory() === true) drawing.report.problem(path, `a folder: ${file}`)
+  return file
+}
+
+/** Names to text, where numbers stay as they were written: `VERSION: 1.10` is "1.10". */
+export function textAsWritten(
+  { root, report }: Drawing,
+  path: KeyPath,
+  map: Readonly<Record<string, string | number | boolean>>,
+): Record<string, string> {
+  const pairs = Object.entries(map).map(([name, value]): [string, string] => {
+    const node = nodeAt(root, [...path, name])
+    const text = node?.kind === 'scalar' ? node.written : String(value)
+    if (text.includes('\0')) report.problem([...path, name], 'a variable holds no NUL')
+    return [name, text]
+  })
+  return Object.fromEntries(pairs)
+}
+
+/** An interpreter: a name to look up later, or a file that has to be there. */
+export function interpreterFile(drawing: Drawing, path: KeyPath, text: string): string {
+  if (!text.includes('/')) return text
+  return existingFile(drawing, path, text)
+}
+
+/** The absolute path of a file that has to be there. */
+export function existingFile(drawing: Drawing, path: KeyPath, text: string): string {
+  const file = absolutePath(drawing, path, text)
+  if (stat(file)?.isFile() !== true) drawing.report.problem(path, `no such file: ${file}`)
+  else if (!isReadable(file)) drawing.report.problem(path, `this file cannot be read: ${file}`)
   return file
 }
 

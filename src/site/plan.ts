@@ -9,13 +9,20 @@ export type Address =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string }
 
+/** A protocol that visitors, or the web servers in front of us, speak. `puwsgi` is uwsgi, kept alive. */
+export type ListenScheme = 'http' | 'uwsgi' | 'puwsgi' | 'fastcgi' | 'scgi'
+/** A protocol that we speak to backends. */
+export type TargetScheme = 'http' | 'uwsgi' | 'puwsgi' | 'fastcgi' | 'scgi'
+
 export interface ListenerPlan {
   /** As the owner wrote it, for messages. */
   readonly name: string
-  readonly scheme: 'http'
+  readonly scheme: ListenScheme
   /** `host` is `::` (both families) where the owner named none. Port 0 lets the kernel choose. */
   readonly address: Address
   readonly backlog: number
+  /** Connections begin with a PROXY protocol header, which names the visitor. */
+  readonly proxyProtocol: boolean
 }
 
 /** A path that ends in `/` is a prefix, `~…` a regular expression, any other exact. */
@@ -40,14 +47,33 @@ export interface FilesPlan {
   readonly precompressed: boolean
 }
 
+/** Folders whose files a backend may have sent (X-Accel-Redirect, X-Sendfile): path → absolute folder. */
+export type SendFilesPlan = Readonly<Record<string, string>>
+
 export interface AppHandlerPlan {
   readonly kind: 'app'
   readonly app: string
+  readonly sendFiles: SendFilesPlan
 }
 
 export interface ProxyPlan {
   readonly kind: 'proxy'
   readonly pool: string
+  readonly sendFiles: SendFilesPlan
+}
+
+export interface CgiPlan {
+  readonly kind: 'cgi'
+  /** Absolute folder of the programs, or one program. */
+  readonly root: string
+  readonly env: Readonly<Record<string, string>>
+  readonly index: readonly string[]
+  /** Programs that run at a time, in each server thread. */
+  readonly concurrency: number
+  /** Requests that may wait for one to end, in each server thread. */
+  readonly queue: number
+  /** Longest without a byte of the answer, ms; 0: no limit. */
+  readonly deadlineMs: number
 }
 
 export interface RedirectPlan {
@@ -65,7 +91,13 @@ export interface RespondPlan {
   readonly headers: Readonly<Record<string, string>>
 }
 
-export type HandlerPlan = FilesPlan | AppHandlerPlan | ProxyPlan | RedirectPlan | RespondPlan
+export type HandlerPlan =
+  | FilesPlan
+  | AppHandlerPlan
+  | ProxyPlan
+  | CgiPlan
+  | RedirectPlan
+  | RespondPlan
 
 export interface RoutePlan {
   readonly match: RouteMatch
@@ -82,38 +114,94 @@ export interface HostPlan {
   readonly routes: readonly RoutePlan[]
 }
 
-export interface PythonAppPlan {
-  readonly kind: 'python'
+/** What every kind of application has. */
+export interface CommonAppPlan {
   readonly name: string
-  /** Dotted module and the attribute in it: `shop.wsgi` and `application`. */
-  readonly module: string
-  readonly callable: string
-  /** Absolute; first on `sys.path` and the working directory. */
+  /** Absolute working directory. */
   readonly dir: string
-  /** The interpreter, absolute, or a name to look up in PATH; '' to find one (venv first). */
-  readonly python: string
-  /** A virtual environment, absolute; '' to look for `.venv` and `venv` in `dir`. */
-  readonly venv: string
   readonly env: Readonly<Record<string, string>>
   readonly workers: number
-  /** Requests one worker runs at a time. */
-  readonly threads: number
-  /** Longest a request may run, in ms; 0: no limit. */
+  /** Longest a request may run before its answer begins, in ms; 0: no limit. */
   readonly deadlineMs: number
-  /** Longest an import may take, in ms. */
+  /** Longest the start may take, in ms. */
   readonly startTimeoutMs: number
   /** Requests that may wait for a worker, per server thread. */
   readonly queue: number
 }
 
-export type AppPlan = PythonAppPlan
+export interface PythonAppPlan extends CommonAppPlan {
+  readonly kind: 'python'
+  /** Dotted module and the attribute in it: `shop.wsgi` and `application`. `dir` is first on `sys.path`. */
+  readonly module: string
+  readonly callable: string
+  /** `auto`: the worker sees what the callable is. */
+  readonly mode: 'auto' | 'wsgi' | 'asgi' | 'gevent' | 'eventlet'
+  /** The interpreter, absolute, or a name to look up in PATH; '' to find one (venv first). */
+  readonly python: string
+  /** A virtual environment, absolute; '' to look for `.venv` and `venv` in `dir`. */
+  readonly venv: string
+  /** Requests one worker runs at a time over WSGI. */
+  readonly threads: number
+  /** Requests one worker has in hand at a time over ASGI, gevent and eventlet. */
+  readonly concurrency: number
+  readonly lifespan: 'auto' | 'on' | 'off'
+}
+
+export interface PhpAppPlan extends CommonAppPlan {
+  /** `dir` is the document root. */
+  readonly kind: 'php'
+  /** Script in `dir` that answers for what is no file; '' for none. */
+  readonly front: string
+  readonly index: readonly string[]
+  /** php-fpm or php-cgi: absolute, or a name to look up in PATH; '' to find one. */
+  readonly interpreter: string
+  readonly ini: Readonly<Record<string, string>>
+  /** Absolute folders, ending in `/`, in which nothing is run. */
+  readonly noScripts: readonly string[]
+}
+
+export interface NodeAppPlan extends CommonAppPlan {
+  readonly kind: 'node'
+  /** Absolute. */
+  readonly file: string
+  readonly mode: 'auto' | 'fetch' | 'listener' | 'server'
+  readonly run: 'processes' | 'threads'
+  /** Absolute, or a name to look up in PATH; '' for our own. */
+  readonly interpreter: string
+  /** Requests one worker has in hand at a time. */
+  readonly concurrency: number
+}
+
+/** Perl over PSGI, Ruby over Rack. */
+export interface ScriptAppPlan extends CommonAppPlan {
+  readonly kind: 'psgi' | 'rack'
+  /** Absolute. */
+  readonly file: string
+  /** Absolute, or a name to look up in PATH; '' for `perl` and `ruby`. */
+  readonly interpreter: string
+}
+
+export type AppPlan = PythonAppPlan | PhpAppPlan | NodeAppPlan | ScriptAppPlan
 
 export interface TargetPlan {
   /** As the owner wrote it. */
   readonly name: string
-  readonly scheme: 'http'
+  readonly scheme: TargetScheme
   readonly address: Address
   readonly weight: number
+}
+
+/** What servers that speak uwsgi, FastCGI or SCGI are told beside the request. */
+export interface VariablesPlan {
+  /** Document root as the server's machine sees it; '' for none. */
+  readonly root: string
+  /** With `root`: the script that answers for a folder. */
+  readonly index: string
+  /** The one program for every path (SCRIPT_FILENAME); '' for none. */
+  readonly script: string
+  readonly params: Readonly<Record<string, string>>
+  /** Of uwsgi packets, 0 to 255. */
+  readonly modifier1: number
 }
 
 export interface PoolPlan {
@@ -129,6 +217,7 @@ export interface PoolPlan {
   readonly keepAliveMs: number
   /** Send the visitor's Host on (true) or the target's own name. */
   readonly preserveHost: boolean
+  readonly variables: VariablesPlan
 }
 
 export interface LimitsPlan {
@@ -151,6 +240,8 @@ export interface TimeoutsPlan {
   readonly bodyMs: number
   /** A kept-alive connection without a request, ms. */
   readonly idleMs: number
+  /** How long a request goes on after its visitor has closed its sending side, ms. */
+  readonly abandonMs: number
   /** Without progress while an answer is being sent, ms. */
   readonly sendMs: number
   /** Draining at stop and reload, ms. */
@@ -173,6 +264,8 @@ export interface SitePlan {
   readonly hosts: readonly HostPlan[]
   readonly apps: Readonly<Record<string, AppPlan>>
   readonly pools: Readonly<Record<string, PoolPlan>>
+  /** Networks (CIDR), or `unix`, whose fields about the visitor are believed. */
+  readonly trusted: readonly string[]
   readonly threads: number
   readonly limits: LimitsPlan
   readonly timeouts: TimeoutsPlan

@@ -20,7 +20,7 @@ const CONNECT_TIMEOUT_MS = 10_000
 const POLL_MS = 10
 
 /** The runtime of each kind of application. */
-export type Runtimes = { readonly [Kind in AppPlan['kind']]: Runtime }
+export type Runtimes = { readonly [Kind in AppPlan['kind']]?: Runtime }
 
 export interface GenerationOptions {
   readonly number: number
@@ -68,7 +68,7 @@ export class Generation {
         name,
         new AppProcess({
           app,
-          runtime: options.runtimes[app.kind],
+          runtime: options.runtimes[app.kind]!,
           links,
           log: options.logSocket,
           dev: plan.dev,

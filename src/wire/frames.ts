@@ -18,26 +18,43 @@
  *             fields  latin-1, NUL-joined key, value, key, value …: CONTENT_TYPE, HTTP_*. The same bytes
  *                     for the same header block, so that a worker may remember what they decode to.
  *             body    the rest: the whole body, or with flag SPOOLED the absolute path of a file with it
- *   BODY, BODY_END    request body that follows a REQUEST with flag MORE (never sent to WSGI workers)
- *   CANCEL    the visitor has left: send nothing more for this id
+ *             flag MORE: the body follows in BODY frames; only to workers that said `streams`
+ *             flag WEBSOCKET: the visitor asks for a WebSocket, correctly; no body. Only to workers that
+ *             said `streams`. The worker answers ACCEPT, or with an answer as to any request
+ *   BODY, BODY_END    the request's body, within the window, and its end
+ *   MESSAGE   a whole message of an accepted WebSocket; flag TEXT: valid UTF-8, else bytes
+ *   CLOSE     u16 code, reason in UTF-8: the WebSocket is closed, by whomever (1006: its connection is
+ *             lost). Nothing more comes for this id, and the worker sends END
+ *   CANCEL    the visitor has left: send nothing more for this id but its END
  *   WINDOW    u32: the worker may send that many more bytes of DATA for this id
  *   OPENED    answers FILE: the server has the file open (flags 0), or could not open it (flags 1:
  *             send its bytes as DATA instead)
  *   QUIT      finish what is in hand, answer it, exit
  *
  * worker → server
- *   HELLO     JSON {"app","slot","pid","capacity"}: the first frame on every link
+ *   HELLO     JSON {"app","slot","pid","capacity","streams"}: the first frame on every link. capacity:
+ *             requests that the worker takes at a time. streams (default false): it takes bodies in pieces
+ *             and WebSockets
+ *   INFORM    an interim answer; extra: its status (103), payload: field lines
  *   RESPONSE  u32 headLength, u32 serviceMicroseconds, i64 contentLength, head, body: a whole answer
  *             contentLength: what the application declared, -1 if nothing
  *             head: latin-1: `Reason\r\n`, then `Name: value\r\n` for each field, in order, without
  *             Content-Length; validated by the worker: no control characters, no hop-by-hop fields
  *   HEAD      the same without a body: DATA frames and END follow
  *   DATA      the next bytes of the body, at most MAX_DATA a frame, within the window
- *   END       u32 serviceMicroseconds; flag FAILED: the body is cut short, the connection must close
+ *   END       u32 serviceMicroseconds, trailers as field lines; flag FAILED: the body is cut short, the
+ *             connection must close. Ends a WebSocket, too
+ *   ACCEPT    field lines, such as Sec-WebSocket-Protocol: the WebSocket is open
+ *   SEND      a message for the visitor of a WebSocket; flag TEXT: UTF-8
+ *   SHUT      u16 code, reason in UTF-8: close the WebSocket
+ *   GRANT     u32: the server may send that many more bytes of BODY and MESSAGE for this id
  *   FILE      u64 offset, u64 length, path in UTF-8: after HEAD; the body is that part of that file.
  *             The worker keeps the file until OPENED, then sends END (or DATA … END)
  *   LEAVING   the worker was told to go: the server sends no more requests and answers QUIT, which is
  *             thereby behind the last one, so that none is lost
+ *
+ * Windows count payload bytes, DATA and SEND in one direction, BODY and MESSAGE in the other. A message
+ * may be sent whole as long as the window is not used up, and may overdraw it.
  *
  * Every REQUEST ends with exactly one RESPONSE or END, also when it was cancelled (END, FAILED): that is
  * when the worker is free again.
@@ -48,6 +65,8 @@ export const FRAME_HEAD = 12
 export const RESPONSE_FIXED = 16
 /** Bytes of DATA that a worker may send for a request before the first WINDOW. */
 export const INITIAL_WINDOW = 1_048_576
+/** Bytes of BODY and MESSAGE that the server may send for a request before the first GRANT. */
+export const INITIAL_GRANT = 262_144
 /** Largest DATA payload. */
 export const MAX_DATA = 262_144
 /** Largest body of a RESPONSE; a longer one comes as HEAD and DATA. */
@@ -63,6 +82,8 @@ export const FrameType = {
   WINDOW: 5,
   QUIT: 6,
   OPENED: 7,
+  MESSAGE: 8,
+  CLOSE: 9,
   HELLO: 16,
   RESPONSE: 17,
   HEAD: 18,
@@ -70,11 +91,20 @@ export const FrameType = {
   END: 20,
   FILE: 21,
   LEAVING: 22,
+  INFORM: 23,
+  ACCEPT: 24,
+  SEND: 25,
+  SHUT: 26,
+  GRANT: 27,
 } as const
 
 /** Flags of REQUEST. */
 export const REQUEST_SPOOLED = 1
 export const REQUEST_MORE = 2
+export const REQUEST_WEBSOCKET = 4
+
+/** Flag of MESSAGE and SEND. */
+export const TEXT = 1
 
 /** Flags of RESPONSE and HEAD: fields the application set itself. */
 export const HAS_DATE = 1

@@ -14,7 +14,14 @@ export interface Served {
 }
 
 const LIMITS = { line: 8192, head: 32_768, fields: 100, body: 1_048_576, connections: 1000 }
-const TIMEOUTS = { headMs: 10_000, bodyMs: 10_000, idleMs: 10_000, sendMs: 10_000, stopMs: 1000 }
+const TIMEOUTS = {
+  headMs: 10_000,
+  bodyMs: 10_000,
+  idleMs: 10_000,
+  sendMs: 10_000,
+  abandonMs: 1_000,
+  stopMs: 1000,
+}
 
 /** `match`: where the handler is routed, a prefix by default. */
 export async function serve(
@@ -34,7 +41,11 @@ export async function serve(
     dev: false,
   })
   const address = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const
-  const open = await openSockets({ name: 'test', scheme: 'http', address, backlog: 128 }, 1, false)
+  const open = await openSockets(
+    { name: 'test', scheme: 'http', address, backlog: 128, proxyProtocol: false },
+    1,
+    false,
+  )
   const acceptor = accept({
     on: { fd: open.fds[0]! },
     admit: () => gateway.admit(),

@@ -9,7 +9,7 @@ import { ListeningSockets } from '../../src/listen/sockets.ts'
 import type { Address, ListenerPlan } from '../../src/site/plan.ts'
 
 function listener(address: Address): ListenerPlan {
-  return { name: 'test', scheme: 'http', address, backlog: 128 }
+  return { name: 'test', scheme: 'http', address, backlog: 128, proxyProtocol: false }
 }
 
 function tcp(port: number, host = '127.0.0.1'): ListenerPlan {
@@ -179,7 +179,7 @@ test.runIf(process.getuid?.() === 0)('a privileged port as an ordinary user', ()
     import { ListeningSockets } from '${new URL('../../src/listen/sockets.ts', import.meta.url)}'
     process.setgid(65534); process.setuid(65534)
     const address = { kind: 'tcp', host: '127.0.0.1', port: 1 }
-    await new ListeningSockets().prepare([{ name: 'x', scheme: 'http', address, backlog: 1 }], 1)
+    await new ListeningSockets().prepare([{ name: 'x', scheme: 'http', address, backlog: 1, proxyProtocol: false }], 1)
       .catch((error) => console.log(error.code, error.message))`
   const run = spawnSync(process.execPath, ['--input-type=module', '-e', program])
   expect(run.stdout.toString()).toMatch(

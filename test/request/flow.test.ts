@@ -43,7 +43,14 @@ function serving(hosts: readonly HostPlan[]): (bytes: string) => Answer {
     flow: new Flow(router, counters, null),
     counters,
     limits: { line: 8192, head: 65_536, fields: 100, body: 1000, connections: 10 },
-    timeouts: { headMs: 1000, bodyMs: 1000, idleMs: 1000, sendMs: 1000, stopMs: 1000 },
+    timeouts: {
+      headMs: 1000,
+      bodyMs: 1000,
+      idleMs: 1000,
+      sendMs: 1000,
+      abandonMs: 1_000,
+      stopMs: 1000,
+    },
     serverName: '',
     dev: false,
   })
@@ -187,7 +194,14 @@ test('what throws inside is a 500 for the visitor and a trace for the owner', ()
       flow: new Flow(router, counters, null),
       counters,
       limits: { line: 8192, head: 65_536, fields: 100, body: 1000, connections: 10 },
-      timeouts: { headMs: 1000, bodyMs: 1000, idleMs: 1000, sendMs: 1000, stopMs: 1000 },
+      timeouts: {
+        headMs: 1000,
+        bodyMs: 1000,
+        idleMs: 1000,
+        sendMs: 1000,
+        abandonMs: 1_000,
+        stopMs: 1000,
+      },
       serverName: '',
       dev: false,
     })

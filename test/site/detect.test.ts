@@ -24,7 +24,8 @@ async function found(files: Record<string, string>, target = '.') {
         : { kind: handler.kind }),
     })),
     apps: Object.values(plan.apps).map(
-      (app) => `${app.module}:${app.callable} in ${app.dir.replace(folder, '<here>')}`,
+      (app) =>
+        `${app.kind === 'python' ? `${app.module}:${app.callable}` : app.kind} in ${app.dir.replace(folder, '<here>')}`,
     ),
     warnings: warnings.map((warning) => warning.message.replaceAll(folder, '<here>')),
   }

@@ -186,7 +186,9 @@ test('stop: what is in hand is finished, nothing is left', async () => {
 test('stop has a bound, even with a server that does not listen', async () => {
   await using site = new TestSite(
     (folder) =>
-      sitePlan(folder, { timeouts: { headMs: 1, bodyMs: 1, idleMs: 1, sendMs: 1, stopMs: 500 } }),
+      sitePlan(folder, {
+        timeouts: { headMs: 1, bodyMs: 1, idleMs: 1, sendMs: 1, abandonMs: 1_000, stopMs: 500 },
+      }),
     { FAKE_SERVER: 'deaf' },
   )
   await site.ready()
@@ -202,7 +204,7 @@ test('a second INT stops at once', async () => {
   await using site = new TestSite(
     (folder) =>
       sitePlan(folder, {
-        timeouts: { headMs: 1, bodyMs: 1, idleMs: 1, sendMs: 1, stopMs: 20_000 },
+        timeouts: { headMs: 1, bodyMs: 1, idleMs: 1, sendMs: 1, abandonMs: 1_000, stopMs: 20_000 },
       }),
     { FAKE_SERVER: 'deaf' },
   )

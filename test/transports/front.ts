@@ -39,6 +39,7 @@ export function poolPlan(
     keepAlive: 32,
     keepAliveMs: 60_000,
     preserveHost: true,
+    variables: { root: '', index: 'index.php', script: '', params: {}, modifier1: 0 },
     ...changes,
   }
 }
@@ -51,7 +52,7 @@ export async function front(plan: PoolPlan, options: PoolOptions = {}): Promise<
     routes: [
       {
         match: { kind: 'prefix', path: '/' },
-        handler: { kind: 'proxy', pool: plan.name },
+        handler: { kind: 'proxy', pool: plan.name, sendFiles: {} },
         maxBody: MOST_BODY,
         source: 'test',
       },
@@ -63,7 +64,14 @@ export async function front(plan: PoolPlan, options: PoolOptions = {}): Promise<
     flow: new Flow(new Router([host], () => handler), counters, null),
     counters,
     limits: { line: 8192, head: 65_536, fields: 100, body: MOST_BODY, connections: 10_000 },
-    timeouts: { headMs: 10_000, bodyMs: 10_000, idleMs: 60_000, sendMs: 10_000, stopMs: 1_000 },
+    timeouts: {
+      headMs: 10_000,
+      bodyMs: 10_000,
+      idleMs: 60_000,
+      sendMs: 10_000,
+      abandonMs: 1_000,
+      stopMs: 1_000,
+    },
     serverName: 'Portico',
     dev: false,
   })
@@ -73,6 +81,7 @@ export async function front(plan: PoolPlan, options: PoolOptions = {}): Promise<
       scheme: 'http',
       address: { kind: 'tcp', host: '127.0.0.1', port: 0 },
       backlog: 511,
+      proxyProtocol: false,
     },
     1,
     false,

@@ -7,6 +7,7 @@ import type { Counters } from '../../request/counters.ts'
 import type { Peer } from '../../request/exchange.ts'
 import type { Flow } from '../../request/flow.ts'
 import type { LimitsPlan, TimeoutsPlan } from '../../site/plan.ts'
+import type { Gateway, GatewayOptions } from '../gateway.ts'
 import { Http1Connection } from './connection.ts'
 import type { Http1Exchange } from './exchange.ts'
 
@@ -14,18 +15,12 @@ const TUNNEL_IDLE_MS = 3_600_000
 /** While draining, a kept-alive connection has this long to send the request it may be sending. */
 const DRAIN_IDLE_MS = 5_000
 
-export interface GatewayOptions {
-  readonly flow: Flow
-  readonly counters: Counters
-  readonly limits: LimitsPlan
-  readonly timeouts: TimeoutsPlan
-  readonly serverName: string
-  readonly dev: boolean
+export interface Http1Options extends GatewayOptions {
   /** A tunnel without a byte in either direction is closed after this, ms; an hour where it is not given. */
   readonly tunnelMs?: number
 }
 
-export class Http1Gateway {
+export class Http1Gateway implements Gateway {
   readonly name = 'http1'
   readonly flow: Flow
   readonly counters: Counters
@@ -38,7 +33,7 @@ export class Http1Gateway {
   readonly #stopTicking: () => void
   #onEmpty: (() => void) | null = null
 
-  constructor(options: GatewayOptions) {
+  constructor(options: Http1Options) {
     this.flow = options.flow
     this.counters = options.counters
     this.limits = options.limits

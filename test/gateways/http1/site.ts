@@ -36,6 +36,7 @@ const TIMEOUTS: TimeoutsPlan = {
   bodyMs: 10_000,
   idleMs: 10_000,
   sendMs: 10_000,
+  abandonMs: 1_000,
   stopMs: 1000,
 }
 
@@ -98,7 +99,11 @@ export async function listeningSite(options: SiteOptions): Promise<ListeningSite
   const base = site(options)
   const { gateway } = base
   const address = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const
-  const open = await openSockets({ name: 'test', scheme: 'http', address, backlog: 4096 }, 1, false)
+  const open = await openSockets(
+    { name: 'test', scheme: 'http', address, backlog: 4096, proxyProtocol: false },
+    1,
+    false,
+  )
   const ready = Promise.withResolvers<void>()
   const acceptor = accept({
     on: { fd: open.fds[0]! },

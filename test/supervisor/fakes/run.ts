@@ -27,7 +27,7 @@ process.exitCode = await supervise({
     python: {
       name: 'fake',
       command: (app) => ({
-        file: app.python,
+        file: app.kind === 'python' ? app.python : '',
         args: [new URL('./parent.py', import.meta.url).pathname],
         env: { ...inherited, ...app.env },
         cwd: '/',

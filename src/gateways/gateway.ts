@@ -1,0 +1,28 @@
+/** The seam between listening sockets and the protocols that come over them. */
+import type { Socket } from 'node:net'
+import type { Connection } from '../listen/accept.ts'
+import type { Counters } from '../request/counters.ts'
+import type { Flow } from '../request/flow.ts'
+import type { LimitsPlan, TimeoutsPlan } from '../site/plan.ts'
+
+/** One protocol, for all connections of a server thread that speak it; made by a factory. */
+export interface Gateway {
+  readonly name: string
+  /** Whether there is room for one more connection. */
+  admit(): boolean
+  /** Takes an accepted connection. */
+  connect(socket: Socket): Connection
+  /** Lets every connection finish; `done` is called when none is left. */
+  drain(done: () => void): void
+  /** Cuts what is left. */
+  close(): void
+}
+
+export interface GatewayOptions {
+  readonly flow: Flow
+  readonly counters: Counters
+  readonly limits: LimitsPlan
+  readonly timeouts: TimeoutsPlan
+  readonly serverName: string
+  readonly dev: boolean
+}

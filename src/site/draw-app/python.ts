@@ -1,0 +1,74 @@
+/** A Python application. */
+import { join } from 'node:path'
+import { modulesIn } from '../detect-python.ts'
+import {
+  absolutePath,
+  type Drawing,
+  existingFolder,
+  interpreterFile,
+  isReadable,
+  stat,
+} from '../drawing.ts'
+import { nearest } from '../nearest.ts'
+import type { PythonAppPlan } from '../plan.ts'
+import { type KeyPath, quote } from '../problem.ts'
+import type { PythonSettings } from '../settings/apps.ts'
+import { drawCommon } from './common.ts'
+
+export function drawPython(
+  drawing: Drawing,
+  path: KeyPath,
+  name: string,
+  settings: PythonSettings,
+): PythonAppPlan {
+  const [module = '', callable = 'application'] = settings.python.split(':')
+  checkModule(
+    drawing,
+    [...path, 'python'],
+    module,
+    absolutePath(drawing, [...path, 'dir'], settings.dir),
+  )
+  checkThreads(drawing, [...path, 'threads'], settings)
+  return {
+    kind: 'python',
+    name,
+    module,
+    callable,
+    mode: settings.mode,
+    dir: existingFolder(drawing, [...path, 'dir'], settings.dir),
+    python: interpreterFile(drawing, [...path, 'interpreter'], settings.interpreter),
+    venv: settings.venv === '' ? '' : virtualEnvironment(drawing, [...path, 'venv'], settings.venv),
+    threads: settings.threads,
+    concurrency: settings.concurrency,
+    lifespan: settings.lifespan,
+    ...drawCommon(drawing, path, settings),
+  }
+}
+
+/** It may be installed for the interpreter, which alone can tell. */
+function checkModule({ report }: Drawing, path: KeyPath, module: string, dir: string): void {
+  const [top = ''] = module.split('.')
+  if (stat(dir) === undefined || [top, `${top}.py`].some((name) => stat(join(dir, name)))) return
+  const meant = nearest(top, modulesIn(dir))
+  report.warning(path, `no module ${quote(top)} in ${dir}: it has to be installed`, {
+    nearest: meant,
+  })
+}
+
+function checkThreads({ report }: Drawing, path: KeyPath, settings: PythonSettings): void {
+  const { mode, threads } = settings
+  if (threads === 1 || mode === 'auto' || mode === 'wsgi') return
+  report.problem(path, `${mode} takes many requests at a time without threads`, {
+    expected: 'concurrency',
+    key: true,
+  })
+}
+
+function virtualEnvironment(drawing: Drawing, path: KeyPath, text: string): string {
+  const folder = absolutePath(drawing, path, text)
+  if (stat(folder) === undefined) drawing.report.problem(path, `no such folder: ${folder}`)
+  else if (!isReadable(join(folder, 'bin', 'python'))) {
+    drawing.report.problem(path, `not a virtual environment, it has no bin/python: ${folder}`)
+  }
+  return folder
+}

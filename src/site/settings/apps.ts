@@ -1,0 +1,217 @@
+/** `apps`: applications, each kind told by its own key. */
+import { z } from 'zod'
+import {
+  type AutoCount,
+  autoCount,
+  type Choice,
+  type Count,
+  choice,
+  count,
+  type Duration,
+  duration,
+  durationOrZero,
+  type Mapping,
+  mapping,
+  type RequiredText,
+  requiredText,
+  type Text,
+  type TextMap,
+  type Texts,
+  text,
+  textMap,
+  texts,
+} from '../setting-types.ts'
+import { VARIABLE } from './names.ts'
+
+/** What every kind of application has. */
+const common = {
+  env: textMap(
+    'Environment variables for the application, on top of Portico’s own.',
+    VARIABLE,
+    'the name of a variable',
+  ) as TextMap,
+  workers: autoCount(
+    4096,
+    'Processes that run requests. `auto`: WEB_CONCURRENCY where it is set, else one a core.',
+  ) as AutoCount,
+  deadline: durationOrZero(
+    '60s',
+    'Longest a request may run before its answer begins. Then the stack is logged where the language tells it, the visitor gets 504 and a worker that is stuck is replaced. 0: no limit.',
+  ) as Duration,
+  'start-timeout': duration('60s', 'Longest the start of the application may take.') as Duration,
+  queue: count(
+    1024,
+    0,
+    1_000_000,
+    'Requests that may wait for a worker, in each server thread; the next gets 503.',
+  ) as Count,
+}
+
+const dir = text(
+  '.',
+  'The folder of the application: its working directory. Relative to this site file.',
+  'a folder',
+) as Text
+
+const concurrency = count(
+  1000,
+  1,
+  100_000,
+  'Requests that one worker may have in hand at a time, where it takes many: `asgi`, `gevent`, `eventlet`, Node.',
+) as Count
+
+const python = {
+  python: requiredText(
+    'The callable as `module:callable`; `module` alone means the callable `application`.',
+    'module:callable, such as "shop.wsgi:application"',
+    /^(?!.*\.py(:|$))[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?$/,
+  ) as RequiredText,
+  mode: choice(
+    'auto',
+    ['auto', 'wsgi', 'asgi', 'gevent', 'eventlet'],
+    'How requests are run. `wsgi`: one at a time in each worker, or `threads`; `asgi`: an event loop, many at a time; `gevent`, `eventlet`: WSGI in greenlets, many at a time. `auto`: `asgi` or `wsgi`, as the callable is.',
+  ) as Choice<'auto' | 'wsgi' | 'asgi' | 'gevent' | 'eventlet'>,
+  dir: text(
+    '.',
+    'The folder of the application: first on `sys.path`, and its working directory. Relative to this site file.',
+    'a folder',
+  ) as Text,
+  interpreter: text(
+    '',
+    'The Python to run: a path, or a name to look up in PATH. Default: the virtual environment’s, else `python3`.',
+    'a path or a name such as python3.12',
+  ) as Text,
+  venv: text(
+    '',
+    'The folder of a virtual environment. Default: `.venv` or `venv` in `dir`, where there is one.',
+    'a folder',
+  ) as Text,
+  threads: count(
+    1,
+    1,
+    1024,
+    'Requests that one worker runs at a time, each in a thread; for `wsgi`.',
+  ) as Count,
+  concurrency: concurrency as Count,
+  lifespan: choice(
+    'auto',
+    ['auto', 'on', 'off'],
+    'ASGI’s lifespan events. `on`: an application that fails them does not start; `auto`: one that does not know them does without.',
+  ) as Choice<'auto' | 'on' | 'off'>,
+}
+
+const php = {
+  php: requiredText(
+    'The folder of the PHP application, its document root.',
+    'a folder',
+  ) as RequiredText,
+  front: text(
+    'index.php',
+    'The script that answers for paths that are no file (front controller); "" for none, then they are 404.',
+    'the name of a file',
+  ) as Text,
+  index: texts(
+    ['index.php', 'index.html'],
+    'What answers for a folder: the first of these that is there.',
+    'a file name',
+  ) as Texts,
+  interpreter: text(
+    '',
+    'The php-fpm or php-cgi to run: a path, or a name to look up in PATH. Default: the newest php-fpm of the machine, else php-cgi.',
+    'a path or a name such as php-fpm8.2',
+  ) as Text,
+  ini: textMap(
+    'Settings of php.ini for this application, such as `memory_limit: 256M`.',
+    /^[A-Za-z_][A-Za-z0-9_.]*$/,
+    'the name of a setting of php.ini',
+  ) as TextMap,
+  'no-scripts': texts(
+    [],
+    'Folders in which no PHP is run, such as `wp-content/uploads/`: what visitors upload must never be a program.',
+    'a folder',
+  ) as Texts,
+}
+
+const node = {
+  node: requiredText(
+    'The module: `export default { fetch }` or a function, an Express-like `(req, res)` handler, or a program that listens on PORT. JavaScript or TypeScript.',
+    'a file such as ./api.ts',
+  ) as RequiredText,
+  mode: choice(
+    'auto',
+    ['auto', 'fetch', 'listener', 'server'],
+    'What the module is. `fetch`: a Request → Response handler; `listener`: a `(req, res)` function such as an Express application; `server`: it calls `listen` itself. `auto`: as it turns out.',
+  ) as Choice<'auto' | 'fetch' | 'listener' | 'server'>,
+  run: choice(
+    'processes',
+    ['processes', 'threads'],
+    'Where its code runs. `processes`: workers of their own, supervised and replaced; `threads`: inside Portico’s server threads, for a `fetch` handler that must be as fast as can be: what blocks there blocks the site.',
+  ) as Choice<'processes' | 'threads'>,
+  dir: text(
+    '',
+    'The working directory. Default: the folder of the module. Relative to this site file.',
+    'a folder',
+  ) as Text,
+  interpreter: text(
+    '',
+    'The Node to run. Default: the one that runs Portico.',
+    'a path or a name such as node',
+  ) as Text,
+  concurrency: concurrency as Count,
+}
+
+const psgi = {
+  psgi: requiredText(
+    'The PSGI file of a Perl application.',
+    'a file such as app.psgi',
+  ) as RequiredText,
+  interpreter: text('', 'The Perl to run. Default: `perl`.', 'a path or a name') as Text,
+  dir: dir as Text,
+}
+
+const rack = {
+  rack: requiredText(
+    'The Rack file of a Ruby application.',
+    'a file such as config.ru',
+  ) as RequiredText,
+  interpreter: text('', 'The Ruby to run. Default: `ruby`.', 'a path or a name') as Text,
+  dir: dir as Text,
+}
+
+type App<Shape extends z.ZodRawShape> = Mapping<Shape & typeof common>
+
+export type AppType = z.ZodUnion<
+  readonly [
+    App<typeof python>,
+    App<typeof php>,
+    App<typeof node>,
+    App<typeof psgi>,
+    App<typeof rack>,
+  ]
+>
+
+function kind<Shape extends z.ZodRawShape>(shape: Shape, id: string, sentence: string): App<Shape> {
+  return mapping({ ...shape, ...common }).register(z.globalRegistry, { id, description: sentence })
+}
+
+export function appType(): AppType {
+  return z
+    .union(
+      [
+        kind(python, 'python', 'A Python application, over WSGI or ASGI.'),
+        kind(php, 'php', 'A PHP application, run by php-fpm or php-cgi, which Portico supervises.'),
+        kind(node, 'node', 'A Node application: a fetch handler, a request listener or a server.'),
+        kind(psgi, 'psgi', 'A Perl application over PSGI.'),
+        kind(rack, 'rack', 'A Ruby application over Rack.'),
+      ],
+      { error: 'a mapping with one of python, php, node, psgi, rack' },
+    )
+    .register(z.globalRegistry, { id: 'application' })
+}
+
+export type AppSettings = z.output<AppType>
+export type PythonSettings = z.output<App<typeof python>>
+export type PhpSettings = z.output<App<typeof php>>
+export type NodeSettings = z.output<App<typeof node>>
+export type PsgiSettings = z.output<App<typeof psgi>>
+export type RackSettings = z.output<App<typeof rack>>

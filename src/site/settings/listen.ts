@@ -1,0 +1,46 @@
+/** `listen`: where visitors, or the web servers in front of us, connect. */
+import { z } from 'zod'
+import {
+  type Count,
+  count,
+  type Flag,
+  flag,
+  type Mapping,
+  mapping,
+  type RequiredText,
+  requiredText,
+} from '../setting-types.ts'
+
+const listener = {
+  on: requiredText(
+    'The address: `:8080`, `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/site.sock`, for http; with `uwsgi://`, `puwsgi://`, `fastcgi://` or `scgi://` before it for the web server that is in front: `uwsgi://127.0.0.1:3031`, `fastcgi://unix:/run/site.sock`. Without a host: every interface, IPv4 and IPv6.',
+    'an address such as ":8080"',
+  ) as RequiredText,
+  backlog: count(
+    511,
+    1,
+    65_535,
+    'Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn.',
+  ) as Count,
+  'proxy-protocol': flag(
+    false,
+    'Every connection begins with a PROXY protocol header, version 1 or 2, which names the visitor. One without it is closed. Only for sockets that nobody but the load balancer reaches.',
+  ) as Flag,
+}
+
+export type Listener = z.ZodUnion<readonly [z.ZodString, z.ZodNumber, Mapping<typeof listener>]>
+export type Listeners = z.ZodOptional<z.ZodUnion<readonly [Listener, z.ZodArray<Listener>]>>
+
+export function listeners(sentence: string): Listeners {
+  const error = 'an address such as ":8080", or a list of them'
+  const one: Listener = z.union([z.string(), z.number(), mapping(listener)], { error })
+  return z
+    .union([one, z.array(one, { error })], { error })
+    .optional()
+    .register(z.globalRegistry, {
+      title: 'address or list',
+      description: sentence,
+    })
+}
+
+export type ListenSettings = z.output<Listener>
