@@ -29,6 +29,7 @@ export function markdown(): string {
   const definitions = whole.$defs ?? {}
   const settings = whole.properties ?? {}
   const handlers = (definitions.handler?.anyOf ?? []).map((each) => nameOf(each))
+  const apps = (definitions.application?.anyOf ?? []).map((each) => nameOf(each))
   const chapters = [
     BEGINNING,
     '## Keys of a site file\n',
@@ -40,8 +41,8 @@ export function markdown(): string {
     `A path has exactly one of ${handlers.map((name) => `\`${name}\``).join(', ')}.\n`,
     ...handlers.flatMap((name) => chapter(`\`${name}\``, definitions[name])),
     '## Applications: `apps`\n',
-    `${definitions.python?.description}\n`,
-    table(definitions.python ?? {}),
+    `An application has exactly one of ${apps.map((name) => `\`${name}\``).join(', ')}.\n`,
+    ...apps.flatMap((name) => chapter(`\`${name}\``, definitions[name])),
     '## Pools: `pools`\n',
     `${definitions.pool?.description}\n`,
     table(definitions.pool ?? {}),
@@ -126,15 +127,19 @@ pools:
   \`import { site } from 'portico'\` and \`export default site({ routes: { '/': { files: './public' } } })\`.
 - **Editors** complete and check keys with [site.schema.json](site.schema.json); for the YAML language server,
   let the first line be \`# yaml-language-server: $schema=<path to>/site.schema.json\`.
-- **Without a site file**, \`portico serve\` takes a folder (a Django project with \`manage.py\`; \`wsgi.py\`, \`app.py\`
-  or \`main.py\` with \`application\` or \`app\` in it; else the files of the folder) or \`module:callable\`.
+- **Without a site file**, \`portico serve\` takes a folder and sees what it holds (a Django project with
+  \`manage.py\`; \`wsgi.py\`, \`asgi.py\`, \`app.py\` or \`main.py\` with \`application\` or \`app\` in it; \`index.php\`;
+  \`package.json\`; \`app.psgi\`; \`config.ru\`; \`cgi-bin/\`; else the files of the folder), or \`module:callable\`.
 
 This page and the schema are made by \`portico docs --write docs\`.
 `
 
 const LISTEN = `An address is \`:8080\` (every interface, IPv4 and IPv6), \`127.0.0.1:8080\`, \`[::1]:8080\`, \`localhost:8080\` or
-\`unix:/run/site.sock\`, with or without \`http://\` before it. Port 0 lets the kernel choose. This version
-serves http only.`
+\`unix:/run/site.sock\`, with or without \`http://\` before it. Port 0 lets the kernel choose. Behind a web
+server that is already there: \`uwsgi://127.0.0.1:3031\` or \`uwsgi://unix:/run/site.sock\` for nginx's
+\`uwsgi_pass\` and Apache's mod_proxy_uwsgi, \`fastcgi://\` for \`fastcgi_pass\` and mod_proxy_fcgi, \`scgi://\`
+for \`scgi_pass\` and mod_proxy_scgi; \`puwsgi://\` is uwsgi over connections that are kept alive. What that
+server says of the visitor (REMOTE_ADDR, HTTPS) is believed, so nobody else should reach such a socket.`
 
 const ENDING = `## What a problem looks like
 

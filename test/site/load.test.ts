@@ -41,7 +41,7 @@ describe('flags', () => {
       await complaints(folder, '', { listen: 'https://:443', workers: 'many', logFormat: 'xml' }),
     ).toEqual(
       expect.arrayContaining([
-        'command line: listen: this version speaks http only, not https; expected http:// or no scheme',
+        'command line: listen: this version does not speak https; expected http://, uwsgi://, puwsgi://, fastcgi://, scgi:// or no scheme',
         'command line: apps.shop.workers: wrong value; expected auto, or a whole number from 1 to 4096',
         'command line: log.format: wrong value; expected one of auto, combined, json',
       ]),
