@@ -18,6 +18,7 @@ interface Entry {
 /** The name of an error in the catalogue. */
 export type ErrorCode =
   | 'BAD_REQUEST_LINE'
+  | 'BAD_PROXY_HEADER'
   | 'BAD_FIELD'
   | 'BAD_FRAMING'
   | 'BAD_CHUNK'
@@ -62,6 +63,13 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     fault: 'visitor',
     retry: false,
     message: 'malformed request line',
+  },
+  BAD_PROXY_HEADER: {
+    status: 400,
+    fault: 'site',
+    retry: false,
+    message: 'a connection without a PROXY protocol header',
+    remedy: 'this listener has proxy-protocol: true; only load balancers that send it can connect',
   },
   BAD_FIELD: { status: 400, fault: 'visitor', retry: false, message: 'malformed header field' },
   BAD_FRAMING: { status: 400, fault: 'visitor', retry: false, message: 'ambiguous message length' },

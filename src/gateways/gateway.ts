@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import type { Connection } from '../listen/accept.ts'
 import type { Counters } from '../request/counters.ts'
+import type { Peer } from '../request/exchange.ts'
 import type { Flow } from '../request/flow.ts'
 import type { LimitsPlan, TimeoutsPlan } from '../site/plan.ts'
 
@@ -10,8 +11,8 @@ export interface Gateway {
   readonly name: string
   /** Whether there is room for one more connection. */
   admit(): boolean
-  /** Takes an accepted connection. */
-  connect(socket: Socket): Connection
+  /** Takes an accepted connection. `peer`: who is at its other end, where that is not the socket's own. */
+  connect(socket: Socket, peer?: Peer): Connection
   /** Lets every connection finish; `done` is called when none is left. */
   drain(done: () => void): void
   /** Cuts what is left. */

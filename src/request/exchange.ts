@@ -15,6 +15,8 @@ export interface Peer {
   readonly localAddress: string
   readonly localPort: number
   readonly scheme: 'http' | 'https'
+  /** Who told us all this: the address of a trusted proxy. Absent where the visitor itself is connected. */
+  readonly proxy?: string
 }
 
 /** Receives a request's body. Callbacks may run inside `receive`. */

@@ -6,24 +6,29 @@
  * Gateways call `begin` with a complete head and `finished` when the exchange is over.
  */
 import { PorticoError } from '../errors.ts'
+import type { RequestFields } from '../wire/request-fields.ts'
 import { encodePath } from '../wire/request-line.ts'
 import { clock } from './clock.ts'
 import type { Counters } from './counters.ts'
 import type { AnswerHead, Exchange, Peer } from './exchange.ts'
 import type { AccessLog } from './log.ts'
 import type { Router } from './route.ts'
+import { Trust } from './trust.ts'
 
 /** An exchange as its gateway holds it: the flow writes down what it was routed to. */
 export interface RoutedExchange extends Exchange {
   prefix: string
   captures: readonly string[] | null
   maxBody: number
+  peer: Peer
+  fields: RequestFields
   readonly status: number
   readonly sent: number
   readonly error: PorticoError | null
 }
 
 const EMPTY = Buffer.alloc(0)
+const NOBODY = new Trust([])
 
 /** RFC 9110 §9.3.7: OPTIONS for the server as a whole. */
 const SERVER_OPTIONS: AnswerHead = {
@@ -37,10 +42,12 @@ export class Flow {
   readonly #router: Router
   readonly #counters: Counters
   readonly #log: AccessLog | null
+  readonly #trust: Trust
   /** The second in which the last trace was shown. */
   #traced = 0
 
-  constructor(router: Router, counters: Counters, log: AccessLog | null) {
+  constructor(router: Router, counters: Counters, log: AccessLog | null, trust: Trust = NOBODY) {
+    this.#trust = trust
     this.#router = router
     this.#counters = counters
     this.#log = log
@@ -48,6 +55,7 @@ export class Flow {
 
   begin(exchange: RoutedExchange): void {
     this.#counters.began()
+    if (exchange.fields.claims) this.#identify(exchange)
     try {
       this.#route(exchange)
     } catch (error) {
@@ -55,6 +63,13 @@ export class Flow {
         error instanceof PorticoError ? error : new PorticoError('INTERNAL', '', { cause: error }),
       )
     }
+  }
+
+  /** The fields say who the visitor is: that is believed, or forgotten. */
+  #identify(exchange: RoutedExchange): void {
+    const { peer, fields } = this.#trust.visitor(exchange.peer, exchange.fields)
+    exchange.peer = peer
+    exchange.fields = fields
   }
 
   #route(exchange: RoutedExchange): void {

@@ -5,6 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { createPool } from '../balance/pool.ts'
 import type { Gateway, GatewayOptions } from '../gateways/gateway.ts'
 import { Http1Gateway } from '../gateways/http1/gateway.ts'
+import { ProxiedGateway } from '../gateways/proxied.ts'
 import { app } from '../handlers/app.ts'
 import { files } from '../handlers/files.ts'
 import { proxy } from '../handlers/proxy.ts'
@@ -17,7 +18,8 @@ import type { Handler } from '../request/exchange.ts'
 import { Flow } from '../request/flow.ts'
 import { AccessLog } from '../request/log.ts'
 import { Router } from '../request/route.ts'
-import type { HandlerPlan, ListenScheme } from '../site/plan.ts'
+import { Trust } from '../request/trust.ts'
+import type { HandlerPlan, ListenerPlan, ListenScheme } from '../site/plan.ts'
 import { Claims } from '../transports/worker-link/claims.ts'
 import { Dispatch, type DispatchHost } from '../transports/worker-link/dispatch.ts'
 import { type LinkOwner, WorkerLink } from '../transports/worker-link/link.ts'
@@ -88,6 +90,18 @@ function makeGateway(scheme: ListenScheme, options: GatewayOptions): Gateway {
   }
 }
 
+/** For a listener with `proxy-protocol: true`. */
+function behindProxy(inner: Gateway, listener: string): Gateway {
+  return new ProxiedGateway(inner, {
+    headMs: plan.timeouts.headMs,
+    most: plan.limits.connections,
+    complain: (error, address) => {
+      const message = `listen ${listener}: ${address}: ${error.message}`
+      tell({ type: 'log', level: 'warn', message })
+    },
+  })
+}
+
 /** `done` is called when no gateway has a connection left. */
 function drainAll(gateways: readonly Gateway[], done: () => void): void {
   let left = gateways.length
@@ -114,7 +128,7 @@ function openLog(): AccessLog | null {
 function main(): void {
   const log = openLog()
   const counters = Counters.of(start.counters, start.thread)
-  const flow = new Flow(new Router(plan.hosts, makeHandler), counters, log)
+  const flow = new Flow(new Router(plan.hosts, makeHandler), counters, log, new Trust(plan.trusted))
   const options: GatewayOptions = {
     flow,
     counters,
@@ -123,10 +137,14 @@ function main(): void {
     serverName: plan.serverName,
     dev: plan.dev,
   }
-  const gateways = new Map<ListenScheme, Gateway>()
-  const gatewayFor = (scheme: ListenScheme): Gateway => {
-    const gateway = gateways.get(scheme) ?? makeGateway(scheme, options)
-    gateways.set(scheme, gateway)
+  const gateways = new Map<string, Gateway>()
+  const gatewayFor = ({ name, scheme, proxyProtocol }: ListenerPlan): Gateway => {
+    const key = proxyProtocol ? name : scheme
+    const known = gateways.get(key)
+    if (known !== undefined) return known
+    const plain = makeGateway(scheme, options)
+    const gateway = proxyProtocol ? behindProxy(plain, name) : plain
+    gateways.set(key, gateway)
     return gateway
   }
   const acceptors: Acceptor[] = []
@@ -147,8 +165,8 @@ function main(): void {
     connect: (socket) => new WorkerLink(socket, stranger),
   })
   for (const { fd, listener } of start.sockets) {
-    const { backlog, scheme } = listener
-    const gateway = gatewayFor(scheme)
+    const { backlog } = listener
+    const gateway = gatewayFor(listener)
     acceptors.push(
       accept({
         ...shared,

@@ -1,6 +1,7 @@
 /** What the fields of an HTTP/1.1 request say about its framing, connection and host. Pure. */
 import { PorticoError } from '../errors.ts'
 import { type FieldList, fieldValue, listMembers, parseFields } from './fields.ts'
+import { speaksOfTheVisitor } from './forwarded.ts'
 
 /** The fields of a request, parsed and judged once. Immutable: shared by requests with the same block. */
 export interface RequestFields extends FieldList {
@@ -24,6 +25,8 @@ export interface RequestFields extends FieldList {
   readonly upgrade: string
   /** The Connection options, lower case. */
   readonly connection: readonly string[]
+  /** Some of them speak of the visitor (X-Forwarded-For and the like): see `request/trust.ts`. */
+  readonly claims: boolean
   /**
    * A place for what a transport derives from these fields alone (the worker link keeps its encoded
    * form here). Never read by anyone else.
@@ -117,6 +120,7 @@ export function parseRequestFields(block: string, minor: number, most: number): 
         ? (fieldValue({ names, values }, 'upgrade') ?? '')
         : '',
     connection,
+    claims: names.some(speaksOfTheVisitor),
     encoded: null,
   }
 }

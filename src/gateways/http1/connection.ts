@@ -13,6 +13,7 @@ import { PorticoError } from '../../errors.ts'
 import type { Connection } from '../../listen/accept.ts'
 import { clock } from '../../request/clock.ts'
 import { errorPage } from '../../request/error-page.ts'
+import type { Peer } from '../../request/exchange.ts'
 import { sendFromFile } from '../../system/sendfile.ts'
 import { Memo } from '../../wire/memo.ts'
 import { parseRequestFields, type RequestFields } from '../../wire/request-fields.ts'
@@ -47,7 +48,7 @@ const fieldBlocks = [new Memo<RequestFields>(1024), new Memo<RequestFields>(1024
 export class Http1Connection implements Connection {
   readonly socket: Socket
   readonly #gateway: Http1Gateway
-  #peer: SocketPeer | null = null
+  #peer: Peer | null
   #phase: number = Phase.IDLE
   #exchange: Http1Exchange | null = null
   #tunnel: Tunnel | null = null
@@ -62,6 +63,8 @@ export class Http1Connection implements Connection {
   /** A request waits in `#pending` until the visitor has read the answers to those before it. */
   #held = false
   #visitorEnded = false
+  /** Of the answer to a visitor that has ended, when it was last looked at. */
+  #sentBefore = 0
   #sendStalled = false
   #queued = 0
   #lingerEnd = 0
@@ -70,8 +73,9 @@ export class Http1Connection implements Connection {
   /** On `clock.now`, when the current phase has lasted too long. */
   #deadline: number
 
-  constructor(gateway: Http1Gateway, socket: Socket) {
+  constructor(gateway: Http1Gateway, socket: Socket, peer?: Peer) {
     this.#gateway = gateway
+    this.#peer = peer ?? null
     this.socket = socket
     this.#deadline = clock.now + gateway.timeouts.headMs
   }
@@ -131,8 +135,9 @@ export class Http1Connection implements Connection {
       this.socket.end()
       return
     }
-    if (this.#phase !== Phase.BUSY || this.#exchange === null || this.#pending !== null) return
-    if (this.#exchange.bodyDone) return
+    if (this.#phase !== Phase.BUSY || this.#exchange === null) return
+    if (this.#exchange.bodyDone) return this.#watch()
+    if (this.#pending !== null) return
     this.#bodyFailed(new PorticoError('VISITOR_LEFT', 'before the body was complete'))
   }
 
@@ -179,10 +184,16 @@ export class Http1Connection implements Connection {
     }
   }
 
+  /** The visitor has said all it will say, and waits at most for this answer. */
+  get #abandoned(): boolean {
+    return this.#visitorEnded && this.#phase === Phase.BUSY && this.#exchange?.bodyDone === true
+  }
+
   /** Sets the deadline of the current phase. */
   #watch(): void {
     const { timeouts } = this.#gateway
     if (this.#sendStalled) this.#deadline = clock.now + timeouts.sendMs
+    else if (this.#abandoned) this.#deadline = clock.now + timeouts.abandonMs
     else if (this.#phase === Phase.IDLE) this.#deadline = clock.now + this.#gateway.idleMs
     else if (this.#phase === Phase.HEAD) this.#deadline = clock.now + timeouts.headMs
     else if (this.#phase === Phase.LINGER)
@@ -211,6 +222,11 @@ export class Http1Connection implements Connection {
       case Phase.BUSY:
         if (!this.#sendStalled && this.#exchange?.receiving === true) {
           return this.#bodyFailed(new PorticoError('SLOW_REQUEST', 'body'))
+        }
+        // An answer under way goes on for as long as something of it comes.
+        if (this.#abandoned && this.#exchange!.sent !== this.#sentBefore) {
+          this.#sentBefore = this.#exchange!.sent
+          return this.#watch()
         }
         this.socket.destroy()
         return

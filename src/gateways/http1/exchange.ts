@@ -33,8 +33,8 @@ const CRLF = Buffer.from('\r\n')
 
 export class Http1Exchange implements Exchange {
   readonly line: RequestLine
-  readonly fields: RequestFields
-  readonly peer: Peer
+  fields: RequestFields
+  peer: Peer
   readonly began: number
   readonly #connection: Http1Connection
   prefix = ''

@@ -50,8 +50,8 @@ export class Http1Gateway implements Gateway {
     return this.#connections.size < this.limits.connections
   }
 
-  connect(socket: Socket): Connection {
-    const connection = new Http1Connection(this, socket)
+  connect(socket: Socket, peer?: Peer): Connection {
+    const connection = new Http1Connection(this, socket, peer)
     this.#connections.add(connection)
     this.counters.opened()
     return connection

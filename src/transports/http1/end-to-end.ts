@@ -1,5 +1,6 @@
 /** Which fields pass through a proxy and which end at it (RFC 9110 §7.6.1), in both directions. Pure. */
 import { type FieldList, parseFields } from '../../wire/fields.ts'
+import { speaksOfTheVisitor } from '../../wire/forwarded.ts'
 
 /**
  * Fields that speak of one connection, or of the framing that each side makes for itself. The two
@@ -39,15 +40,6 @@ const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
 /** True for a field that must not be forwarded; `connection` holds the message's Connection options. */
 export function endsHere(name: string, connection: readonly string[]): boolean {
   return HOP_BY_HOP.has(name) || (connection.length > 0 && connection.includes(name))
-}
-
-/**
- * True for what only a trusted proxy may say about a visitor. Backends that know fields as CGI
- * variables take `X_Forwarded_For` for `X-Forwarded-For`, so the underscore is no way around.
- */
-export function speaksOfTheVisitor(name: string): boolean {
-  const plain = name.includes('_') ? name.replaceAll('_', '-') : name
-  return plain.startsWith('x-forwarded-') || plain === 'forwarded' || plain === 'x-real-ip'
 }
 
 /** Calls `visit` with each field's name as it was written, its lower-case name and its value. */

@@ -5,9 +5,10 @@
 import { PorticoError } from '../../errors.ts'
 import type { Exchange, Peer } from '../../request/exchange.ts'
 import { fieldValue, listMembers } from '../../wire/fields.ts'
+import { speaksOfTheVisitor } from '../../wire/forwarded.ts'
 import type { RequestFields } from '../../wire/request-fields.ts'
 import type { RequestLine } from '../../wire/request-line.ts'
-import { eachField, endsHere, speaksOfTheVisitor } from './end-to-end.ts'
+import { eachField, endsHere } from './end-to-end.ts'
 
 /** Our name in Via (RFC 9110 §7.6.3). */
 const PSEUDONYM = 'portico'
@@ -24,6 +25,7 @@ interface Known {
   readonly minor: number
   readonly address: string
   readonly scheme: string
+  readonly proxy: string | undefined
   /** Everything behind the request line. */
   readonly block: string
   line: RequestLine
@@ -67,13 +69,14 @@ export class RequestHeads {
       known.minor !== line.minor ||
       known.address !== peer.address ||
       known.scheme !== peer.scheme ||
+      known.proxy !== peer.proxy ||
       line.host !== ''
     ) {
       const block = this.#block(line, fields, peer)
       const head = requestLine(line) + block
       if (line.host === '') {
-        const { address, scheme } = peer
-        this.#known.set(fields, { minor: line.minor, address, scheme, block, line, head })
+        const { address, scheme, proxy } = peer
+        this.#known.set(fields, { minor: line.minor, address, scheme, proxy, block, line, head })
       }
       return head
     }
@@ -97,7 +100,7 @@ export class RequestHeads {
     })
     if (fields.chunked) block += 'Transfer-Encoding: chunked\r\n'
     else if (fields.hasLength) block += `Content-Length: ${fields.contentLength}\r\n`
-    return `${block}${connectionFields(fields)}${via(line, fields)}${forwarded(peer, asked)}\r\n`
+    return `${block}${connectionFields(fields)}${via(line, fields)}${forwarded(peer, asked, fields)}\r\n`
   }
 }
 
@@ -138,17 +141,25 @@ function oneLess(value: string): string {
 
 /**
  * Who asked, by which name and scheme: for backends that know the older fields, and as RFC 7239 has
- * it. What the visitor said about itself was left out.
+ * it. What a trusted proxy said before us is continued; what a visitor said about itself was left out.
  */
-function forwarded(peer: Peer, asked: string): string {
-  const address =
-    peer.address.startsWith('::ffff:') && peer.address.includes('.')
-      ? peer.address.slice(7)
-      : peer.address
-  let text = `X-Forwarded-Proto: ${peer.scheme}\r\n`
-  if (address !== '') text += `X-Forwarded-For: ${address}\r\nX-Real-IP: ${address}\r\n`
-  if (asked !== '') text += `X-Forwarded-Host: ${asked}\r\n`
-  return `${text}Forwarded: for=${forwardedNode(address)}${asked === '' ? '' : `;host="${asked}"`};proto=${peer.scheme}\r\n`
+function forwarded(peer: Peer, asked: string, fields: RequestFields): string {
+  const { address, scheme, proxy } = peer
+  const before = (name: string): string =>
+    proxy === undefined ? '' : (fieldValue(fields, name) ?? '')
+  const last = proxy ?? address
+  const chain = joined(before('x-forwarded-for'), last)
+  const host = before('x-forwarded-host') || asked
+  let text = `X-Forwarded-Proto: ${scheme}\r\n`
+  if (chain !== '') text += `X-Forwarded-For: ${chain}\r\n`
+  if (address !== '') text += `X-Real-IP: ${address}\r\n`
+  if (host !== '') text += `X-Forwarded-Host: ${host}\r\n`
+  const own = `for=${forwardedNode(last)}${asked === '' ? '' : `;host="${asked}"`};proto=${scheme}`
+  return `${text}Forwarded: ${joined(before('forwarded'), own)}\r\n`
+}
+
+function joined(before: string, last: string): string {
+  return before === '' || last === '' ? before + last : `${before}, ${last}`
 }
 
 /** RFC 7239 §6: an IPv6 address in brackets and, since a colon is no token, in quotes. */
