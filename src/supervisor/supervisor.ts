@@ -28,7 +28,7 @@ import {
   type Totals,
 } from './status.ts'
 import { orAborted } from './timers.ts'
-import { urlsOf } from './urls.ts'
+import { type Listening, listening, urlsOf } from './urls.ts'
 import { type Watcher, watchSite } from './watch.ts'
 
 /** How often a draining generation's counters are read, so that none is lost with its process, ms. */
@@ -71,7 +71,7 @@ class Supervisor {
   #generations = 0
   #current: Generation | null = null
   #site: Site | null = null
-  #addresses: readonly Address[] = []
+  #listening: readonly Listening[] = []
   #credentials: Credentials | null = null
   #runDir: RunDir | null = null
   #logSocket: LogSocket | null = null
@@ -116,7 +116,7 @@ class Supervisor {
     })
     const prepared = await this.#sockets.prepare(plan.listeners, plan.threads)
     prepared.commit()
-    this.#addresses = prepared.addresses
+    this.#listening = listening(plan, prepared.addresses)
     this.#runDir = createRunDir(this.#credentials)
     const generation = this.#createGeneration(plan, prepared, this.#runDir)
     this.#current = generation
@@ -223,7 +223,7 @@ class Supervisor {
   }
 
   #becomeReady(site: Site): void {
-    const urls = urlsOf(this.#addresses)
+    const urls = urlsOf(this.#listening)
     this.#phase = 'ready'
     this.#manager.ready(`Serving ${urls.join(' ')}`)
     this.#logger.info(`serving ${site.description}`, {
@@ -279,7 +279,7 @@ class Supervisor {
       throw error
     }
     prepared.commit()
-    this.#addresses = prepared.addresses
+    this.#listening = listening(site.plan, prepared.addresses)
     this.#current = next
     await old.status()
     // Whoever hears that the new site serves must not meet the old one.
@@ -355,7 +355,7 @@ class Supervisor {
       pid: process.pid,
       phase: this.#phase,
       site: this.#site?.description ?? '',
-      urls: urlsOf(this.#addresses),
+      urls: urlsOf(this.#listening),
       generation: this.#current?.number ?? 0,
       uptimeMs: Math.round(performance.now() - this.#startedAt),
       reloads: { ...this.#reloads },
