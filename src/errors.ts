@@ -19,8 +19,10 @@ interface Entry {
 export type ErrorCode =
   | 'BAD_REQUEST_LINE'
   | 'BAD_PROXY_HEADER'
+  | 'BAD_PACKET'
   | 'BAD_FIELD'
   | 'BAD_FRAMING'
+  | 'LENGTH_REQUIRED'
   | 'BAD_CHUNK'
   | 'BAD_HOST'
   | 'BAD_PATH'
@@ -71,8 +73,21 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     message: 'a connection without a PROXY protocol header',
     remedy: 'this listener has proxy-protocol: true; only load balancers that send it can connect',
   },
+  BAD_PACKET: {
+    status: 400,
+    fault: 'site',
+    retry: false,
+    message: 'malformed uwsgi, FastCGI or SCGI',
+    remedy: 'only programs that speak the protocol of this address can talk to it',
+  },
   BAD_FIELD: { status: 400, fault: 'visitor', retry: false, message: 'malformed header field' },
   BAD_FRAMING: { status: 400, fault: 'visitor', retry: false, message: 'ambiguous message length' },
+  LENGTH_REQUIRED: {
+    status: 411,
+    fault: 'visitor',
+    retry: false,
+    message: 'a body must come with its length',
+  },
   BAD_CHUNK: { status: 400, fault: 'visitor', retry: false, message: 'malformed chunked body' },
   BAD_HOST: { status: 400, fault: 'visitor', retry: false, message: 'missing or malformed Host' },
   BAD_PATH: { status: 400, fault: 'visitor', retry: false, message: 'malformed path' },
