@@ -18,14 +18,17 @@
  *             fields  latin-1, NUL-joined key, value, key, value …: CONTENT_TYPE, HTTP_*. The same bytes
  *                     for the same header block, so that a worker may remember what they decode to.
  *             body    the rest: the whole body, or with flag SPOOLED the absolute path of a file with it
- *             flag MORE: the body follows in BODY frames; only to workers that said `streams`
+ *             flag MORE: the body follows in BODY frames (here it is empty), CONTENT_LENGTH is what the
+ *             visitor said ('' for a chunked one); only to workers that said `streams`
  *             flag WEBSOCKET: the visitor asks for a WebSocket, correctly; no body. Only to workers that
  *             said `streams`. The worker answers ACCEPT, or with an answer as to any request
  *   BODY, BODY_END    the request's body, within the window, and its end
  *   MESSAGE   a whole message of an accepted WebSocket; flag TEXT: valid UTF-8, else bytes
  *   CLOSE     u16 code, reason in UTF-8: the WebSocket is closed, by whomever (1006: its connection is
- *             lost). Nothing more comes for this id, and the worker sends END
- *   CANCEL    the visitor has left: send nothing more for this id but its END
+ *             lost; 1012: the server ends it for a reload). Nothing more comes for this id, and the worker
+ *             sends END. The answer to SHUT is CLOSE, at once, with the same code
+ *   CANCEL    the visitor has left, its body is broken, or the deadline has passed: send nothing more for
+ *             this id but its END, and that at once: a worker that `streams` and does not is taken for stuck
  *   WINDOW    u32: the worker may send that many more bytes of DATA for this id
  *   OPENED    answers FILE: the server has the file open (flags 0), or could not open it (flags 1:
  *             send its bytes as DATA instead)
@@ -43,7 +46,8 @@
  *   HEAD      the same without a body: DATA frames and END follow
  *   DATA      the next bytes of the body, at most MAX_DATA a frame, within the window
  *   END       u32 serviceMicroseconds, trailers as field lines; flag FAILED: the body is cut short, the
- *             connection must close. Ends a WebSocket, too
+ *             connection must close. Ends a WebSocket, too: without SHUT before it with code 1000, or 1011
+ *             when FAILED
  *   ACCEPT    field lines, such as Sec-WebSocket-Protocol: the WebSocket is open
  *   SEND      a message for the visitor of a WebSocket; flag TEXT: UTF-8
  *   SHUT      u16 code, reason in UTF-8: close the WebSocket
@@ -55,6 +59,8 @@
  *
  * Windows count payload bytes, DATA and SEND in one direction, BODY and MESSAGE in the other. A message
  * may be sent whole as long as the window is not used up, and may overdraw it.
+ *
+ * Frames cross: either side drops what comes for an id that it knows no longer.
  *
  * Every REQUEST ends with exactly one RESPONSE or END, also when it was cancelled (END, FAILED): that is
  * when the worker is free again.
