@@ -1,6 +1,7 @@
 /** What a target of the command line is: a site file, a folder of something, or `module:callable`. */
 import { readdirSync } from 'node:fs'
 import { basename, dirname, extname, join, resolve } from 'node:path'
+import { isNodeProgram, type Recognized, recognizeFile, recognizeFolder } from './detect-folder.ts'
 import {
   djangoModule,
   inspectPython,
@@ -55,7 +56,10 @@ export function detect(target: string, cwd: string): Detected {
 }
 
 function detectFile(file: string): Detected {
-  if (SITE_ENDS.includes(extname(file))) {
+  const isSite = SITE_ENDS.includes(extname(file)) && (isSiteFile(file) || !isNodeProgram(file))
+  const found = isSite ? undefined : recognizeFile(file)
+  if (found !== undefined) return recognized(found, dirname(file), file)
+  if (isSite) {
     return { kind: 'file', file, description: `site file ${file}` }
   }
   if (extname(file) === '.py') {
@@ -63,7 +67,11 @@ function detectFile(file: string): Detected {
     const module = basename(file, '.py')
     if (/^[A-Za-z_]\w*$/.test(module)) return detectModule(module, dir)
   }
-  fail(file, 'this is no site file', 'a name that ends in .yaml, .json, .ts or .js')
+  fail(file, 'this is no site file', 'a name that ends in .yaml, .json, .ts, .js, .psgi or .ru')
+}
+
+function isSiteFile(file: string): boolean {
+  return SITE_FILES.includes(basename(file)) || !/\.[cm]?[jt]s$/.test(file)
 }
 
 /** As Gunicorn takes it: `module:callable`, or `module` alone. */
@@ -119,17 +127,16 @@ function detectFolder(folder: string): Detected {
     const name = `${packaged}:${inspectPython(file).callable || 'application'}`
     return python(folder, name, `WSGI application ${name}`, file, folder)
   }
-  return detectFiles(folder)
+  const found = recognizeFolder(folder)
+  return found === undefined ? detectFiles(folder) : recognized(found, folder, folder)
+}
+
+function recognized(found: Recognized, base: string, identity: string): Detected {
+  return { kind: 'settings', ...found, base, identity }
 }
 
 function detectFiles(folder: string): Detected {
-  if (isFile(join(folder, 'index.php'))) {
-    fail(join(folder, 'index.php'), 'PHP: this version runs Python over WSGI, and serves files')
-  }
   const root = isFile(join(folder, 'index.html')) ? folder : publicFolder(folder)
-  if (root === '' && isFile(join(folder, 'package.json'))) {
-    fail(join(folder, 'package.json'), 'Node: this version runs Python over WSGI, and serves files')
-  }
   const served = root === '' ? folder : root
   const list = root === ''
   return {

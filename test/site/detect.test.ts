@@ -37,6 +37,22 @@ async function refused(files: Record<string, string>, target = '.'): Promise<str
 
 const APP = { path: '/', kind: 'app' }
 
+describe('a file', () => {
+  it.each([
+    ['app.psgi', '', 'PSGI application app.psgi'],
+    ['config.ru', '', 'Rack application config.ru'],
+    [
+      'server.js',
+      'require("node:http").createServer().listen(1)',
+      'Node application <here>/server.js',
+    ],
+    ['api.ts', 'export default { fetch: () => new Response() }', 'Node application <here>/api.ts'],
+    ['mine.ts', 'export default { routes: { "/": { respond: "x" } } }', 'site file <here>/mine.ts'],
+  ])('%s', async (name, text, description) => {
+    expect(await found({ [name]: text }, name)).toMatchObject({ description })
+  })
+})
+
 describe('a folder', () => {
   it('with a site file is that site', async () => {
     const site = 'routes: { /: { respond: x } }'
@@ -123,13 +139,80 @@ describe('a folder', () => {
     })
   })
 
-  it.each([
-    ['index.php', 'PHP: this version runs Python over WSGI, and serves files'],
-    ['package.json', 'Node: this version runs Python over WSGI, and serves files'],
-    ['asgi.py', 'an ASGI application: this version runs Python over WSGI only'],
-  ])('with %s is not served', async (name, message) => {
-    expect(await refused({ [name]: '' })).toEqual([expect.stringContaining(`${name}: ${message}`)])
+  it.each<[string, Record<string, string>, string, object[]]>([
+    ['PHP', { 'index.php': '' }, 'PHP application in <here>', [APP]],
+    [
+      'a PHP framework',
+      { 'public/index.php': '', 'package.json': '{}', 'composer.json': '{}' },
+      'PHP application in <here>/public',
+      [APP],
+    ],
+    [
+      'a fetch handler',
+      { 'package.json': '{}', 'index.ts': 'export default { fetch: () => new Response() }' },
+      'Node application <here>/index.ts',
+      [APP],
+    ],
+    [
+      'a program that its package starts',
+      {
+        'package.json': '{"scripts":{"start":"node --enable-source-maps bin/www"}}',
+        'bin/www': '',
+      },
+      'Node application <here>/bin/www',
+      [APP],
+    ],
+    [
+      'a main module and public files',
+      {
+        'package.json': '{"main":"lib/web"}',
+        'lib/web.js': 'require("http").createServer()',
+        'lib/public/': '',
+      },
+      'Node application <here>/lib/web.js, with the files of <here>/lib/public below /public/',
+      [{ path: '/public/', files: '<here>/lib/public', list: false }, APP],
+    ],
+    ['PSGI', { 'app.psgi': '' }, 'PSGI application app.psgi', [APP]],
+    [
+      'WordPress, whose uploads are no programs',
+      { 'index.php': '', 'wp-content/uploads/': '' },
+      'PHP application in <here>',
+      [APP],
+    ],
+    ['Rack', { 'config.ru': '', 'package.json': '{}' }, 'Rack application config.ru', [APP]],
+    [
+      'CGI programs',
+      { 'cgi-bin/': '', 'htdocs/': '' },
+      'CGI programs of <here>/cgi-bin, with the files of <here>/htdocs',
+      [
+        { path: '/cgi-bin/', kind: 'cgi' },
+        { path: '/', files: '<here>/htdocs', list: false },
+      ],
+    ],
+    [
+      'CGI programs alone',
+      { 'cgi-bin/': '' },
+      'CGI programs of <here>/cgi-bin',
+      [{ path: '/cgi-bin/', kind: 'cgi' }],
+    ],
+    [
+      'a library',
+      { 'package.json': '{}', 'index.js': 'module.exports = 1' },
+      'files of <here>',
+      [{ path: '/', files: '<here>', list: true }],
+    ],
+  ])('with %s', async (_, files, description, routes) => {
+    expect(await found(files)).toMatchObject({ description, routes, warnings: [] })
   })
+
+  it.each([['asgi.py', 'an ASGI application: this version runs Python over WSGI only']])(
+    'with %s is not served',
+    async (name, message) => {
+      expect(await refused({ [name]: '' })).toEqual([
+        expect.stringContaining(`${name}: ${message}`),
+      ])
+    },
+  )
 
   it('with an ASGI application is not served', async () => {
     const fast = 'from fastapi import FastAPI\napp = FastAPI()\n'
@@ -177,7 +260,7 @@ describe('a name', () => {
       expect.stringContaining('"create_app()" is not the name of a callable'),
     ])
     expect(await refused({ 'notes.txt': '' }, 'notes.txt')).toEqual([
-      '<here>/notes.txt: this is no site file; expected a name that ends in .yaml, .json, .ts or .js',
+      '<here>/notes.txt: this is no site file; expected a name that ends in .yaml, .json, .ts, .js, .psgi or .ru',
     ])
   })
 })
