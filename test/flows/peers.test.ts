@@ -31,6 +31,7 @@ beforeAll(async () => {
     'site.yaml': `
 listen: ["127.0.0.1:0", "unix:./site.sock"]
 threads: 2
+trusted: [127.0.0.0/8, unix]
 routes: { "/": { app: shop }, "/ping": { respond: pong } }
 apps: { shop: { python: shop, interpreter: ${PYTHON}, workers: 2 } }
 `,
