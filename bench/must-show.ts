@@ -7,19 +7,23 @@ const NGINX_UWSGI = 'nginx + uWSGI'
 type Measure = Target['measure']
 
 /** Our figure over a rival's, in one column of one scenario. */
-function ratio(scenario: string, rival: string, column: string): Measure {
+function ratio(scenario: string, rival: string, column: string, us: string = US): Measure {
   return (look) => {
-    const ours = look(scenario, US, column)
+    const ours = look(scenario, us, column)
     const theirs = look(scenario, rival, column)
     return ours === undefined || !theirs ? undefined : ours / theirs
   }
 }
 
 /** Our requests/s over a rival's; and what they would be if processor time were all that counts. */
-function rate(scenario: string, rival: string): Pick<Target, 'measure' | 'measureByCpu'> {
-  const cost = ratio(scenario, rival, 'cpu')
+function rate(
+  scenario: string,
+  rival: string,
+  us: string = US,
+): Pick<Target, 'measure' | 'measureByCpu'> {
+  const cost = ratio(scenario, rival, 'cpu', us)
   return {
-    measure: ratio(scenario, rival, 'rate'),
+    measure: ratio(scenario, rival, 'rate', us),
     measureByCpu(look) {
       const measured = cost(look)
       return measured === undefined ? undefined : 1 / measured
@@ -95,6 +99,16 @@ export const MUST_SHOW: readonly Target[] = [
     text: 'proxying a small answer: to nginx',
     ...rate('proxy-small', 'nginx'),
     ...atLeast(0.8, 'ratio'),
+  },
+  {
+    text: 'over uwsgi behind the same nginx: to uWSGI',
+    ...rate('uwsgi-in', NGINX_UWSGI, 'nginx + Portico'),
+    ...atLeast(1.5, 'ratio'),
+  },
+  {
+    text: 'PHP hello: to nginx + the same php-fpm',
+    ...rate('php-hello', 'nginx + php-fpm'),
+    ...atLeast(0.9, 'ratio'),
   },
   {
     text: 'a 1 GiB file, bytes/s: to nginx with sendfile',

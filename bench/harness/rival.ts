@@ -8,6 +8,8 @@ export type Site =
       readonly module: string
       readonly workers: number
     }
+  /** A folder with an index.php. */
+  | { readonly kind: 'php'; readonly root: string; readonly workers: number }
   | { readonly kind: 'files'; readonly root: string }
   | { readonly kind: 'fixed'; readonly body: string }
   | { readonly kind: 'proxy'; readonly upstreamPort: number }

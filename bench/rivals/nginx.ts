@@ -33,7 +33,7 @@ function serve(site: Site, dir: string, port: number, http = ''): Command {
         'proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection "";'
       return command(dir, port, `${pass} proxy_set_header Host $host;`, upstream)
     }
-    case 'wsgi':
+    default:
       return cannotServe('nginx', site)
   }
 }

@@ -16,13 +16,14 @@ export const portico: Rival = {
   },
   serve(site, dir, port) {
     const file = join(dir, 'site.yaml')
-    writeFileSync(file, siteFile(site, dir, port))
+    writeFileSync(file, siteFile(site, dir, `127.0.0.1:${port}`))
     return [{ argv: [PORTICO, 'serve', file], cwd: dir }]
   },
 }
 
-function siteFile(site: Site, dir: string, port: number): string {
-  return `listen: "127.0.0.1:${port}"
+/** The site file for `site`, listening on the address `on`. */
+export function siteFile(site: Site, dir: string, on: string): string {
+  return `listen: "${on}"
 threads: 1
 admin: ${dir}/admin.sock
 log: { access: off }
@@ -37,6 +38,10 @@ function content(site: Site): string {
 apps:
   bench: { python: "${site.module}:application", interpreter: ${PYTHON}, dir: ${APPS}, workers: ${site.workers} }
 `
+    case 'php':
+      return `hosts: { "*": { /: { app: bench } } }
+apps: { bench: { php: ${site.root}, workers: ${site.workers} } }
+${process.getuid?.() === 0 ? 'user: www-data\n' : ''}`
     case 'files':
       return `hosts: { "*": { /: { files: ${site.root} } } }\n`
     case 'fixed':

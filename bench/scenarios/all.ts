@@ -6,10 +6,12 @@ import { fixedAnswer } from './fixed-answer.ts'
 import { flaskHello } from './flask-hello.ts'
 import { idleMemory } from './idle-memory.ts'
 import { killLoss } from './kill-loss.ts'
+import { phpHello } from './php-hello.ts'
 import { proxySmall } from './proxy-small.ts'
 import { reloadLoss } from './reload-loss.ts'
 import { slowClients } from './slow-clients.ts'
 import { startTime } from './start-time.ts'
+import { uwsgiIn } from './uwsgi-in.ts'
 import { wsgiHello1, wsgiHello32, wsgiHello128, wsgiHelloVaried } from './wsgi-hello.ts'
 import { wsgiSlowMix } from './wsgi-slow-mix.ts'
 
@@ -23,6 +25,8 @@ export const SCENARIOS: readonly Scenario[] = [
   file1k,
   fixedAnswer,
   proxySmall,
+  uwsgiIn,
+  phpHello,
   file1g,
   idleMemory,
   startTime,
