@@ -98,7 +98,7 @@ function parse(text: string, most: number): AnswerHeadFacts {
 }
 
 /** RFC 9112 §6.3 item 5: several lengths are one when they are all the same, else an error. */
-function agreedLength(value: string, before: number): number {
+export function agreedLength(value: string, before: number): number {
   let agreed = before
   for (const part of value.split(',')) {
     const length = parseLength(part.trim())

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { PorticoError } from '../../src/errors.ts'
-import { AnswerDecoder, LONGEST_HEAD } from '../../src/transports/http1/answer-decoder.ts'
+import { LONGEST_HEAD } from '../../src/transports/backend/answer.ts'
+import { AnswerDecoder } from '../../src/transports/http1/answer-decoder.ts'
 
 /** What a decoder made of some bytes, told so that two runs can be compared. */
 interface Story {

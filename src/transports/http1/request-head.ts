@@ -8,18 +8,13 @@ import { fieldValue, listMembers } from '../../wire/fields.ts'
 import { speaksOfTheVisitor } from '../../wire/forwarded.ts'
 import type { RequestFields } from '../../wire/request-fields.ts'
 import type { RequestLine } from '../../wire/request-line.ts'
-import { eachField, endsHere } from './end-to-end.ts'
+import { eachField, endsHere } from '../backend/end-to-end.ts'
+import { offersUpgrade } from '../backend/upgrade.ts'
 
 /** Our name in Via (RFC 9110 §7.6.3). */
 const PSEUDONYM = 'portico'
 /** A request that passed this often goes in a circle. */
 const MOST_PASSES = 8
-/**
- * A tunnel of these would carry requests past every route and limit, so their upgrade is not passed
- * on: a server may always ignore it (RFC 9110 §7.8).
- */
-const OPAQUE_PROTOCOL = /(?:^|[\s,])(?:h2c?|http|tls)(?:$|[\s,/])/i
-
 /** The last head made for a set of fields, and what it depended on. */
 interface Known {
   readonly minor: number
@@ -30,21 +25,6 @@ interface Known {
   readonly block: string
   line: RequestLine
   head: string
-}
-
-/** True when the visitor asks for another protocol and may have it. */
-function offersUpgrade(fields: RequestFields): boolean {
-  return (
-    fields.upgrade !== '' &&
-    !fields.chunked &&
-    fields.contentLength === 0 &&
-    !OPAQUE_PROTOCOL.test(fields.upgrade)
-  )
-}
-
-/** True when `protocol` (lower case) of a 101 is one that the visitor offered and we passed on. */
-export function mayUpgradeTo(fields: RequestFields, protocol: string): boolean {
-  return protocol !== '' && offersUpgrade(fields) && listMembers(fields.upgrade).includes(protocol)
 }
 
 export class RequestHeads {

@@ -1,41 +1,13 @@
 /** Hot: a request as the worker link carries it: CGI variables, encoded once per header block. */
 import type { Exchange } from '../../request/exchange.ts'
-import { FRAME_HEAD, FrameType, REQUEST_SPOOLED } from '../../wire/frames.ts'
+import { FRAME_HEAD, FrameType } from '../../wire/frames.ts'
 import type { RequestFields } from '../../wire/request-fields.ts'
-
-/** Fields that an application must never see as variables. */
-const HIDDEN = new Set([
-  // Given as CONTENT_LENGTH, of what was really received.
-  'content-length',
-  'transfer-encoding',
-  // HTTP_PROXY is what many programs take their outgoing proxy from (CVE-2016-5385).
-  'proxy',
-])
+import { fieldVariables } from '../variables.ts'
 
 /** `CONTENT_TYPE` and the `HTTP_*` variables (RFC 3875 §4.1), NUL-joined. The same object for the same fields. */
 export function encodedFields(fields: RequestFields): Uint8Array {
-  fields.encoded ??= encodeFields(fields)
+  fields.encoded ??= Buffer.from(fieldVariables(fields).join('\0'), 'latin1')
   return fields.encoded
-}
-
-function encodeFields(fields: RequestFields): Uint8Array {
-  const variables = new Map<string, string>()
-  for (let i = 0; i < fields.names.length; i++) {
-    const name = fields.names[i]!
-    // `X_Real_Ip` and `X-Real-Ip` would become the same variable: the first is how headers are forged.
-    if (HIDDEN.has(name) || name.includes('_')) continue
-    const key =
-      name === 'content-type' ? 'CONTENT_TYPE' : `HTTP_${name.toUpperCase().replaceAll('-', '_')}`
-    const before = variables.get(key)
-    const separator = name === 'cookie' ? '; ' : ', '
-    variables.set(
-      key,
-      before === undefined ? fields.values[i]! : before + separator + fields.values[i]!,
-    )
-  }
-  const parts: string[] = []
-  for (const [key, value] of variables) parts.push(key, value)
-  return Buffer.from(parts.join('\0'), 'latin1')
 }
 
 /** The twelve variables of the request itself; see `wire/frames.ts`. `length`: of the body received, '' for none. */
@@ -53,7 +25,7 @@ export function requestSize(line: string, fields: Uint8Array, body: Uint8Array):
   return FRAME_HEAD + 8 + line.length + fields.length + body.length
 }
 
-/** Writes a REQUEST frame at `at`; returns where it ends. `spooled`: `body` is a file's path. */
+/** Writes a REQUEST frame at `at`; returns where it ends. */
 export function writeRequest(
   into: Buffer,
   at: number,
@@ -61,13 +33,13 @@ export function writeRequest(
   line: string,
   fields: Uint8Array,
   body: Uint8Array,
-  spooled: boolean,
+  flags: number,
 ): number {
   let to = writeFrameHead(
     into,
     at,
     FrameType.REQUEST,
-    spooled ? REQUEST_SPOOLED : 0,
+    flags,
     id,
     8 + line.length + fields.length + body.length,
   )

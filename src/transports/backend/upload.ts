@@ -1,12 +1,11 @@
-/** Carries the body of one request to a backend, framed anew, with back-pressure. */
+/** Carries the body of one request to a backend, framed as its protocol has it, with back-pressure. */
 import type { Socket } from 'node:net'
 import type { PorticoError } from '../../errors.ts'
 import type { BodySink, Exchange } from '../../request/exchange.ts'
-import { forwardedTrailers } from './end-to-end.ts'
+import type { Dialect } from './dialect.ts'
 
 /** Parts below this many bytes wait for others of the same turn, to share a write. */
 const SMALL_PART = 4096
-const MOST_TRAILERS = 100
 
 export interface UploadWatcher {
   /** The upload waits for the backend, no longer does, or is complete. */
@@ -22,20 +21,20 @@ export class Upload implements BodySink {
   waits = false
   readonly #socket: Socket
   readonly #watcher: UploadWatcher
-  readonly #chunked: boolean
+  readonly #dialect: Dialect
   /** Null: the rest of the body has no reader any more. */
   #exchange: Exchange | null
   #corked = false
 
-  constructor(exchange: Exchange, socket: Socket, watcher: UploadWatcher) {
+  constructor(exchange: Exchange, dialect: Dialect, socket: Socket, watcher: UploadWatcher) {
     this.#exchange = exchange
-    this.#chunked = exchange.fields.chunked
+    this.#dialect = dialect
     this.#socket = socket
     this.#watcher = watcher
   }
 
   /** Writes the head and, in the same write, what of the body is already here. */
-  start(head: string): void {
+  start(head: string | Uint8Array): void {
     this.#socket.cork()
     this.#socket.write(head, 'latin1')
     this.#exchange?.receive(this)
@@ -60,7 +59,7 @@ export class Upload implements BodySink {
     if (this.#exchange === null || chunk.length === 0) return true
     const socket = this.#socket
     if (chunk.length < SMALL_PART) this.#corkForThisTurn()
-    const taken = socket.write(this.#chunked ? asChunk(chunk) : Buffer.from(chunk))
+    const taken = socket.write(this.#dialect.part(chunk))
     if (taken || socket.writableLength === 0) return true
     this.waits = true
     this.#watcher.uploadChanged()
@@ -69,9 +68,8 @@ export class Upload implements BodySink {
 
   end(trailers: string): void {
     if (this.#exchange === null) return
-    if (this.#chunked) {
-      this.#socket.write(`0\r\n${forwardedTrailers(trailers, MOST_TRAILERS)}\r\n`, 'latin1')
-    }
+    const rest = this.#dialect.end(trailers)
+    if (rest !== '') this.#socket.write(rest, 'latin1')
     this.sent = true
     this.#watcher.uploadChanged()
   }
@@ -89,14 +87,4 @@ export class Upload implements BodySink {
       this.#socket.uncork()
     })
   }
-}
-
-/** One chunk with its size line (RFC 9112 §7.1). */
-function asChunk(data: Uint8Array): Buffer {
-  const size = `${data.length.toString(16)}\r\n`
-  const chunk = Buffer.allocUnsafe(size.length + data.length + 2)
-  chunk.write(size, 'latin1')
-  chunk.set(data, size.length)
-  chunk.write('\r\n', size.length + data.length, 'latin1')
-  return chunk
 }

@@ -10,7 +10,7 @@ export function answerAtOnce(
   owned: boolean,
   trailers: string,
 ): void {
-  const { head, facts } = answer
+  const { head, contentLength } = answer
   const { status } = head
   const hidden = exchange.line.method === 'HEAD' || status === 304
   if (trailers !== '') {
@@ -19,7 +19,7 @@ export function answerAtOnce(
     exchange.end(trailers)
   } else if (!hidden || status === 204) {
     exchange.respond(head, owned || body.length <= COPIED ? body : Buffer.from(body))
-  } else if (facts.contentLength >= 0) exchange.respond(head, body, facts.contentLength)
+  } else if (contentLength >= 0) exchange.respond(head, body, contentLength)
   else {
     // The backend does not tell how long the answer to GET would be.
     exchange.start(head, -1)

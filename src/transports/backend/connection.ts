@@ -8,11 +8,11 @@ import { clock } from '../../request/clock.ts'
 import type { Exchange } from '../../request/exchange.ts'
 import type { Address } from '../../site/plan.ts'
 import type { Attempt } from '../transport.ts'
-import type { ReceivedHead } from './answer.ts'
-import { AnswerDecoder, type AnswerReceiver } from './answer-decoder.ts'
+import type { AnswerReceiver, ReceivedHead } from './answer.ts'
+import type { Dialect } from './dialect.ts'
 import { forwardedTrailers } from './end-to-end.ts'
-import { mayUpgradeTo, type RequestHeads } from './request-head.ts'
 import { Tunnel } from './tunnel.ts'
+import { mayUpgradeTo } from './upgrade.ts'
 import { Upload, type UploadWatcher } from './upload.ts'
 import { answerAtOnce } from './whole-answer.ts'
 
@@ -21,6 +21,8 @@ const READ_BUFFER = 65_536
 /** Added to every deadline, ms: the clock may be a tick behind, and late is better than early. */
 const TICK_MS = 250
 const MOST_TRAILERS = 100
+/** A backend that is told that its visitor left has this long to take note, ms. */
+const FAREWELL_MS = 1000
 const NEVER = Number.POSITIVE_INFINITY
 const EMPTY = new Uint8Array(0)
 
@@ -36,11 +38,12 @@ export interface ConnectionOwner {
   /** For messages. */
   readonly name: string
   readonly address: Address
-  readonly heads: RequestHeads
   readonly connectTimeoutMs: number
   readonly responseTimeoutMs: number
   readonly keepAliveMs: number
   readonly tunnelIdleMs: number
+  /** How the protocol is spoken on a new connection. */
+  speak(receiver: AnswerReceiver): Dialect
   /** The connection is free for another exchange. False: it is not wanted. */
   keep(connection: BackendConnection): boolean
   /** It is no longer free, without having been taken. */
@@ -56,7 +59,7 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
   deadline: number
   readonly #owner: ConnectionOwner
   readonly #socket: Socket
-  readonly #decoder: AnswerDecoder = new AnswerDecoder(this)
+  readonly #dialect: Dialect
   #phase: number = Phase.CONNECTING
   #exchange: Exchange | null
   #attempt: Attempt | null
@@ -77,8 +80,10 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
   #moreViews: Uint8Array[] = []
 
   readonly #onGone = (): void => {
+    const wasBusy = this.#phase === Phase.BUSY
     this.#detach().done()
-    this.destroy()
+    if (wasBusy) this.#takeLeave()
+    else this.destroy()
   }
 
   readonly #onDrain = (): void => {
@@ -89,6 +94,7 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
   /** Connects, then sends the exchange. */
   constructor(owner: ConnectionOwner, exchange: Exchange, attempt: Attempt) {
     this.#owner = owner
+    this.#dialect = owner.speak(this)
     this.#exchange = exchange
     this.#attempt = attempt
     this.deadline = this.#later(owner.connectTimeoutMs)
@@ -147,15 +153,15 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     this.#answer = null
     this.deadline = this.#later(this.#owner.responseTimeoutMs)
     const { line, fields } = exchange
-    let head: string
+    let head: string | Uint8Array
     try {
-      head = this.#owner.heads.text(exchange)
+      head = this.#dialect.begin(exchange)
     } catch (error) {
       return this.#fail(asPorticoError(error))
     }
-    this.#decoder.expect(line.method)
+    this.#dialect.reader.expect(line.method)
     if (fields.chunked || fields.contentLength > 0) {
-      this.#upload = new Upload(exchange, this.#socket, this)
+      this.#upload = new Upload(exchange, this.#dialect, this.#socket, this)
       this.uploadChanged()
       this.#upload.start(head)
     } else {
@@ -195,16 +201,17 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
   #readAnswer(length: number): boolean {
     this.#heard = true
     let consumed: number
+    const { reader } = this.#dialect
     try {
-      consumed = this.#decoder.decode(shared, length)
+      consumed = reader.decode(shared, length)
     } catch (error) {
-      this.#fail(asPorticoError(error))
+      this.#refuseOrFail(asPorticoError(error))
       return false
     }
     const exchange = this.#exchange
     // An interim answer may have found the visitor gone.
     if (exchange === null) return false
-    if (this.#decoder.done) return this.#complete(exchange, consumed, length)
+    if (reader.done) return this.#complete(exchange, consumed, length)
     // A head has until its first deadline, however it trickles in.
     if (this.#answer === null) return true
     this.deadline = this.#later(this.#owner.responseTimeoutMs)
@@ -231,7 +238,7 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
 
   #start(exchange: Exchange, answer: ReceivedHead): void {
     this.#started = true
-    exchange.start(answer.head, answer.facts.contentLength)
+    exchange.start(answer.head, answer.contentLength)
   }
 
   /** Writes what this read brought of the body; false when the visitor is slower. */
@@ -254,18 +261,19 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
   /** The answer is complete; the read may hold more bytes behind it. */
   #complete(exchange: Exchange, consumed: number, length: number): boolean {
     const answer = this.#answer!
-    if (answer.facts.status === 101) return this.#switchProtocol(exchange, answer, consumed, length)
+    if (answer.head.status === 101) return this.#switchProtocol(exchange, answer, consumed, length)
+    const { reader } = this.#dialect
     const started = this.#started
     // Several views become bytes of our own; a single one stays a view of the shared buffer.
     const owned = this.#moreViews.length > 0
     const body = owned ? this.#takeViews() : (this.#view ?? EMPTY)
     this.#view = null
-    const trailers = forwardedTrailers(this.#decoder.trailers, MOST_TRAILERS)
+    const trailers = forwardedTrailers(reader.trailers, MOST_TRAILERS)
     const sent = this.#upload === null || this.#upload.sent
     const attempt = this.#detach()
     // Free before the visitor hears of it, since its next request may come out of the calls below.
     // Bytes that nobody asked for, or half a request, are no place for another exchange.
-    if (consumed === length && sent && answer.facts.persistent && !this.#ended) this.#rest()
+    if (consumed === length && sent && reader.persistent && !this.#ended) this.#rest()
     else this.destroy()
     attempt.done()
     if (!started) answerAtOnce(exchange, answer, body, owned, trailers)
@@ -345,6 +353,23 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     exchange.fail(error)
   }
 
+  /** What the backend has declined unread may go to another one, unless its body is on its way already. */
+  #refuseOrFail(error: PorticoError): void {
+    if (error.code === 'NO_BACKEND' && this.#upload === null) this.#notConnected(error)
+    else this.#fail(error)
+  }
+
+  /** The visitor has left: the backend is told, where its protocol has a word for that. */
+  #takeLeave(): void {
+    const { farewell } = this.#dialect
+    const socket = this.#socket
+    if (farewell === null || socket.destroyed || socket.writableLength > 0) return this.destroy()
+    this.#phase = Phase.CLOSED
+    this.deadline = this.#later(FAREWELL_MS)
+    socket.write(farewell)
+    socket.destroySoon()
+  }
+
   #notConnected(error: PorticoError): void {
     if (this.#exchange === null) return this.destroy()
     const attempt = this.#detach()
@@ -378,7 +403,12 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     const exchange = this.#exchange
     if (exchange === null) return this.destroy()
     // Without an error, the end of the connection may be the end of the answer (RFC 9112 §6.3 item 8).
-    if (this.#ended && this.#trouble === '' && this.#answer !== null && this.#decoder.finish()) {
+    if (
+      this.#ended &&
+      this.#trouble === '' &&
+      this.#answer !== null &&
+      this.#dialect.reader.finish()
+    ) {
       this.#complete(exchange, 0, 0)
       return
     }

@@ -1,0 +1,89 @@
+/** The connections of one thread to one backend, kept alive where its protocol allows. */
+import { onTick } from '../../request/clock.ts'
+import type { Exchange } from '../../request/exchange.ts'
+import type { Address, PoolPlan, TargetPlan } from '../../site/plan.ts'
+import type { Attempt, Transport } from '../transport.ts'
+import type { AnswerReceiver } from './answer.ts'
+import { BackendConnection, type ConnectionOwner } from './connection.ts'
+import type { Dialect } from './dialect.ts'
+
+/** A tunnel on which nothing moves is closed after this, ms. Chats are quiet for long. */
+const TUNNEL_IDLE_MS = 3_600_000
+
+export type ConnectionSettings = Pick<
+  PoolPlan,
+  'connectTimeoutMs' | 'responseTimeoutMs' | 'keepAlive' | 'keepAliveMs'
+> & { readonly tunnelIdleMs?: number }
+
+/** The transport that speaks one protocol to `target`. */
+export class Connections implements Transport, ConnectionOwner {
+  readonly name: string
+  readonly address: Address
+  readonly speak: (receiver: AnswerReceiver) => Dialect
+  readonly connectTimeoutMs: number
+  readonly responseTimeoutMs: number
+  readonly keepAliveMs: number
+  readonly tunnelIdleMs: number
+  readonly #mostIdle: number
+  /** The last one used is taken first, so that the others can grow old and close. */
+  readonly #idle: BackendConnection[] = []
+  readonly #all: Set<BackendConnection> = new Set()
+  readonly #stopTicks: () => void
+  #isClosed = false
+
+  /** `speak` makes the dialect of each new connection. */
+  constructor(
+    target: Pick<TargetPlan, 'name' | 'address'>,
+    settings: ConnectionSettings,
+    speak: (receiver: AnswerReceiver) => Dialect,
+  ) {
+    this.name = target.name
+    this.address = target.address
+    this.speak = speak
+    this.connectTimeoutMs = settings.connectTimeoutMs
+    this.responseTimeoutMs = settings.responseTimeoutMs
+    this.keepAliveMs = settings.keepAliveMs
+    this.tunnelIdleMs = settings.tunnelIdleMs ?? TUNNEL_IDLE_MS
+    this.#mostIdle = settings.keepAlive
+    // One sweep a tick over all connections, instead of a timer for each request.
+    this.#stopTicks = onTick((nowMs) => {
+      for (const connection of this.#all) if (nowMs > connection.deadline) connection.expire()
+    })
+  }
+
+  send(exchange: Exchange, attempt: Attempt): void {
+    const connection = this.#idle.pop()
+    if (connection === undefined) this.sendFresh(exchange, attempt)
+    else connection.send(exchange, attempt)
+  }
+
+  sendFresh(exchange: Exchange, attempt: Attempt): void {
+    this.#all.add(new BackendConnection(this, exchange, attempt))
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const connection of [...this.#idle]) connection.destroy()
+    this.#forgetWhenOver()
+  }
+
+  keep(connection: BackendConnection): boolean {
+    if (this.#isClosed || this.#idle.length >= this.#mostIdle) return false
+    this.#idle.push(connection)
+    return true
+  }
+
+  drop(connection: BackendConnection): void {
+    const at = this.#idle.indexOf(connection)
+    if (at >= 0) this.#idle.splice(at, 1)
+  }
+
+  closed(connection: BackendConnection): void {
+    this.#all.delete(connection)
+    this.#forgetWhenOver()
+  }
+
+  #forgetWhenOver(): void {
+    if (this.#isClosed && this.#all.size === 0) this.#stopTicks()
+  }
+}

@@ -1,0 +1,24 @@
+/** Requests that ask for another protocol on their connection (RFC 9110 §7.8). Pure. */
+import { listMembers } from '../../wire/fields.ts'
+import type { RequestFields } from '../../wire/request-fields.ts'
+
+/**
+ * A tunnel of these would carry requests past every route and limit, so their upgrade is not passed
+ * on: a server may always ignore it (RFC 9110 §7.8).
+ */
+const OPAQUE_PROTOCOL = /(?:^|[\s,])(?:h2c?|http|tls)(?:$|[\s,/])/i
+
+/** True when the visitor asks for another protocol and may have it. */
+export function offersUpgrade(fields: RequestFields): boolean {
+  return (
+    fields.upgrade !== '' &&
+    !fields.chunked &&
+    fields.contentLength === 0 &&
+    !OPAQUE_PROTOCOL.test(fields.upgrade)
+  )
+}
+
+/** True when `protocol` (lower case) of a 101 is one that the visitor offered and we passed on. */
+export function mayUpgradeTo(fields: RequestFields, protocol: string): boolean {
+  return protocol !== '' && offersUpgrade(fields) && listMembers(fields.upgrade).includes(protocol)
+}
