@@ -14,6 +14,7 @@ import type { AppPlan } from '../site/plan.ts'
 import { type Credentials, launchAs } from '../system/users.ts'
 import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
 import { childEnvironment } from './environment.ts'
+import { killGroup } from './kill-group.ts'
 import { LineReader } from './lines.ts'
 import { LONGEST_LOG_LINE } from './log-socket.ts'
 import type { Logger } from './logger.ts'
@@ -308,14 +309,5 @@ export class AppProcess {
       killGroup(child)
       await this.#exited
     }
-  }
-}
-
-function killGroup(child: ChildProcess): void {
-  if (child.pid === undefined) return
-  try {
-    process.kill(-child.pid, 'SIGKILL')
-  } catch {
-    // Nobody is left in it.
   }
 }

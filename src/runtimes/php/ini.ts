@@ -1,0 +1,44 @@
+/** Settings of php.ini, and the same grammar in php-fpm's own configuration. Pure. */
+import type { PhpAppPlan } from '../../site/plan.ts'
+
+/** Names and numbers, and expressions of constants such as `E_ALL & ~E_DEPRECATED`. */
+const PLAIN = /^(?:[A-Za-z0-9_.+-]+|~?[A-Z_]+(?: *[&|^] *~?[A-Z_]+)*)$/
+
+/**
+ * A value as the grammar wants it: as it is where PHP shall evaluate it, else in quotes. In single
+ * quotes nothing has a meaning; in double quotes, which only a value with a single one needs, `${…}`
+ * would be a variable.
+ */
+export function iniValue(text: string): string {
+  if (PLAIN.test(text)) return text
+  if (!text.includes("'")) return `'${text}'`
+  if (text.includes('${')) throw new Error(`php.ini cannot hold both ' and \${ in a value: ${text}`)
+  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
+}
+
+/**
+ * The file that PHP reads after its own php.ini. The application's settings go before our defaults, and
+ * behind what has to be so: paths are split by us, and what PHP logs goes to stderr, not to the visitor's
+ * connection.
+ */
+export function iniFile(app: PhpAppPlan, dev: boolean): string {
+  const settings: Record<string, string> = {
+    'opcache.enable': '1',
+    expose_php: '0',
+    log_errors: '1',
+    display_errors: dev ? '1' : '0',
+    // What was edited is to be seen at once; else after two seconds, as PHP has it.
+    ...(dev ? { 'opcache.revalidate_freq': '0' } : {}),
+    ...app.ini,
+    'cgi.fix_pathinfo': '0',
+    'fastcgi.logging': '0',
+  }
+  return lines(settings)
+}
+
+/** `name = value` lines. */
+export function lines(settings: Readonly<Record<string, string>>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name} = ${iniValue(value)}\n`)
+    .join('')
+}

@@ -1,0 +1,18 @@
+/** What a generation asks of whatever runs an application: a warm parent, or a service of its own. */
+import type { AppState, FromServer } from '../server/protocol.ts'
+import type { AppFacts } from './app-process.ts'
+
+export interface AppLifetime {
+  readonly status: AppState
+  /** It starts, but its workers do not live. */
+  readonly isDyingYoung: boolean
+  readonly facts: AppFacts
+  /** What goes wrong is told through `changed` and the log. */
+  start(): void
+  /** Resolves once the application is broken, or running with all its workers. */
+  settled(): Promise<AppState>
+  /** The server found a request past its deadline. */
+  stuck(report: Extract<FromServer, { type: 'stuck' }>): void
+  /** Lets it finish what it has in hand; kills what is left after `timeoutMs`. */
+  stop(timeoutMs: number): Promise<void>
+}

@@ -1,0 +1,343 @@
+/**
+ * One application that a service of its own runs, such as php-fpm.
+ *
+ *     start ──► starting ──answers──► running     (the service replaces its own workers)
+ *                 ▲  │                   │
+ *                 │  └─ended, late──► broken       (stays so until the next reload)
+ *                 └──────────────────────┴─ the service died: anew, with back-off
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import type { Service, ServiceNews, ServiceRuntime } from '../runtimes/service.ts'
+import type { AppState, FromServer } from '../server/protocol.ts'
+import type { AppPlan } from '../site/plan.ts'
+import { type Credentials, launchAs } from '../system/users.ts'
+import type { AppLifetime } from './app-lifetime.ts'
+import type { AppFacts } from './app-process.ts'
+import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
+import { childrenOf, isChild } from './children.ts'
+import { childEnvironment } from './environment.ts'
+import { guardGroup, killGroup } from './kill-group.ts'
+import { LineReader } from './lines.ts'
+import { LONGEST_LOG_LINE } from './log-socket.ts'
+import type { Logger } from './logger.ts'
+import { SlowWorkers } from './slow-workers.ts'
+import { delay, settledWithin } from './timers.ts'
+
+/** Services that live shorter than this are restarted ever more slowly, ms. */
+const YOUNG_MS = 5_000
+const PROBE_EVERY_MS = 20
+/** One that does not answer a single question in this time is asked again. */
+const PROBE_TIMEOUT_MS = 2_000
+/** What a service that is replaced because a worker hangs may still finish. */
+const RECYCLE_MS = 3_000
+/** Last words that explain a failed start, lines. */
+const LAST_WORDS = 20
+
+export interface ServiceOptions {
+  readonly app: AppPlan
+  readonly runtime: ServiceRuntime
+  /** Folder of its own, to be created. */
+  readonly folder: string
+  readonly socket: string
+  readonly backlog: number
+  readonly dev: boolean
+  readonly credentials: Credentials | null
+  /** Whom it has to become by itself; '' when it is started as who it shall be. */
+  readonly becomes: string
+  readonly logger: Logger
+  /** Told of every change. */
+  readonly changed: (status: AppState) => void
+}
+
+export class ServiceProcess implements AppLifetime {
+  readonly #options: ServiceOptions
+  readonly #backoff = new Backoff({ youngMs: YOUNG_MS, firstMs: 100, longestMs: 5_000 })
+  readonly #over = new AbortController()
+  #status: AppState = { state: 'starting' }
+  #service: Service | null = null
+  /** Null where the service cannot tell which of its workers is slow. */
+  #slow: SlowWorkers | null = null
+  #child: ChildProcess | null = null
+  #exited: Promise<void> = Promise.resolve()
+  #startedAt = 0
+  #restartTimer: NodeJS.Timeout | undefined
+  #recycling = false
+  #restarts = 0
+  #lastWords: string[] = []
+  #waiting: (() => void)[] = []
+
+  constructor(options: ServiceOptions) {
+    this.#options = options
+  }
+
+  get status(): AppState {
+    return this.#status
+  }
+
+  get isDyingYoung(): boolean {
+    return this.#backoff.deaths >= CIRCUIT_DEATHS
+  }
+
+  get facts(): AppFacts {
+    const parent = this.#child?.pid ?? 0
+    const workers = parent === 0 ? [] : childrenOf(parent)
+    return {
+      state: this.#status.state,
+      detail: this.#status.state === 'broken' ? this.#status.detail : '',
+      version: this.#service?.version ?? '',
+      parent,
+      workers: workers.map((worker, slot) => ({ slot, restarts: 0, ...worker })),
+      restarts: this.#restarts,
+    }
+  }
+
+  start(): void {
+    // Broken stays broken until it answers: meanwhile visitors get an answer and do not wait.
+    if (this.#status.state !== 'broken') this.#change({ state: 'starting' })
+    this.#launch().catch((error: unknown) => {
+      if (!this.#over.signal.aborted) this.#break(said(error))
+    })
+  }
+
+  async settled(): Promise<AppState> {
+    while (this.#status.state === 'starting' && !this.#over.signal.aborted) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
+    return this.#status
+  }
+
+  #change(status: AppState): void {
+    this.#status = status
+    this.#options.changed(status)
+    this.#wake()
+  }
+
+  #wake(): void {
+    if (this.#status.state === 'starting' && !this.#over.signal.aborted) return
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+
+  /** For good: only a reload tries again. */
+  #break(detail: string): void {
+    const { app, logger } = this.#options
+    logger.error(`application ${app.name} did not start: ${detail}`, { app: app.name })
+    this.#change({ state: 'broken', detail })
+  }
+
+  async #launch(): Promise<void> {
+    const { app, runtime, folder, socket, backlog, dev, becomes } = this.#options
+    const service = await runtime.prepare(app, { folder, socket, backlog, dev, becomes })
+    if (this.#over.signal.aborted) return
+    this.#service = service
+    this.#slow?.clear()
+    this.#slow =
+      service.traces === ''
+        ? null
+        : new SlowWorkers(service.traces, (pid, stack) => this.#endWorker(pid, stack))
+    this.#write(service)
+    const child = this.#spawn(service)
+    const startedAt = performance.now()
+    this.#startedAt = startedAt
+    this.#lastWords = []
+    let ended = ''
+    this.#exited = new Promise((resolve) => {
+      child.once('error', (error) => {
+        if (child.pid === undefined) ended = error.message
+        resolve()
+      })
+      // Not `exit`: its last words have arrived then.
+      child.once('close', (code, signal) => {
+        ended = signal ?? `exit code ${code}`
+        this.#buried(child)
+        resolve()
+      })
+    })
+    while (ended === '' && !(await answers(socket, service))) {
+      if (performance.now() - startedAt > app.startTimeoutMs) {
+        killGroup(child)
+        throw new Error(
+          `it did not answer within ${app.startTimeoutMs / 1000} s; raise \`start-timeout\` if it needs that long`,
+        )
+      }
+      await delay(PROBE_EVERY_MS, this.#over.signal)
+    }
+    if (this.#over.signal.aborted) return
+    if (ended !== '' && this.#restarts === 0) {
+      throw new Error([`it ended at once (${ended})`, ...this.#lastWords].join('\n'))
+    }
+    if (ended === '') this.#change({ state: 'running' })
+    void this.#exited.then(() => this.#died(ended))
+  }
+
+  #write({ files }: Service): void {
+    const { folder, socket, credentials } = this.#options
+    const own = (path: string): void => {
+      if (credentials !== null) chownSync(path, credentials.uid, credentials.gid)
+    }
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    own(folder)
+    for (const [name, content] of Object.entries(files)) {
+      const path = join(folder, name)
+      writeFileSync(path, content, { mode: 0o600 })
+      own(path)
+    }
+    rmSync(socket, { force: true })
+  }
+
+  #spawn({ command, read }: Service): ChildProcess {
+    const { credentials } = this.#options
+    const launch = launchAs(credentials, command.file, command.args)
+    const child = spawn(launch.file, launch.args, {
+      cwd: command.cwd,
+      env: childEnvironment(command.env, credentials),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // Its own process group: safe from the terminal's Ctrl-C, and killed as a whole.
+      detached: true,
+      ...(launch.uid === undefined ? {} : { uid: launch.uid }),
+      ...(launch.gid === undefined ? {} : { gid: launch.gid }),
+    })
+    this.#child = child
+    if (child.pid === undefined) return child
+    const guard = guardGroup(child, credentials)
+    child.once('exit', () => {
+      // Its workers would keep the socket from the next one.
+      killGroup(child)
+      guard.kill('SIGKILL')
+    })
+    for (const stream of [child.stdout, child.stderr]) {
+      const reader = new LineReader(LONGEST_LOG_LINE, (line) => {
+        if (line !== '') this.#hear(child, read(line))
+      })
+      stream?.on('data', (chunk: Buffer) => reader.feed(chunk))
+      stream?.on('end', () => reader.end())
+    }
+    return child
+  }
+
+  #hear(child: ChildProcess, news: ServiceNews): void {
+    const { app, logger } = this.#options
+    switch (news.type) {
+      case 'log': {
+        const pid = news.pid === 0 ? (child.pid ?? 0) : news.pid
+        if (this.#status.state !== 'running' && news.level !== 'debug') {
+          this.#lastWords = [...this.#lastWords, news.message].slice(-LAST_WORDS)
+        }
+        return logger[news.level](news.message, { app: app.name, pid })
+      }
+      case 'died':
+        this.#slow?.died(news.pid)
+        if (news.expected) return
+        this.#restarts += 1
+        return logger.warn(`worker died (${news.how}); replaced at once`, {
+          app: app.name,
+          pid: news.pid,
+        })
+      case 'slow':
+        return this.#slow?.slow(news.pid, news.request, news.elapsedMs)
+      case 'traced':
+        return this.#slow?.traced(news.pid)
+    }
+  }
+
+  #died(how: string): void {
+    if (this.#over.signal.aborted) return
+    this.#slow?.clear()
+    const { app, logger } = this.#options
+    if (this.#recycling) {
+      this.#recycling = false
+      return this.start()
+    }
+    const wait = this.#backoff.died(performance.now() - this.#startedAt)
+    this.#restarts += 1
+    const when = wait === 0 ? 'at once' : `in ${wait} ms`
+    logger.error(
+      `${this.#service?.version} of ${app.name} died (${how}); starting it again ${when}`,
+      {
+        app: app.name,
+      },
+    )
+    if (this.#backoff.deaths >= CIRCUIT_DEATHS) {
+      this.#change({ state: 'broken', detail: `its process keeps dying (${how}); see the log` })
+    } else if (this.#status.state === 'running') this.#change({ state: 'starting' })
+    this.#restartTimer = setTimeout(() => this.start(), wait)
+  }
+
+  #buried(child: ChildProcess): void {
+    if (this.#child === child) this.#child = null
+  }
+
+  stuck(report: Extract<FromServer, { type: 'stuck' }>): void {
+    const { app, logger } = this.#options
+    const { request, elapsedMs } = report
+    const child = this.#child
+    if (child === null || this.#over.signal.aborted) return
+    logger.error(
+      `request exceeded its deadline: ${request} has run for ${Math.round(elapsedMs)} ms; the worker that has it is replaced`,
+      { app: app.name },
+    )
+    if (this.#slow === null) return this.#recycle(child)
+    const endedAt = performance.now()
+    this.#slow.abandoned({ request, sentAt: endedAt - elapsedMs, endedAt })
+  }
+
+  /** It cannot tell which worker hangs: all of them are replaced. */
+  #recycle(child: ChildProcess): void {
+    if (this.#recycling) return
+    this.#recycling = true
+    this.#change({ state: 'starting' })
+    child.kill(this.#service?.stopSignal)
+    const timer = setTimeout(() => killGroup(child), RECYCLE_MS)
+    child.once('exit', () => clearTimeout(timer))
+  }
+
+  #endWorker(pid: number, stack: string): void {
+    const { app, logger } = this.#options
+    if (stack !== '') logger.error(stack, { app: app.name, pid })
+    if (this.#child?.pid === undefined || !isChild(pid, this.#child.pid)) return
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It has just ended by itself.
+    }
+  }
+
+  async stop(timeoutMs: number): Promise<void> {
+    this.#over.abort()
+    clearTimeout(this.#restartTimer)
+    this.#slow?.clear()
+    this.#wake()
+    const child = this.#child
+    if (child === null) return
+    const { app, logger } = this.#options
+    child.kill(timeoutMs > 0 ? this.#service?.stopSignal : 'SIGKILL')
+    if (!(await settledWithin(this.#exited, timeoutMs))) {
+      if (timeoutMs > 0) {
+        logger.warn(`application ${app.name} did not end in time; killed`, { app: app.name })
+      }
+      killGroup(child)
+      await this.#exited
+    }
+  }
+}
+
+/** Whether the service behind `socket` answers its question. */
+function answers(socket: string, { question, isAnswer }: Service): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(socket)
+    connection.setTimeout(PROBE_TIMEOUT_MS, () => connection.destroy())
+    connection.on('connect', () => connection.write(question))
+    connection.on('data', (bytes: Buffer) => {
+      resolve(isAnswer(bytes))
+      connection.destroy()
+    })
+    connection.on('error', () => {})
+    connection.on('close', () => resolve(false))
+  })
+}
+
+function said(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
