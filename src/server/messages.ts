@@ -38,4 +38,4 @@ export type FromThread =
   | { readonly type: 'ready' }
   | { readonly type: 'draining' }
   | { readonly type: 'drained' }
-  | Extract<FromServer, { type: 'stuck' | 'failed' | 'log' }>
+  | Extract<FromServer, { type: 'stuck' | 'broken' | 'failed' | 'log' }>

@@ -44,6 +44,8 @@ export type FromServer =
       readonly request: string
       readonly elapsedMs: number
     }
+  /** An application that runs in the server's threads did not load; before `ready`. */
+  | { readonly type: 'broken'; readonly app: string; readonly detail: string }
   | { readonly type: 'status'; readonly ask: number; readonly status: ServerStatus }
   /** After `drain`: no visitor is accepted any more. */
   | { readonly type: 'draining' }

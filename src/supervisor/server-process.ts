@@ -35,6 +35,8 @@ export interface ServerOptions {
   readonly logger: Logger
   /** A worker that exceeded its deadline. */
   readonly stuck: (report: Extract<FromServer, { type: 'stuck' }>) => void
+  /** An application that runs in the server's threads did not load. */
+  readonly broken: (app: string, detail: string) => void
 }
 
 export class ServerProcess {
@@ -121,7 +123,7 @@ export class ServerProcess {
 
   /** `settled` gets '' at `ready`, or why the server gave up. */
   #listen(child: ChildProcess, settled: (reason: string) => void): void {
-    const { logger, stuck } = this.#options
+    const { logger, stuck, broken } = this.#options
     child.on('message', (raw) => {
       const message = raw as FromServer
       switch (message.type) {
@@ -131,6 +133,8 @@ export class ServerProcess {
           return settled(message.message)
         case 'stuck':
           return stuck(message)
+        case 'broken':
+          return broken(message.app, message.detail)
         case 'status':
           this.#last = message.status
           this.#asked.get(message.ask)?.(message.status)
@@ -234,5 +238,8 @@ function compileCache(): NodeJS.ProcessEnv {
 
 /** What a predecessor that died has left would make the next one's bind fail. */
 function removeSockets(folder: string): void {
-  for (const name of readdirSync(folder)) unlinkSync(join(folder, name))
+  for (const name of readdirSync(folder)) {
+    // The other sockets here are services', which live on.
+    if (name.startsWith('link-')) unlinkSync(join(folder, name))
+  }
 }

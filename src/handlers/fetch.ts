@@ -1,0 +1,109 @@
+/**
+ * Answers with a fetch handler that runs in this very thread: no worker, no hop. What blocks there
+ * blocks every visitor of the thread.
+ */
+import { pathToFileURL } from 'node:url'
+import { PorticoError } from '../errors.ts'
+import { Caller } from '../fetch/call.ts'
+import type { FetchExchange } from '../fetch/exchange.ts'
+import { findFetch } from '../fetch/handler.ts'
+import { installFetch } from '../fetch/install.ts'
+import { Background, stackOf } from '../fetch/server.ts'
+import { TICK_MS } from '../request/clock.ts'
+import type { Exchange, Handler } from '../request/exchange.ts'
+import type { NodeAppPlan } from '../site/plan.ts'
+
+/** An application of this thread; it may have several routes. */
+export class ThreadApp {
+  readonly #plan: NodeAppPlan
+  readonly #background: Background = new Background((text) => this.#log(text))
+  #caller: Caller | null = null
+  /** Why it did not load, as its owner reads it. */
+  #trouble = 'not loaded'
+  readonly counts: { requests: number; errors: number } = { requests: 0, errors: 0 }
+  readonly #dev: boolean
+
+  constructor(plan: NodeAppPlan, dev: boolean) {
+    this.#plan = plan
+    this.#dev = dev
+  }
+
+  /** Loads its module. Resolves with why that failed; '' when it did not. */
+  async load(): Promise<string> {
+    const { file, env, startTimeoutMs } = this.#plan
+    Object.assign(process.env, env)
+    installFetch()
+    const late = new AbortController()
+    try {
+      this.#trouble = await Promise.race([this.#import(file), timeout(startTimeoutMs, late.signal)])
+    } catch (error) {
+      this.#trouble = stackOf(error)
+    }
+    late.abort()
+    return this.#trouble
+  }
+
+  async #import(file: string): Promise<string> {
+    const handler = findFetch(await import(pathToFileURL(file).href))
+    if (handler === null) {
+      return `${file} exports no fetch handler: \`export default { fetch(request) { … } }\``
+    }
+    this.#caller = new Caller(handler, this.#background, (exchange, stack) => {
+      this.counts.errors++
+      this.#log(
+        `${exchange.line.method} ${withoutQuery(exchange)}: the application failed\n${stack}`,
+      )
+    })
+    return ''
+  }
+
+  get busy(): number {
+    return this.#caller?.pending ?? 0
+  }
+
+  handle(exchange: Exchange): void {
+    this.counts.requests++
+    if (this.#caller !== null && this.#trouble === '') return this.#caller.call(exchange)
+    this.counts.errors++
+    exchange.fail(new PorticoError('APP_BROKEN', this.#dev ? this.#trouble : ''))
+  }
+
+  /** Called at each tick of the clock. */
+  check(now: number): void {
+    const { deadlineMs } = this.#plan
+    if (deadlineMs === 0) return
+    this.#caller?.expire(now - deadlineMs - TICK_MS, () => {
+      this.counts.errors++
+      return new PorticoError('APP_DEADLINE', `${deadlineMs} ms`)
+    })
+  }
+
+  /** Resolves when nothing is left that the application asked to be waited for. */
+  settled(): Promise<void> {
+    return this.#background.settled()
+  }
+
+  #log(text: string): void {
+    console.error(`${this.#plan.name}: ${text}`)
+  }
+}
+
+/** `app` may be shared by several routes. */
+export function fetchHandler(app: ThreadApp): Handler {
+  return { name: 'fetch', handle: (exchange) => app.handle(exchange) }
+}
+
+/** A query may be secret. */
+function withoutQuery(exchange: FetchExchange): string {
+  return exchange.line.origin.split('?', 1)[0]!
+}
+
+function timeout(ms: number, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(
+      () => resolve(`the import took longer than ${ms / 1000} s; raise \`start-timeout\``),
+      ms,
+    )
+    signal.addEventListener('abort', () => clearTimeout(timer))
+  })
+}

@@ -1,0 +1,48 @@
+/** An application without processes of its own: the server's threads load and run it. */
+import type { AppState } from '../server/protocol.ts'
+import type { AppLifetime } from './app-lifetime.ts'
+import type { AppFacts } from './app-process.ts'
+import type { Logger } from './logger.ts'
+
+export class AppInServer implements AppLifetime {
+  readonly isDyingYoung: boolean = false
+  readonly #name: string
+  readonly #logger: Logger
+  #status: AppState = { state: 'running' }
+
+  constructor(name: string, logger: Logger) {
+    this.#name = name
+    this.#logger = logger
+  }
+
+  get status(): AppState {
+    return this.#status
+  }
+
+  get facts(): AppFacts {
+    const { state } = this.#status
+    const detail = this.#status.state === 'broken' ? this.#status.detail : ''
+    return { state, detail, version: process.versions.node, parent: 0, workers: [], restarts: 0 }
+  }
+
+  /** It begins with the server. */
+  start(): void {}
+
+  /** As far as is known: the server tells before it is ready. */
+  async settled(): Promise<AppState> {
+    return this.#status
+  }
+
+  /** A thread could not load it. Each of them says so. */
+  broken(detail: string): void {
+    if (this.#status.state === 'broken') return
+    this.#status = { state: 'broken', detail }
+    this.#logger.error(`application ${this.#name} did not load: ${detail}`, { app: this.#name })
+  }
+
+  /** Its deadlines are the server's own matter. */
+  stuck(): void {}
+
+  /** It ends with the server. */
+  async stop(): Promise<void> {}
+}
