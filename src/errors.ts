@@ -52,8 +52,10 @@ export type ErrorCode =
   | 'APP_DEADLINE'
   | 'APP_STARTING'
   | 'QUEUE_FULL'
+  | 'CGI_FAILED'
   | 'SPOOL_FAILED'
   | 'OUT_OF_FILES'
+  | 'OUT_OF_PROCESSES'
   | 'FILE_UNREADABLE'
   | 'INTERNAL'
   | 'STOPPING'
@@ -225,6 +227,13 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     message: 'too many requests are waiting',
     remedy: 'more `workers:`, or a longer `queue:`',
   },
+  CGI_FAILED: {
+    status: 502,
+    fault: 'site',
+    retry: false,
+    message: 'the program gave no answer',
+    remedy: 'see its own words in the log',
+  },
 
   // Ours and the machine's.
   SPOOL_FAILED: {
@@ -240,6 +249,13 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     retry: true,
     message: 'no more files can be opened now',
     remedy: 'raise the limit on open files (`ulimit -n`)',
+  },
+  OUT_OF_PROCESSES: {
+    status: 503,
+    fault: 'portico',
+    retry: true,
+    message: 'no more processes can be started now',
+    remedy: 'raise the limit on processes (`ulimit -u`, `TasksMax=`)',
   },
   FILE_UNREADABLE: { status: 403, fault: 'site', retry: false, message: 'the file cannot be read' },
   INTERNAL: { status: 500, fault: 'portico', retry: false, message: 'internal error' },

@@ -10,10 +10,11 @@
  */
 import { PorticoError } from '../errors.ts'
 import type { AnswerHead, Exchange, Handler } from '../request/exchange.ts'
+import { addSlash } from '../request/slash.ts'
 import type { FilesPlan } from '../site/plan.ts'
 import { answerWith } from './files/answer.ts'
 import { askedBy } from './files/asked.ts'
-import { bytePath, encodePath, nativePath } from './files/byte-path.ts'
+import { bytePath, nativePath } from './files/byte-path.ts'
 import { failure } from './files/failure.ts'
 import { realPath, realPathInside, statOf } from './files/inspect.ts'
 import { answerListing } from './files/listing.ts'
@@ -155,12 +156,4 @@ class FilesHandler implements Handler {
 function refuseMethod(exchange: Exchange): void {
   if (exchange.line.method === 'OPTIONS') exchange.respond(OPTIONS, EMPTY)
   else exchange.respond(NOT_ALLOWED, NOT_ALLOWED_BODY)
-}
-
-/** A folder's page refers to what is beside it, so its URL must end in a slash. */
-function addSlash(exchange: Exchange): void {
-  const { path, query } = exchange.line
-  // A path that begins with `//` would name another host.
-  const location = `/${encodePath(path.replace(/^\/+/, ''))}/${query === '' ? '' : `?${query}`}`
-  exchange.respond({ status: 301, reason: '', fields: `Location: ${location}\r\n`, has: 0 }, EMPTY)
 }

@@ -7,19 +7,24 @@
  */
 import { PorticoError } from '../errors.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
-import { encodePath } from '../wire/request-line.ts'
 import { clock } from './clock.ts'
 import type { Counters } from './counters.ts'
 import type { AnswerHead, Exchange, Peer } from './exchange.ts'
 import type { AccessLog } from './log.ts'
+import { RedirectedExchange } from './redirected.ts'
 import type { Router } from './route.ts'
+import { addSlash } from './slash.ts'
 import { Trust } from './trust.ts'
 
-/** An exchange as its gateway holds it: the flow writes down what it was routed to. */
-export interface RoutedExchange extends Exchange {
+/** The flow writes down what an exchange was routed to. */
+interface Routable extends Exchange {
   prefix: string
   captures: readonly string[] | null
   maxBody: number
+}
+
+/** An exchange as its gateway holds it. */
+export interface RoutedExchange extends Routable {
   peer: Peer
   fields: RequestFields
   readonly status: number
@@ -28,6 +33,8 @@ export interface RoutedExchange extends Exchange {
 }
 
 const EMPTY = Buffer.alloc(0)
+/** More are a circle. */
+const MOST_REDIRECTS = 10
 const NOBODY = new Trust([])
 
 /** RFC 9110 §9.3.7: OPTIONS for the server as a whole. */
@@ -56,6 +63,27 @@ export class Flow {
   begin(exchange: RoutedExchange): void {
     this.#counters.began()
     if (exchange.fields.claims) this.#identify(exchange)
+    this.#handle(exchange)
+  }
+
+  /**
+   * Answers `exchange` as a GET for `target`, a path with its query. For handlers that have been given
+   * the exchange and have not answered it.
+   */
+  redirect(exchange: Exchange, target: string): void {
+    let redirected: RedirectedExchange
+    try {
+      redirected = new RedirectedExchange(exchange, target)
+    } catch (cause) {
+      return exchange.fail(new PorticoError('BACKEND_LIED', 'a bad Location', { cause }))
+    }
+    if (redirected.count > MOST_REDIRECTS) {
+      return exchange.fail(new PorticoError('REQUEST_LOOP', `Location: ${target}`))
+    }
+    this.#handle(redirected)
+  }
+
+  #handle(exchange: Routable): void {
     try {
       this.#route(exchange)
     } catch (error) {
@@ -72,7 +100,7 @@ export class Flow {
     exchange.fields = fields
   }
 
-  #route(exchange: RoutedExchange): void {
+  #route(exchange: Routable): void {
     const { line, fields } = exchange
     if (line.path === '*') return exchange.respond(SERVER_OPTIONS, EMPTY)
     const host = this.#router.host(line.host === '' ? fields.host : line.host)
@@ -112,13 +140,4 @@ export class Flow {
     this.#counters.finished(error.status)
     this.#log?.refused(error, line, peer, sent)
   }
-}
-
-/** 301 where a method may change to GET without harm, else 308 (RFC 9110 §15.4). */
-function addSlash(exchange: Exchange): void {
-  const { method, path, query } = exchange.line
-  // The path that was routed, not as it was spelled: `/\host/../path` is another host to browsers.
-  const location = `/${encodePath(path.replace(/^\/+/, ''))}/${query === '' ? '' : `?${query}`}`
-  const status = method === 'GET' || method === 'HEAD' ? 301 : 308
-  exchange.respond({ status, reason: '', fields: `Location: ${location}\r\n`, has: 0 }, EMPTY)
 }

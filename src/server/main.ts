@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Counters } from '../request/counters.ts'
+import { killSession } from '../system/session.ts'
 import { Claims } from '../transports/worker-link/claims.ts'
 import {
   APP_PLACES,
@@ -191,7 +192,11 @@ process.on('message', (message: ToServer) => {
 
 // Without a supervisor nobody could ever stop or reload this process.
 process.on('disconnect', () => process.exit(0))
-process.on('exit', () => server?.clean())
+process.on('exit', () => {
+  server?.clean()
+  // Programs that a thread had no time to end.
+  killSession(process.pid)
+})
 // A terminal's Ctrl-C reaches the whole process group; the supervisor decides when we end.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})

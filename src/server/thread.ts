@@ -7,6 +7,7 @@ import type { Gateway, GatewayOptions } from '../gateways/gateway.ts'
 import { Http1Gateway } from '../gateways/http1/gateway.ts'
 import { ProxiedGateway } from '../gateways/proxied.ts'
 import { app } from '../handlers/app.ts'
+import { type CgiHost, cgi } from '../handlers/cgi.ts'
 import { files } from '../handlers/files.ts'
 import { proxy } from '../handlers/proxy.ts'
 import { redirect } from '../handlers/redirect.ts'
@@ -61,7 +62,22 @@ const stranger: LinkOwner = {
 
 const pools = new Map(Object.entries(plan.pools).map(([name, pool]) => [name, createPool(pool)]))
 
-function makeHandler(handler: HandlerPlan): Handler {
+const programs: CgiHost = {
+  spool: start.spool,
+  say: (level, message) => tell({ type: 'log', level, message }),
+  redirect: (exchange, target) => flow.redirect(exchange, target),
+}
+
+const handlers: Handler[] = []
+let flow!: Flow
+
+function makeHandler(plan: HandlerPlan): Handler {
+  const handler = handlerOf(plan)
+  handlers.push(handler)
+  return handler
+}
+
+function handlerOf(handler: HandlerPlan): Handler {
   switch (handler.kind) {
     case 'files':
       return files(handler)
@@ -70,7 +86,7 @@ function makeHandler(handler: HandlerPlan): Handler {
     case 'proxy':
       return proxy(pools.get(handler.pool)!)
     case 'cgi':
-      throw new Error('no cgi handler')
+      return cgi(handler, programs)
     case 'redirect':
       return redirect(handler)
     case 'respond':
@@ -128,7 +144,7 @@ function openLog(): AccessLog | null {
 function main(): void {
   const log = openLog()
   const counters = Counters.of(start.counters, start.thread)
-  const flow = new Flow(new Router(plan.hosts, makeHandler), counters, log, new Trust(plan.trusted))
+  flow = new Flow(new Router(plan.hosts, makeHandler), counters, log, new Trust(plan.trusted))
   const options: GatewayOptions = {
     flow,
     counters,
@@ -204,6 +220,7 @@ function main(): void {
         for (const gateway of gateways.values()) gateway.close()
         links.close()
         for (const dispatch of dispatches.values()) dispatch.close()
+        for (const handler of handlers) handler.close?.()
         for (const pool of pools.values()) pool.close()
         log?.close()
         return process.exit(0)

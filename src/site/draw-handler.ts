@@ -1,8 +1,15 @@
 /** What answers a route. */
-import { join, relative, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { looksLikeAddress } from './address.ts'
 import type { Pools } from './draw-pools.ts'
-import { absolutePath, type Drawing, existingFolder, stat, textAsWritten } from './drawing.ts'
+import {
+  absolutePath,
+  type Drawing,
+  existingFolder,
+  isExecutable,
+  stat,
+  textAsWritten,
+} from './drawing.ts'
 import { nearest } from './nearest.ts'
 import type { CgiPlan, FilesPlan, HandlerPlan, RouteMatch, SendFilesPlan } from './plan.ts'
 import { type KeyPath, quote } from './problem.ts'
@@ -127,10 +134,17 @@ function drawSendFiles(
 function drawCgi(drawing: Drawing, path: KeyPath, handler: Cgi): CgiPlan {
   const here = [...path, 'cgi']
   const root = absolutePath(drawing, here, handler.cgi)
-  if (stat(root) === undefined) drawing.report.problem(here, `no such folder or file: ${root}`)
+  const found = stat(root)
+  if (found === undefined) drawing.report.problem(here, `no such folder or file: ${root}`)
+  else if (found.isFile() && !isExecutable(root)) {
+    drawing.report.problem(here, `this file cannot be run: ${root}`, { expected: 'chmod +x' })
+  }
+  const folder = found?.isFile() === true ? dirname(root) : root
   return {
     kind: 'cgi',
     root,
+    documentRoot:
+      handler.root === '' ? folder : existingFolder(drawing, [...path, 'root'], handler.root),
     env: textAsWritten(drawing, [...path, 'env'], handler.env),
     index: handler.index,
     concurrency: handler.concurrency,

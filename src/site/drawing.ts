@@ -78,8 +78,16 @@ export function stat(path: string): Stats | undefined {
 }
 
 export function isReadable(path: string): boolean {
+  return isAllowed(path, constants.R_OK)
+}
+
+export function isExecutable(path: string): boolean {
+  return isAllowed(path, constants.X_OK)
+}
+
+function isAllowed(path: string, mode: number): boolean {
   try {
-    accessSync(path, constants.R_OK)
+    accessSync(path, mode)
     return true
   } catch {
     return false

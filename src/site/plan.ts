@@ -66,6 +66,8 @@ export interface CgiPlan {
   readonly kind: 'cgi'
   /** Absolute folder of the programs, or one program. */
   readonly root: string
+  /** DOCUMENT_ROOT: an absolute folder. */
+  readonly documentRoot: string
   readonly env: Readonly<Record<string, string>>
   readonly index: readonly string[]
   /** Programs that run at a time, in each server thread. */

@@ -127,9 +127,19 @@ export function openSocket(domain: number, type: number): number {
     return checked('socket', socket(domain, flags, 0))
   }
   const fd = checked('socket', socket(domain, type, 0))
-  checked('fcntl', fcntlInt(fd, F_SETFD, 'int', FD_CLOEXEC))
-  checked('fcntl', fcntlInt(fd, F_SETFL, 'int', constants.O_NONBLOCK))
+  closeOnExec(fd)
+  neverBlocks(fd)
   return fd
+}
+
+/** No child inherits `fd`. */
+export function closeOnExec(fd: number): void {
+  checked('fcntl', fcntlInt(fd, F_SETFD, 'int', FD_CLOEXEC))
+}
+
+/** Reading from `fd` and writing to it fails with EAGAIN rather than wait. */
+export function neverBlocks(fd: number): void {
+  checked('fcntl', fcntlInt(fd, F_SETFL, 'int', constants.O_NONBLOCK))
 }
 
 /** Sets an integer socket option. */

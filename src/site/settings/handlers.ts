@@ -88,6 +88,11 @@ const cgi = {
     'The folder of the programs, or one program that answers for every path below this one.',
     'a folder or a file',
   ) as RequiredText,
+  root: text(
+    '',
+    'What programs are told as DOCUMENT_ROOT, and where PATH_TRANSLATED begins. Default: the folder of the programs.',
+    'a folder',
+  ) as Text,
   env: textMap(
     'Variables for the program, over those of the request. Nothing of Portico’s own environment reaches it but PATH.',
     VARIABLE,
