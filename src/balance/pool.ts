@@ -1,10 +1,17 @@
 /** A pool: the backends that can answer for one another. One in each server thread. */
+import { tmpdir } from 'node:os'
 import type { Exchange } from '../request/exchange.ts'
+import { gathered } from '../request/gathered.ts'
 import { roundRobin } from '../schedulers/round-robin.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
 import type { PoolPlan, TargetPlan } from '../site/plan.ts'
+import { ownHost } from '../transports/backend/own-host.ts'
+import { fastcgi } from '../transports/fastcgi.ts'
 import { http1 } from '../transports/http1.ts'
+import { scgi } from '../transports/scgi.ts'
 import type { Transport } from '../transports/transport.ts'
+import { uwsgi } from '../transports/uwsgi.ts'
+import { describeBy } from '../transports/variables.ts'
 import { Members } from './members.ts'
 import { Target } from './target.ts'
 import { Walk } from './walk.ts'
@@ -22,6 +29,10 @@ export interface PoolOptions {
   readonly scheduler?: Scheduler
   /** How long a tunnel may be silent, ms. */
   readonly tunnelIdleMs?: number
+  /** Folder for request bodies too large for memory; the system's for temporary files by default. */
+  readonly spool?: string
+  /** Takes lines of what backends report; by default our stderr does. */
+  readonly log?: (line: string) => void
 }
 
 const schedulers: Readonly<Record<PoolPlan['schedule'], () => Scheduler>> = {
@@ -30,26 +41,33 @@ const schedulers: Readonly<Record<PoolPlan['schedule'], () => Scheduler>> = {
 
 /** How a server of the pool is spoken to. */
 function makeTransport(target: TargetPlan, pool: PoolPlan & PoolOptions): Transport {
+  if (target.scheme === 'http') return http1(target, pool)
+  const describe = describeBy(pool.variables, pool.preserveHost ? '' : ownHost(target.address))
   switch (target.scheme) {
-    case 'http':
-      return http1(target, pool)
     case 'uwsgi':
     case 'puwsgi':
+      return uwsgi(target, { ...pool, modifier1: pool.variables.modifier1 }, describe)
     case 'fastcgi':
+      return fastcgi(target, pool, describe)
     case 'scgi':
-      throw new Error(`pool ${pool.name}: no transport for ${target.scheme}`)
+      return scgi(target, pool, describe)
   }
 }
 
 export function createPool(plan: PoolPlan, options: PoolOptions = {}): Pool {
-  const settings =
-    options.tunnelIdleMs === undefined ? plan : { ...plan, tunnelIdleMs: options.tunnelIdleMs }
+  const settings = { ...plan, ...options }
   const targets = plan.servers.map((target) => new Target(target, makeTransport(target, settings)))
   const members = new Members(targets)
   const scheduler = options.scheduler ?? schedulers[plan.schedule]()
+  const walk = (exchange: Exchange): void => new Walk(exchange, members, scheduler).next(null)
+  // The others must tell the length of a body before it.
+  const onlyHttp = plan.servers.every(({ scheme }) => scheme === 'http')
   return {
     name: plan.name,
-    serve: (exchange) => new Walk(exchange, members, scheduler).next(null),
+    serve: (exchange) => {
+      if (onlyHttp || !exchange.fields.chunked) walk(exchange)
+      else gathered(exchange, options.spool ?? tmpdir(), walk)
+    },
     close: () => {
       for (const { transport } of targets) transport.close()
     },

@@ -1,0 +1,91 @@
+/** An exchange that stands before another one, for handlers that change a part of it. */
+import type { Duplex } from 'node:stream'
+import type { PorticoError } from '../errors.ts'
+import type { RequestFields } from '../wire/request-fields.ts'
+import type { RequestLine } from '../wire/request-line.ts'
+import type { AnswerHead, BodySink, Exchange, Peer } from './exchange.ts'
+
+/** Everything goes through to `visitor`, but what a subclass does otherwise. */
+export class ExchangeThrough implements Exchange {
+  readonly line: RequestLine
+  readonly fields: RequestFields
+  readonly peer: Peer
+  readonly began: number
+  readonly prefix: string
+  readonly captures: readonly string[] | null
+  readonly maxBody: number
+  readonly sendFile?: NonNullable<Exchange['sendFile']>
+  protected readonly visitor: Exchange
+
+  constructor(visitor: Exchange, fields: RequestFields) {
+    this.visitor = visitor
+    this.line = visitor.line
+    this.fields = fields
+    this.peer = visitor.peer
+    this.began = visitor.began
+    this.prefix = visitor.prefix
+    this.captures = visitor.captures
+    this.maxBody = visitor.maxBody
+    if (visitor.sendFile !== undefined) this.sendFile = visitor.sendFile.bind(visitor)
+  }
+
+  get answered(): boolean {
+    return this.visitor.answered
+  }
+
+  get gone(): boolean {
+    return this.visitor.gone
+  }
+
+  get onGone(): (() => void) | null {
+    return this.visitor.onGone
+  }
+
+  set onGone(call: (() => void) | null) {
+    this.visitor.onGone = call
+  }
+
+  get onDrain(): (() => void) | null {
+    return this.visitor.onDrain
+  }
+
+  set onDrain(call: (() => void) | null) {
+    this.visitor.onDrain = call
+  }
+
+  receive(sink: BodySink): void {
+    this.visitor.receive(sink)
+  }
+
+  resume(): void {
+    this.visitor.resume()
+  }
+
+  inform(status: number, fields: string): void {
+    this.visitor.inform(status, fields)
+  }
+
+  respond(head: AnswerHead, body: Uint8Array, length?: number): void {
+    this.visitor.respond(head, body, length)
+  }
+
+  start(head: AnswerHead, length: number): void {
+    this.visitor.start(head, length)
+  }
+
+  write(chunk: Uint8Array, owned: boolean): boolean {
+    return this.visitor.write(chunk, owned)
+  }
+
+  end(trailers?: string): void {
+    this.visitor.end(trailers)
+  }
+
+  fail(error: PorticoError): void {
+    this.visitor.fail(error)
+  }
+
+  upgrade(head: AnswerHead): Duplex {
+    return this.visitor.upgrade(head)
+  }
+}
