@@ -3,9 +3,12 @@ import { existsSync, unlinkSync } from 'node:fs'
 import { getSystemErrorMessage } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createPool } from '../balance/pool.ts'
+import { fastcgi } from '../gateways/fastcgi/gateway.ts'
 import type { Gateway, GatewayOptions } from '../gateways/gateway.ts'
 import { Http1Gateway } from '../gateways/http1/gateway.ts'
 import { ProxiedGateway } from '../gateways/proxied.ts'
+import { scgi } from '../gateways/scgi/gateway.ts'
+import { uwsgi } from '../gateways/uwsgi/gateway.ts'
 import { app } from '../handlers/app.ts'
 import { type CgiHost, cgi } from '../handlers/cgi.ts'
 import { files } from '../handlers/files.ts'
@@ -99,10 +102,13 @@ function makeGateway(scheme: ListenScheme, options: GatewayOptions): Gateway {
     case 'http':
       return new Http1Gateway(options)
     case 'uwsgi':
+      return uwsgi(options, false)
     case 'puwsgi':
+      return uwsgi(options, true)
     case 'fastcgi':
+      return fastcgi(options)
     case 'scgi':
-      throw new Error(`listen: no gateway for ${scheme}`)
+      return scgi(options)
   }
 }
 

@@ -103,6 +103,13 @@ export class ScgiDecoder {
     return at
   }
 
+  /** Makes ready for another one. */
+  reset(): void {
+    this.#step = Step.LENGTH
+    this.#digits = 0
+    this.size = 0
+  }
+
   #hold(block: Buffer): void {
     const own = Buffer.allocUnsafeSlow(block.length)
     block.copy(own)

@@ -14,14 +14,14 @@ import type { Connection } from '../../listen/accept.ts'
 import { clock } from '../../request/clock.ts'
 import { errorPage } from '../../request/error-page.ts'
 import type { Peer } from '../../request/exchange.ts'
-import { sendFromFile } from '../../system/sendfile.ts'
 import { Memo } from '../../wire/memo.ts'
 import { parseRequestFields, type RequestFields } from '../../wire/request-fields.ts'
 import { parseRequestLine, type RequestLine } from '../../wire/request-line.ts'
+import { queueSize, sendFileTo } from '../handle.ts'
+import { SocketPeer } from '../peer.ts'
 import { encodeHead, join } from './encode.ts'
 import { Http1Exchange } from './exchange.ts'
 import type { Http1Gateway } from './gateway.ts'
-import { SocketPeer } from './peer.ts'
 import type { Tunnel } from './tunnel.ts'
 
 const Phase = { IDLE: 0, HEAD: 1, BUSY: 2, LINGER: 3, TUNNEL: 4, CLOSED: 5 } as const
@@ -253,15 +253,8 @@ export class Http1Connection implements Connection {
   /** How much the kernel has taken of a large write shows only in the handle's queue. */
   #progressed(): boolean {
     const before = this.#queued
-    this.#queued = this.#queueSize()
+    this.#queued = queueSize(this.socket)
     return this.#queued !== before
-  }
-
-  #queueSize(): number {
-    const handle: unknown = Reflect.get(this.socket, '_handle')
-    return typeof handle === 'object' && handle !== null
-      ? Number(Reflect.get(handle, 'writeQueueSize'))
-      : 0
   }
 
   /**
@@ -294,20 +287,15 @@ export class Http1Connection implements Connection {
     if (this.socket.writableLength === 0) return true
     if (!this.#sendStalled) {
       this.#sendStalled = true
-      this.#queued = this.#queueSize()
+      this.#queued = queueSize(this.socket)
       this.#deadline = clock.now + this.#gateway.timeouts.sendMs
     }
     return false
   }
 
-  /** As Exchange.sendFile. What was written before has to leave first. */
+  /** As Exchange.sendFile. */
   sendFile(fd: number, offset: number, length: number, done: (count: number) => void): void {
-    if (this.socket.writableLength > 0) return done(0)
-    const handle: unknown = Reflect.get(this.socket, '_handle')
-    const out =
-      typeof handle === 'object' && handle !== null ? Number(Reflect.get(handle, 'fd')) : -1
-    if (!(out >= 0)) return done(-1)
-    sendFromFile(out, fd, offset, length, (count) => {
+    sendFileTo(this.socket, fd, offset, length, (count) => {
       if (count > 0) this.#gateway.counters.sent(count)
       done(count)
     })

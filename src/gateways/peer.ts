@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 /** Who is on the other end, asked of the kernel only when somebody wants to know. */
-import type { Peer } from '../../request/exchange.ts'
+import type { Peer } from '../request/exchange.ts'
 
 export class SocketPeer implements Peer {
   readonly #socket: Socket

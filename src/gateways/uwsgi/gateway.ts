@@ -1,0 +1,72 @@
+/**
+ * Web servers that speak uwsgi to us, as they did to uWSGI: nginx's `uwsgi_pass`, Apache's
+ * mod_proxy_uwsgi. An answer is a plain HTTP answer; its end is the connection's, or its length.
+ */
+import type { Socket } from 'node:net'
+import { PorticoError } from '../../errors.ts'
+import type { AnswerHead, Peer } from '../../request/exchange.ts'
+import { CgiRequestReader } from '../../wire/cgi-request.ts'
+import { decodeVariables, Modifier, PacketDecoder, PONG } from '../../wire/uwsgi.ts'
+import { httpHead } from '../front/encode.ts'
+import type { FrontExchange } from '../front/exchange.ts'
+import { FrontGateway } from '../front/gateway.ts'
+import { PacketConnection } from '../front/packet-connection.ts'
+import type { GatewayOptions } from '../gateway.ts'
+
+/** Requests, in whichever language uWSGI would have answered them. */
+const REQUESTS: ReadonlySet<number> = new Set([
+  Modifier.WSGI,
+  Modifier.PSGI,
+  Modifier.LUA,
+  Modifier.RACK,
+  Modifier.JVM,
+  Modifier.CGI,
+  Modifier.PHP,
+  Modifier.MANAGE_PATH_INFO,
+])
+
+const requests = new CgiRequestReader(decodeVariables)
+
+/** `persistent`: puwsgi, several requests in turn on a connection. */
+export function uwsgi(options: GatewayOptions, persistent: boolean): FrontGateway {
+  return new FrontGateway(
+    persistent ? 'puwsgi' : 'uwsgi',
+    options,
+    (gateway, socket, peer) => new UwsgiConnection(gateway, socket, peer, persistent),
+  )
+}
+
+class UwsgiConnection extends PacketConnection {
+  protected readonly requests = requests
+  protected readonly decoder: PacketDecoder
+  readonly #persistent: boolean
+
+  constructor(gateway: FrontGateway, socket: Socket, peer: Peer | undefined, persistent: boolean) {
+    super(gateway, socket, peer)
+    this.decoder = new PacketDecoder(gateway.limits.head)
+    this.#persistent = persistent
+  }
+
+  protected isRequest(): boolean {
+    const { modifier1 } = this.decoder
+    this.keep = this.#persistent
+    if (REQUESTS.has(modifier1)) return true
+    if (modifier1 !== Modifier.PING) {
+      throw new PorticoError('BAD_PACKET', `modifier1 ${modifier1} is no request`)
+    }
+    this.send(PONG)
+    this.close()
+    return false
+  }
+
+  head(exchange: FrontExchange, head: AnswerHead, length: number): string {
+    // Where nothing else tells the answer's end, the connection's does.
+    const bodiless = exchange.line.method === 'HEAD' || head.status === 204 || head.status === 304
+    if (length < 0 && !bodiless) this.keep = false
+    return httpHead(exchange.protocol, head, length)
+  }
+
+  protected refusalHead(head: AnswerHead, length: number): string {
+    return httpHead('HTTP/1.1', head, length)
+  }
+}
