@@ -34,6 +34,8 @@ export type ErrorCode =
   | 'UNSUPPORTED_METHOD'
   | 'UNSUPPORTED_EXPECTATION'
   | 'SLOW_REQUEST'
+  | 'BAD_WEBSOCKET'
+  | 'NO_WEBSOCKET'
   | 'METHOD_NOT_ALLOWED'
   | 'FORBIDDEN'
   | 'NOT_FOUND'
@@ -135,6 +137,19 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     fault: 'visitor',
     retry: false,
     message: 'the request took too long to arrive',
+  },
+  BAD_WEBSOCKET: {
+    status: 400,
+    fault: 'visitor',
+    retry: false,
+    message: 'malformed WebSocket handshake',
+  },
+  NO_WEBSOCKET: {
+    status: 501,
+    fault: 'site',
+    retry: false,
+    message: 'no WebSocket can come this way',
+    remedy: 'have the web server in front pass WebSockets on over HTTP/1.1, to an http listener',
   },
   METHOD_NOT_ALLOWED: {
     status: 405,

@@ -19,7 +19,8 @@ export interface WholeBody {
   readonly length: number
 }
 
-const EMPTY: WholeBody = { bytes: Buffer.alloc(0), path: '', length: 0 }
+/** No body. */
+export const EMPTY_BODY: WholeBody = { bytes: Buffer.alloc(0), path: '', length: 0 }
 
 let files = 0
 
@@ -34,7 +35,7 @@ export function gatherBody(
   failed: () => void,
 ): void {
   const { fields } = exchange
-  if (!fields.chunked && fields.contentLength === 0) return done(EMPTY)
+  if (!fields.chunked && fields.contentLength === 0) return done(EMPTY_BODY)
   exchange.receive(new Gatherer(exchange, folder, done, failed))
 }
 

@@ -36,6 +36,13 @@ export const COPIED = 16_384
 export const HAS_DATE = 1
 export const HAS_SERVER = 2
 
+/** A backend's wish that a file be the body: X-Accel-Redirect (a path in a URL) or X-Sendfile (of a file). */
+export interface FileOrder {
+  readonly by: 'X-Accel-Redirect' | 'X-Sendfile'
+  /** As it came, latin-1. */
+  readonly path: string
+}
+
 /**
  * The head of an answer. Immutable, so that a handler may make it once and use it for every request
  * (gateways remember what they encoded it to).
@@ -56,6 +63,8 @@ export interface AnswerHead {
    * gateway may keep the whole answer as it encoded it (up to COPIED bytes).
    */
   readonly fixed?: true
+  /** Taken out of the fields. Only routes that name folders to send from follow it. */
+  readonly file?: FileOrder
 }
 
 export interface Exchange {
@@ -123,6 +132,8 @@ export interface Exchange {
    * visitor cannot take a part for the whole.
    */
   fail(error: PorticoError): void
+  /** The gateway can hand over the connection; absent: it cannot. */
+  readonly canUpgrade?: boolean
   /**
    * Answers 101 (or the status of `head`) and hands over the raw connection: what was read ahead comes
    * first. `fields` of this head must hold Connection and Upgrade. Only after `line.minor` 1 and with

@@ -90,6 +90,10 @@ export class RedirectedExchange implements Exchange {
     this.#visitor.fail(error)
   }
 
+  get canUpgrade(): boolean {
+    return this.#visitor.canUpgrade === true
+  }
+
   upgrade(head: AnswerHead): Duplex {
     return this.#visitor.upgrade(head)
   }

@@ -85,6 +85,10 @@ export class ExchangeThrough implements Exchange {
     this.visitor.fail(error)
   }
 
+  get canUpgrade(): boolean {
+    return this.visitor.canUpgrade === true
+  }
+
   upgrade(head: AnswerHead): Duplex {
     return this.visitor.upgrade(head)
   }

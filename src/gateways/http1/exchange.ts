@@ -331,6 +331,10 @@ export class Http1Exchange implements Exchange {
     this.respond(page.head, page.body)
   }
 
+  get canUpgrade(): boolean {
+    return true
+  }
+
   upgrade(head: AnswerHead): Duplex {
     const tunnel = new Tunnel(this.#connection.socket)
     if (this.#state !== AnswerState.NONE || this.gone) return tunnel.destroy()

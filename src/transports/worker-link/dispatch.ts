@@ -12,7 +12,7 @@ import type { AppState } from '../../server/protocol.ts'
 import type { AppPlan } from '../../site/plan.ts'
 import type { Claims } from './claims.ts'
 import type { Job } from './job.ts'
-import type { FileBody, LinkOwner, WorkerLink } from './link.ts'
+import type { FileBody, Hello, LinkOwner, WorkerLink } from './link.ts'
 import { Queue } from './queue.ts'
 import { Window } from './window.ts'
 
@@ -33,6 +33,9 @@ export interface DispatchHost {
   sendFile(job: Job, file: FileBody, opened: (ok: boolean) => void): void
 }
 
+/** What a worker that streams may take to let go of a request that it was told to cancel, ms. */
+const GRACE_MS = 2_000
+
 /** Counts of one application in one thread; they only grow. */
 export interface AppCounts {
   requests: number
@@ -51,6 +54,11 @@ export class Dispatch implements LinkOwner {
   #alone = true
   #pumpPlanned = false
   #listening = false
+  /** Workers take many requests at a time. */
+  #many = false
+  #draining = false
+  /** How workers take requests: not known before one has connected. */
+  takes: 'unknown' | 'whole' | 'streams' = 'unknown'
   readonly counts: AppCounts = { requests: 0, errors: 0 }
 
   constructor(plan: AppPlan, claims: Claims, host: DispatchHost) {
@@ -82,11 +90,16 @@ export class Dispatch implements LinkOwner {
   submit(job: Job): void {
     this.counts.requests++
     if (this.#status.state === 'broken') return this.#fail(job, this.#broken(this.#status.detail))
+    if (this.#draining && job.webSocket !== null) {
+      // It would hold up the end of this server, or be cut at once.
+      return this.#fail(job, new PorticoError('STOPPING'))
+    }
     if (this.waiting === 0) {
       const link = this.#claim()
       if (link !== null) {
         link.add(job)
-        if (this.#alone || this.#window.size === 1) link.flush()
+        if (this.#many) link.flushShared()
+        else if (this.#alone || this.#window.size === 1) link.flush()
         else this.#planPump()
         return
       }
@@ -104,6 +117,10 @@ export class Dispatch implements LinkOwner {
     const limit = this.#plan.deadlineMs + TICK_MS
     for (const link of this.#links.values()) {
       if (link.shut) continue
+      if (link.hello?.streams === true) {
+        link.each((job) => this.#checkStreaming(link, job, now, limit))
+        continue
+      }
       for (const job of link.jobs()) {
         if (now - job.since < limit) break
         this.#overdue(link, job, now)
@@ -120,6 +137,12 @@ export class Dispatch implements LinkOwner {
     }
   }
 
+  /** The server accepts no more: WebSockets end, so that it need not wait for them. */
+  drain(): void {
+    this.#draining = true
+    for (const link of this.#links.values()) link.retire()
+  }
+
   /** The server ends: so do its workers. */
   close(): void {
     for (const link of this.#links.values()) link.quit()
@@ -127,10 +150,13 @@ export class Dispatch implements LinkOwner {
 
   // From links.
 
-  hello(link: WorkerLink, hello: { slot: number }): LinkOwner {
+  hello(link: WorkerLink, hello: Hello): LinkOwner {
     // A worker that took the place of one whose end we have not seen yet.
     this.#links.get(hello.slot)?.destroy()
     this.#links.set(hello.slot, link)
+    this.#many = hello.capacity > 1
+    this.takes = hello.streams ? 'streams' : 'whole'
+    if (this.#draining) link.retire()
     this.#planPump()
     return this
   }
@@ -165,10 +191,13 @@ export class Dispatch implements LinkOwner {
     for (let i = 0; i < jobs.length; i++) {
       const job = jobs[i]!
       job.link = null
-      // The first may be what killed the worker; those behind it were waiting, and are safe to repeat.
-      const waited = i > 0 && this.#capacity(link) === 1 && job.safe && !job.exchange.answered
-      if (job === link.unread) again.push(job)
-      else if (waited && !job.retried) {
+      // Of several at a time any may be what killed the worker: none gets to kill more than one other.
+      // Else the first may be it, and those behind it were waiting.
+      const innocent = this.#capacity(link) > 1 ? jobs.length > 1 : i > 0
+      if (job === link.unread || job.upload?.sent === false) {
+        job.upload?.again()
+        again.push(job)
+      } else if (innocent && job.repeatable) {
         job.retried = true
         again.push(job)
       } else this.#fail(job, new PorticoError('APP_DIED'))
@@ -320,7 +349,31 @@ export class Dispatch implements LinkOwner {
     return false
   }
 
+  /**
+   * Only the beginning of an answer has a deadline; a WebSocket has none. A worker that lets go of what
+   * it is told to cancel is not stuck, however long that one took: the others in its hands go on.
+   */
+  #checkStreaming(link: WorkerLink, job: Job, now: number, limit: number): void {
+    if (link.shut || job.webSocket?.open === true) return
+    const elapsed = now - job.since
+    if (job.overdue) {
+      if (elapsed >= GRACE_MS) this.#stuck(link, job, elapsed + this.#plan.deadlineMs)
+      return
+    }
+    if (elapsed < limit) return
+    if (job.dropped) return this.#stuck(link, job, elapsed)
+    if (job.answering || job.upload?.awaitsVisitor === true) return
+    job.overdue = true
+    this.#fail(job, new PorticoError('APP_DEADLINE', `${this.#plan.deadlineMs} ms`))
+    link.cancel(job.id)
+  }
+
   #overdue(link: WorkerLink, job: Job, now: number): void {
+    job.fail(new PorticoError('APP_DEADLINE', `${this.#plan.deadlineMs} ms`))
+    this.#stuck(link, job, now - job.since)
+  }
+
+  #stuck(link: WorkerLink, job: Job, elapsed: number): void {
     link.shut = true
     const hello = link.hello!
     this.#host.stuck({
@@ -328,9 +381,8 @@ export class Dispatch implements LinkOwner {
       slot: hello.slot,
       pid: hello.pid,
       request: `${job.exchange.line.method} ${job.exchange.line.target}`,
-      elapsedMs: Math.round(now - job.since),
+      elapsedMs: Math.round(elapsed),
     })
-    job.fail(new PorticoError('APP_DEADLINE', `${this.#plan.deadlineMs} ms`))
     // The others leave this worker with the link; it is replaced.
     link.destroy()
   }

@@ -6,10 +6,10 @@
 import type { Job } from './job.ts'
 
 /**
- * Low bits of an id: the slot, of which a window or a worker's threads need far fewer. The rest tells
+ * Low bits of an id: the slot, enough for the largest capacity that a worker may have. The rest tells
  * apart those that had the slot before.
  */
-const SLOT_BITS = 12
+const SLOT_BITS = 17
 const MOST = 1 << SLOT_BITS
 const MOST_TURNS = 1 << (32 - SLOT_BITS)
 
@@ -44,6 +44,14 @@ export class InHand {
     this.#slots[slot] = null
     this.#free.push(slot)
     this.#size--
+  }
+
+  /** In no order; `visit` may delete the one it gets. */
+  each(visit: (job: Job) => void): void {
+    for (let i = 1; i < this.#slots.length; i++) {
+      const job = this.#slots[i]!
+      if (job !== null) visit(job)
+    }
   }
 
   /** In the order they were added. */

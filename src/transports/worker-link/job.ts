@@ -1,14 +1,27 @@
 /** One request on its way through an application: waiting, in a worker's hands, being answered. */
 import type { PorticoError } from '../../errors.ts'
-import type { WholeBody } from '../../request/body.ts'
+import { EMPTY_BODY, type WholeBody } from '../../request/body.ts'
 import type { AnswerHead, Exchange } from '../../request/exchange.ts'
-import { INITIAL_WINDOW } from '../../wire/frames.ts'
+import { INITIAL_WINDOW, REQUEST_SPOOLED, REQUEST_WEBSOCKET } from '../../wire/frames.ts'
+import type { Bridge } from './bridge.ts'
 import { encodedFields, encodeLine } from './encode.ts'
+import { Upload } from './upload.ts'
 
 /** How a job tells its link what the worker should know. */
 export interface JobLink {
+  /** The worker does not take what it is sent: wait for `Upload.pass` or `Bridge.pass`. */
+  readonly congested: boolean
   grant(id: number, bytes: number): void
   cancel(id: number): void
+  /** Sends the REQUEST that an upload had held back; `more`: BODY frames follow. */
+  request(job: Job, more: boolean): void
+  /** The REQUEST that an upload had held back is not wanted any more. */
+  skip(job: Job): void
+  body(id: number, bytes: Uint8Array): void
+  bodyEnd(id: number): void
+  message(id: number, text: boolean, bytes: Uint8Array): void
+  /** Tells the worker that the WebSocket is closed. */
+  webSocketClosed(id: number, code: number, reason: string): void
 }
 
 /** The head of an answer in parts; `length` is -1 when the application told none. */
@@ -18,36 +31,55 @@ export interface Announced {
 }
 
 /** Granted back in steps of this many bytes. */
-const GRANT = INITIAL_WINDOW / 4
+export const GRANT: number = INITIAL_WINDOW / 4
 
 export class Job {
   readonly exchange: Exchange
-  readonly body: WholeBody
+  /** What goes into the REQUEST frame. */
+  body: WholeBody
   readonly line: string
   readonly fields: Uint8Array
+  /** Of the REQUEST frame. */
+  flags: number
+  /** The body comes in pieces, or came so. */
+  readonly upload: Upload | null
+  /** The visitor asks for a WebSocket, or has one. */
+  webSocket: Bridge | null = null
   /** Set by the link that carries it: its name there, and its place in the order of sending. */
   id = 0
   turn = 0
   link: JobLink | null = null
-  /** On `clock.now`: when it began to wait, then when it went to a worker. */
+  /** On `clock.now`: when it began to wait, then when it went to a worker or was cancelled. */
   since: number
-  /** It was behind another one in a worker that died, and was given to the next. */
+  /** It was in a worker that died, and was given to the next. */
   retried = false
   /** Nobody waits for the answer any more; what still comes is dropped. */
   dropped = false
+  /** The deadline has passed, and the worker was told so. */
+  overdue = false
   /** A head whose body comes next: held until it is known whether that is a file. */
   announced: Announced | null = null
   /** Bytes of DATA that the visitor's socket has taken, not yet granted back. */
   #taken = 0
   #stalled = 0
 
-  constructor(exchange: Exchange, body: WholeBody, now: number) {
+  /** `body` null: it comes in pieces, when a worker has a place for it. */
+  constructor(exchange: Exchange, body: WholeBody | null, now: number) {
     this.exchange = exchange
-    this.body = body
     this.since = now
     const { fields } = exchange
-    const length = fields.hasLength || fields.chunked ? String(body.length) : ''
-    this.line = encodeLine(exchange, length)
+    if (body === null) {
+      this.body = EMPTY_BODY
+      this.upload = new Upload(this)
+      this.flags = 0
+      this.line = encodeLine(exchange, fields.chunked ? '' : String(fields.contentLength))
+    } else {
+      this.body = body
+      this.upload = null
+      this.flags = body.path === '' ? 0 : REQUEST_SPOOLED
+      const length = fields.hasLength || fields.chunked ? String(body.length) : ''
+      this.line = encodeLine(exchange, length)
+    }
     this.fields = encodedFields(fields)
     exchange.onGone = this.#gone
   }
@@ -56,6 +88,24 @@ export class Job {
   get safe(): boolean {
     const { method } = this.exchange.line
     return method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
+  }
+
+  /** Another worker may do it from the beginning: nobody has seen anything of it, and all of it is here. */
+  get repeatable(): boolean {
+    return (
+      this.safe && !this.retried && !this.answering && (this.upload === null || this.upload.whole)
+    )
+  }
+
+  /** The head of its answer has come. */
+  get answering(): boolean {
+    return this.announced !== null || this.exchange.answered
+  }
+
+  /** The visitor asks for a WebSocket. */
+  offer(bridge: Bridge): void {
+    this.webSocket = bridge
+    this.flags |= REQUEST_WEBSOCKET
   }
 
   respond(head: AnswerHead, body: Uint8Array, length: number): void {
@@ -89,11 +139,13 @@ export class Job {
     if (this.#stalled === 0 && this.#taken >= GRANT) this.#drained()
   }
 
-  end(): void {
-    if (!this.dropped) this.exchange.end()
+  end(trailers: string): void {
+    if (this.webSocket?.open === true) this.webSocket.workerEnded(false)
+    else if (!this.dropped) this.exchange.end(trailers)
   }
 
   fail(error: PorticoError): void {
+    if (this.webSocket?.open === true) return this.webSocket.workerEnded(true)
     if (this.dropped) return
     this.dropped = true
     this.exchange.fail(error)

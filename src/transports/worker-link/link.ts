@@ -8,8 +8,19 @@ import type { Connection } from '../../listen/accept.ts'
 import { discardBody } from '../../request/body.ts'
 import { clock } from '../../request/clock.ts'
 import { type AnswerHead, COPIED } from '../../request/exchange.ts'
-import { FAILED, FRAME_HEAD, FrameType, RESPONSE_FIXED } from '../../wire/frames.ts'
+import {
+  FAILED,
+  FRAME_HEAD,
+  FrameType,
+  REQUEST_MORE,
+  REQUEST_SPOOLED,
+  REQUEST_WEBSOCKET,
+  RESPONSE_FIXED,
+  TEXT,
+} from '../../wire/frames.ts'
 import { Memo } from '../../wire/memo.ts'
+import { interimFields, trailerFields } from './answer-fields.ts'
+import type { Bridge } from './bridge.ts'
 import { requestSize, writeFrameHead, writeRequest } from './encode.ts'
 import { FrameReader, type FrameSink } from './frame-reader.ts'
 import { InHand } from './in-hand.ts'
@@ -33,7 +44,10 @@ export interface Hello {
   readonly app: string
   readonly slot: number
   readonly pid: number
+  /** Requests that it takes at a time. */
   readonly capacity: number
+  /** It takes bodies in pieces, and WebSockets. */
+  readonly streams: boolean
 }
 
 export interface FileBody {
@@ -43,6 +57,14 @@ export interface FileBody {
 }
 
 const ARENA = 65_536
+/** What is larger goes out in a buffer of its own. */
+const LARGE = ARENA / 2
+/** Bytes that the worker has not taken, beyond which visitors are held back. */
+const CONGESTED = 1_048_576
+/** Largest `capacity` of a worker. */
+const MOST_CAPACITY = 100_000
+
+const NOTHING = new Uint8Array(0)
 
 /** Heads that workers sent, to answer heads: applications answer with few different ones. */
 const heads = new Memo<AnswerHead>(1024)
@@ -65,6 +87,14 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   #last: Job | null = null
   /** It ended without having read all that we wrote. */
   #readLess = false
+  /** Flags of REQUEST that the worker understands. */
+  #understands = REQUEST_SPOOLED
+  /** Jobs with a head that may go out when the read at hand is done. */
+  #announced: Job[] = []
+  #flushPlanned = false
+  #retired = false
+  /** Somebody waits for `drained`. */
+  #awaited = false
 
   constructor(socket: Socket, owner: LinkOwner) {
     this.#socket = socket
@@ -89,6 +119,11 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     return this.#jobs.oldestFirst()
   }
 
+  /** In its hands, in no order; `visit` may end the one it gets. */
+  each(visit: (job: Job) => void): void {
+    this.#jobs.each(visit)
+  }
+
   // To the worker.
 
   /** Puts a request into the next write. */
@@ -96,17 +131,22 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     this.#jobs.add(job)
     job.link = this
     job.since = clock.now
+    if (job.upload === null || job.upload.sent) this.#request(job, job.flags & this.#understands)
+    else job.upload.open(this)
+  }
+
+  #request(job: Job, flags: number): void {
     this.#last = job
-    const size = requestSize(job.line, job.fields, job.body.bytes)
-    this.#room(size)
+    const { bytes } = job.body
+    this.#room(requestSize(job.line, job.fields, bytes))
     this.#filled = writeRequest(
       this.#arena,
       this.#filled,
       job.id,
       job.line,
       job.fields,
-      job.body.bytes,
-      job.body.path !== '',
+      bytes,
+      flags,
     )
     this.batch++
   }
@@ -121,6 +161,77 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     if (this.#socket.writableLength > 0) this.#arena = Buffer.allocUnsafeSlow(ARENA)
   }
 
+  /** Flushes when this turn of the event loop is over, with all that is written until then. */
+  flushSoon(): void {
+    if (this.#flushPlanned) return
+    this.#flushPlanned = true
+    setImmediate(WorkerLink.#flushPlannedNow, this)
+  }
+
+  static #flushPlannedNow(link: WorkerLink): void {
+    link.#flushPlanned = false
+    link.flush()
+  }
+
+  get congested(): boolean {
+    if (this.#socket.writableLength + this.#filled < CONGESTED) return false
+    this.#awaited = true
+    return true
+  }
+
+  request(job: Job, more: boolean): void {
+    this.#request(job, more ? REQUEST_MORE : job.flags & this.#understands)
+    this.flushShared()
+  }
+
+  /** Flushes at once when nothing else is in the worker's hands: there is no company to wait for. */
+  flushShared(): void {
+    if (this.#jobs.size === 1) this.flush()
+    else this.flushSoon()
+  }
+
+  skip(job: Job): void {
+    this.#over(job, 0, false)
+    this.#owner.settled()
+  }
+
+  body(id: number, bytes: Uint8Array): void {
+    this.#carry(FrameType.BODY, 0, id, bytes)
+  }
+
+  bodyEnd(id: number): void {
+    this.#carry(FrameType.BODY_END, 0, id, NOTHING)
+  }
+
+  message(id: number, text: boolean, bytes: Uint8Array): void {
+    this.#carry(FrameType.MESSAGE, text ? TEXT : 0, id, bytes)
+  }
+
+  webSocketClosed(id: number, code: number, reason: string): void {
+    const bytes = Buffer.alloc(2 + Buffer.byteLength(reason))
+    bytes.writeUInt16LE(code, 0)
+    bytes.write(reason, 2)
+    this.#carry(FrameType.CLOSE, 0, id, bytes)
+  }
+
+  #carry(type: number, flags: number, id: number, bytes: Uint8Array): void {
+    if (this.#jobs.get(id) === null) return
+    this.#last = null
+    const size = FRAME_HEAD + bytes.length
+    if (size > LARGE) {
+      this.flush()
+      const frame = Buffer.allocUnsafeSlow(size)
+      frame.set(bytes, writeFrameHead(frame, 0, type, flags, id, bytes.length))
+      this.#socket.write(frame)
+      return
+    }
+    this.#room(size)
+    const at = writeFrameHead(this.#arena, this.#filled, type, flags, id, bytes.length)
+    this.#arena.set(bytes, at)
+    this.#filled = at + bytes.length
+    this.flushSoon()
+  }
+
   grant(id: number, bytes: number): void {
     if (this.#jobs.get(id) === null) return
     this.#last = null
@@ -131,7 +242,12 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   }
 
   cancel(id: number): void {
-    if (this.#jobs.get(id) !== null) this.#bare(FrameType.CANCEL, 0, id)
+    const job = this.#jobs.get(id)
+    // One that is not sent yet is dropped where it would be.
+    if (job === null || job.upload?.sent === false) return
+    // How long the worker may take to let go of it counts from here.
+    if (this.#streams) job.since = clock.now
+    this.#bare(FrameType.CANCEL, 0, id)
   }
 
   /** Answers FILE. */
@@ -152,10 +268,21 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     if (this.#arena.length < size) this.#arena = Buffer.allocUnsafeSlow(size)
   }
 
-  /** Has the worker end after what it has in hand. */
+  /** Has the worker end after what it has in hand; WebSockets do not hold it up. */
   quit(): void {
     this.shut = true
+    this.retire()
     this.#bare(FrameType.QUIT, 0, 0)
+  }
+
+  /** Closes the WebSockets: their visitors come back to whoever serves then. */
+  retire(): void {
+    this.#retired = true
+    this.#jobs.each((job) => job.webSocket?.retire())
+  }
+
+  get #streams(): boolean {
+    return this.hello?.streams === true
   }
 
   /** Cuts the link; its jobs go to `lost`. */
@@ -173,15 +300,33 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
       this.#socket.destroy()
       return true
     }
+    if (this.#announced.length > 0) this.#begin()
     this.#owner.settled()
     return true
+  }
+
+  /**
+   * Lets heads go that nothing has followed: an application may think long about the first part. What
+   * the worker wrote in one piece has come in one, so no FILE is to be expected any more.
+   */
+  #begin(): void {
+    const jobs = this.#announced
+    this.#announced = []
+    for (const job of jobs) if (job.link === this) job.begin()
   }
 
   ended(): void {
     this.#socket.destroy()
   }
 
-  drained(): void {}
+  drained(): void {
+    if (!this.#awaited) return
+    this.#awaited = false
+    this.#jobs.each((job) => {
+      job.upload?.pass()
+      job.webSocket?.pass()
+    })
+  }
 
   closed(): void {
     const jobs = this.#jobs.oldestFirst()
@@ -200,16 +345,35 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
         return this.#response(job, flags, extra, payload)
       case FrameType.HEAD: {
         job.announced = decodeHead(flags, extra, payload)
+        if (this.#streams) this.#announced.push(job)
         return
       }
       case FrameType.END:
         job.begin()
         if ((flags & FAILED) !== 0)
           job.fail(new PorticoError('APP_FAILED', 'its answer is cut short'))
-        else job.end()
+        else job.end(payload.length > 4 ? trailerFields(payload.toString('latin1', 4)) : '')
         return this.#over(job, payload.readUInt32LE(0), (flags & FAILED) !== 0)
       case FrameType.FILE:
         return this.#file(job, payload)
+      case FrameType.GRANT: {
+        const bytes = payload.readUInt32LE(0)
+        job.upload?.granted(bytes)
+        job.webSocket?.granted(bytes)
+        return
+      }
+      case FrameType.SEND:
+        return webSocketOf(job).send((flags & TEXT) !== 0, payload)
+      case FrameType.ACCEPT:
+        return this.#accept(job, payload)
+      case FrameType.SHUT:
+        return webSocketOf(job).shut(payload.readUInt16LE(0), payload.toString('utf8', 2))
+      case FrameType.INFORM:
+        // 100 is ours to say, 101 means ACCEPT.
+        if (!job.dropped && extra >= 102 && extra <= 199) {
+          job.exchange.inform(extra, interimFields(payload.toString('latin1')))
+        }
+        return
       default:
         throw new Error(`frame type ${type}`)
     }
@@ -228,6 +392,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     const owner = hello === null ? null : this.#owner.hello(this, hello)
     if (hello === null || owner === null) throw new Error('HELLO')
     this.hello = hello
+    if (hello.streams) this.#understands = REQUEST_SPOOLED | REQUEST_WEBSOCKET
     this.#owner = owner
   }
 
@@ -246,8 +411,16 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     this.#over(job, us, status >= 500)
   }
 
+  #accept(job: Job, payload: Buffer): void {
+    if (job.dropped) return
+    const webSocket = webSocketOf(job)
+    webSocket.accept(payload.toString('latin1'))
+    if (this.#retired) webSocket.retire()
+  }
+
   #file(job: Job, payload: Buffer): void {
-    if (job.announced === null) throw new Error('FILE without HEAD')
+    // Its head has gone out already: the worker sends the bytes itself.
+    if (job.announced === null) return this.opened(job.id, true)
     this.#owner.file(this, job, {
       offset: Number(payload.readBigUInt64LE(0)),
       length: Number(payload.readBigUInt64LE(8)),
@@ -259,6 +432,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     this.#jobs.delete(job)
     if (this.#last === job) this.#last = null
     job.link = null
+    job.webSocket?.workerEnded(true)
     discardBody(job.body)
     this.#owner.served(this, us, failed)
   }
@@ -283,6 +457,14 @@ function decodeHead(flags: number, status: number, payload: Buffer): Announced {
 function parseHello(text: string): Hello | null {
   const hello: unknown = JSON.parse(text)
   if (typeof hello !== 'object' || hello === null) return null
-  const { app, slot, pid, capacity } = { app: '', slot: -1, pid: 0, capacity: 1, ...hello }
-  return Number.isInteger(slot) && slot >= 0 ? { app, slot, pid, capacity } : null
+  const nobody = { app: '', slot: -1, pid: 0, capacity: 1, streams: false }
+  const { app, slot, pid, capacity, streams } = { ...nobody, ...hello }
+  if (!Number.isInteger(slot) || slot < 0) return null
+  if (!Number.isInteger(capacity) || capacity < 1 || capacity > MOST_CAPACITY) return null
+  return { app, slot, pid, capacity, streams: streams === true }
+}
+
+function webSocketOf(job: Job): Bridge {
+  if (job.webSocket === null) throw new Error('no WebSocket was asked for')
+  return job.webSocket
 }

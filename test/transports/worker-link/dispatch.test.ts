@@ -45,7 +45,7 @@ class Thread {
   /** A worker connects. */
   connect(): WorkerLink {
     this.#socket = new PassThrough()
-    this.#socket.on('data', (bytes: Buffer) => this.got.push(bytes.readUInt32LE(4) >>> 12))
+    this.#socket.on('data', (bytes: Buffer) => this.got.push(bytes.readUInt32LE(4) >>> 17))
     this.link = new WorkerLink(this.#socket as unknown as Socket, this.dispatch)
     const hello = JSON.stringify({ app: 'app', slot: 0, pid: 1, capacity: 1 })
     this.#receive(frame(FrameType.HELLO, 0, Buffer.from(hello)))

@@ -1,0 +1,345 @@
+/**
+ * A WebSocket between its visitor and the worker that has accepted it. States:
+ *
+ *     OFFERED ──accept──▶ OPEN ──close sent──▶ CLOSING ──theirs came, or waited enough──▶ ENDING ──▶ OVER
+ *                         OPEN ──theirs came, answered; or they broke the protocol──────▶ ENDING
+ *
+ * The worker learns of the end when OPEN is left, and is free then; the closing handshake with the
+ * visitor is ours alone.
+ */
+import type { Duplex } from 'node:stream'
+import { clock, onTick } from '../../request/clock.ts'
+import { INITIAL_GRANT, MAX_FRAME } from '../../wire/frames.ts'
+import {
+  CloseCode,
+  closePayload,
+  encodeFrame,
+  mayBeSent,
+  Opcode,
+  WebSocketDecoder,
+  WebSocketFault,
+  type WebSocketSink,
+} from '../../wire/websocket.ts'
+import { acceptKey } from '../../wire/websocket-handshake.ts'
+import { acceptedFields } from './answer-fields.ts'
+import { GRANT, type Job } from './job.ts'
+
+const State = { OFFERED: 0, OPEN: 1, CLOSING: 2, ENDING: 3, OVER: 4 } as const
+
+/** A visitor that says nothing for so long is sent a ping, and has as long to answer it, ms. */
+const SILENCE_MS = 20_000
+/** How long a visitor may take for its part of a close, ms. */
+const CLOSE_MS = 10_000
+/**
+ * Empty messages use up no window, so that a worker could be flooded with them: so many may come while
+ * it grants nothing.
+ */
+const MOST_EMPTY = 65_536
+
+/** All that are open in this thread. */
+const open = new Set<Bridge>()
+let stopTicking: (() => void) | null = null
+
+function watch(bridge: Bridge): void {
+  open.add(bridge)
+  stopTicking ??= onTick((now) => {
+    for (const one of open) one.check(now)
+  })
+}
+
+function forget(bridge: Bridge): void {
+  open.delete(bridge)
+  if (open.size > 0) return
+  stopTicking?.()
+  stopTicking = null
+}
+
+export class Bridge implements WebSocketSink {
+  readonly #job: Job
+  readonly #key: string
+  readonly #decoder = new WebSocketDecoder(this, { masked: true, most: MAX_FRAME })
+  #state: number = State.OFFERED
+  #visitor: Duplex | null = null
+
+  /** Bytes of MESSAGE that the worker still takes. */
+  #window = INITIAL_GRANT
+  #empty = 0
+  /** Read and not yet decoded: the worker is slower than the visitor. */
+  #rest: Buffer | null = null
+  #paused = false
+
+  /** Frames for the next write. */
+  #out: Buffer[] = []
+  #outBytes = 0
+  #flushPlanned = false
+  /** A write has not been taken yet. */
+  #writing = false
+  /** Payload bytes from the worker in the frames for the next write, and in the write under way. */
+  #taken = 0
+  #takenNow = 0
+  /** What has been taken, not yet granted back. */
+  #granted = 0
+  /** Of the last ping: only that need be answered (RFC 6455 §5.5.3). */
+  #pong: Buffer | null = null
+  #endsNext = false
+
+  #heard = 0
+  #pinged = false
+  /** When waiting for the visitor's part of the close is over. */
+  #deadline = Number.POSITIVE_INFINITY
+
+  /** `key`: Sec-WebSocket-Key. */
+  constructor(job: Job, key: string) {
+    this.#job = job
+    this.#key = key
+  }
+
+  /** The worker has accepted it. */
+  get open(): boolean {
+    return this.#state !== State.OFFERED
+  }
+
+  // From the worker.
+
+  /** `fields`: a block of what the application adds to the 101. */
+  accept(fields: string): void {
+    if (this.#state !== State.OFFERED) return
+    this.#state = State.OPEN
+    this.#heard = clock.now
+    const own = `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptKey(this.#key)}\r\n`
+    const visitor = this.#job.exchange.upgrade({
+      status: 101,
+      reason: '',
+      fields: own + acceptedFields(fields),
+      has: 0,
+    })
+    this.#visitor = visitor
+    watch(this)
+    // The reason is of no use to anyone: 'close' follows.
+    visitor.on('error', () => {})
+    visitor.on('data', (bytes: Buffer) => this.#read(bytes))
+    visitor.on('end', () => this.#visitorEnded())
+    visitor.on('close', () => this.#lost())
+  }
+
+  send(text: boolean, payload: Uint8Array): void {
+    if (this.#state !== State.OPEN) return
+    this.#taken += payload.length
+    this.#put(encodeFrame(text ? Opcode.TEXT : Opcode.BINARY, payload))
+  }
+
+  shut(code: number, reason: string): void {
+    const right = code === CloseCode.NONE || mayBeSent(code)
+    this.#close(right ? code : CloseCode.INTERNAL, right ? reason : '')
+  }
+
+  /** It has sent END, or is lost; `failed` or not. */
+  workerEnded(failed: boolean): void {
+    this.#job.dropped = true
+    this.#close(failed ? CloseCode.INTERNAL : CloseCode.NORMAL, '')
+  }
+
+  /** The server or the worker is to go: the visitor may come back at once. */
+  retire(): void {
+    this.#close(CloseCode.RESTART, '')
+  }
+
+  granted(bytes: number): void {
+    this.#window += bytes
+    this.#empty = 0
+    this.pass()
+  }
+
+  /** Goes on after a grant, or when the link has room again. */
+  pass(): void {
+    if (!this.#paused || !this.#mayRead) return
+    this.#paused = false
+    this.#heard = clock.now
+    const rest = this.#rest
+    this.#rest = null
+    if (rest !== null) this.#decode(rest)
+    if (!this.#paused) this.#visitor?.resume()
+  }
+
+  // From the visitor.
+
+  get #mayRead(): boolean {
+    return this.#state !== State.OPEN || (this.#window > 0 && this.#job.link?.congested === false)
+  }
+
+  #read(bytes: Buffer): void {
+    this.#heard = clock.now
+    this.#pinged = false
+    this.#decode(bytes)
+  }
+
+  #decode(bytes: Buffer): void {
+    let at = 0
+    try {
+      while (at < bytes.length && this.#state < State.ENDING) {
+        at = this.#decoder.decode(bytes, at, bytes.length)
+        if (this.#mayRead) continue
+        this.#paused = true
+        this.#rest = at < bytes.length ? bytes.subarray(at) : null
+        this.#visitor?.pause()
+        return
+      }
+    } catch (error) {
+      if (!(error instanceof WebSocketFault)) throw error
+      this.#refuse(error.code, error.message)
+    }
+  }
+
+  message(text: boolean, payload: Buffer): boolean {
+    if (this.#state !== State.OPEN) return true
+    this.#window -= payload.length
+    if (payload.length === 0 && ++this.#empty > MOST_EMPTY) {
+      throw new WebSocketFault(CloseCode.POLICY, 'too many empty messages')
+    }
+    this.#job.link?.message(this.#job.id, text, payload)
+    return this.#mayRead
+  }
+
+  ping(payload: Buffer): void {
+    this.#pong = Buffer.from(payload)
+    this.#flushSoon()
+  }
+
+  pong(): void {}
+
+  close(code: number, reason: string): void {
+    this.#tell(code, reason)
+    if (this.#state === State.OPEN) this.#putClose(code, '')
+    this.#end()
+  }
+
+  /** The visitor has broken the protocol. */
+  #refuse(code: number, reason: string): void {
+    this.#tell(code, reason)
+    if (this.#state === State.OPEN) this.#putClose(code, reason)
+    this.#end()
+  }
+
+  /** It sends no more, and has not said goodbye unless we are ENDING. */
+  #visitorEnded(): void {
+    if (this.#state >= State.ENDING) return
+    this.#tell(CloseCode.LOST, '')
+    this.#end()
+  }
+
+  #lost(): void {
+    if (this.#state === State.OVER) return
+    this.#tell(CloseCode.LOST, '')
+    this.#state = State.OVER
+    this.#out = []
+    this.#rest = null
+    forget(this)
+  }
+
+  // The end.
+
+  /** Our side begins the close. */
+  #close(code: number, reason: string): void {
+    if (this.#state !== State.OPEN) return
+    this.#tell(code, reason)
+    this.#state = State.CLOSING
+    this.#deadline = clock.now + CLOSE_MS
+    this.#putClose(code, reason)
+    this.pass()
+  }
+
+  /** The worker is told once. */
+  #tell(code: number, reason: string): void {
+    const job = this.#job
+    if (job.dropped) return
+    job.dropped = true
+    job.link?.webSocketClosed(job.id, code, reason)
+  }
+
+  #putClose(code: number, reason: string): void {
+    this.#put(encodeFrame(Opcode.CLOSE, closePayload(code, reason)))
+  }
+
+  /** RFC 6455 §7.1.1: the server closes the connection first, behind the last frame. */
+  #end(): void {
+    if (this.#state >= State.ENDING) return
+    this.#state = State.ENDING
+    this.#deadline = clock.now + CLOSE_MS
+    this.#endsNext = true
+    this.#paused = false
+    this.#rest = null
+    this.#pong = null
+    this.#visitor?.resume()
+    this.#flushSoon()
+  }
+
+  /** Called at every tick of the clock. */
+  check(now: number): void {
+    if (now >= this.#deadline) return void this.#visitor?.destroy()
+    // While it is we who do not read, nobody else can be heard.
+    if (this.#state !== State.OPEN || this.#paused || now - this.#heard < SILENCE_MS) return
+    this.#heard = now
+    if (!this.#pinged) {
+      this.#pinged = true
+      return this.#put(encodeFrame(Opcode.PING, NOTHING))
+    }
+    this.#refuse(CloseCode.INTERNAL, 'no answer to a ping')
+  }
+
+  // To the visitor.
+
+  #put(frame: Buffer): void {
+    this.#out.push(frame)
+    this.#outBytes += frame.length
+    this.#flushSoon()
+  }
+
+  /** All that is written in this turn leaves in one write. */
+  #flushSoon(): void {
+    if (this.#flushPlanned || this.#writing) return
+    this.#flushPlanned = true
+    process.nextTick(Bridge.#flush, this)
+  }
+
+  static #flush(bridge: Bridge): void {
+    bridge.#flushPlanned = false
+    bridge.#flushNow()
+  }
+
+  #flushNow(): void {
+    const visitor = this.#visitor
+    if (visitor === null || this.#state === State.OVER) return
+    if (this.#pong !== null) {
+      const frame = encodeFrame(Opcode.PONG, this.#pong)
+      this.#pong = null
+      this.#out.push(frame)
+      this.#outBytes += frame.length
+    }
+    if (this.#out.length > 0) {
+      const bytes =
+        this.#out.length === 1 ? this.#out[0]! : Buffer.concat(this.#out, this.#outBytes)
+      this.#out = []
+      this.#outBytes = 0
+      this.#writing = true
+      this.#takenNow = this.#taken
+      this.#taken = 0
+      visitor.write(bytes, this.#written)
+    } else if (this.#endsNext) {
+      this.#endsNext = false
+      visitor.end()
+    }
+  }
+
+  /** The visitor's socket has taken the last write. */
+  readonly #written = (): void => {
+    this.#writing = false
+    this.#granted += this.#takenNow
+    if (this.#granted >= GRANT) {
+      this.#job.link?.grant(this.#job.id, this.#granted)
+      this.#granted = 0
+    }
+    if (this.#out.length > 0 || this.#pong !== null || this.#endsNext) this.#flushNow()
+  }
+}
+
+const NOTHING = new Uint8Array(0)
