@@ -4,15 +4,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FrameReader as ServerFrameReader } from '../../../src/transports/worker-link/frame-reader.ts'
 import { FrameType, INITIAL_WINDOW, MAX_FRAME } from '../../../src/wire/frames.ts'
 import { frame, requestFrame, type WorkerLink, windowFrame } from './link.ts'
-import { alive, Supervisor } from './supervisor.ts'
+import { alive, Supervisor, ways } from './supervisor.ts'
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-describe.each([1, 4])('with %i threads', (threads) => {
+describe.each(ways)('$name', ({ many, how }) => {
   let supervisor: Supervisor
   let worker: WorkerLink
   beforeAll(async () => {
-    ;({ supervisor, worker } = await Supervisor.serving({ module: 'pep', threads }))
+    ;({ supervisor, worker } = await Supervisor.serving({ module: 'pep', ...how }))
   })
   afterAll(() => supervisor.stop())
 
@@ -86,12 +86,12 @@ describe.each([1, 4])('with %i threads', (threads) => {
     const bodies = (await Promise.all(others)).map((answer) => answer.bytes)
     expect(bodies.slice(1)).toEqual([2, 3])
     // With threads the first of them may have been answered before it was cancelled.
-    expect(threads === 1 ? [0] : [0, 1]).toContain(bodies[0])
+    expect(many === 1 ? [0] : [0, 1]).toContain(bodies[0])
     worker.generous = true
   })
 
   test('a request that is cancelled before its turn never reaches the application', async () => {
-    const ids = Array.from({ length: threads + 1 }, () => worker.nextId())
+    const ids = Array.from({ length: many + 1 }, () => worker.nextId())
     const answers = ids.map((id) => worker.expect(id))
     const last = ids.at(-1)!
     const sleepers = ids.slice(0, -1).map((id) => requestFrame(id, { path: '/steps' }))
@@ -194,7 +194,7 @@ describe('garbage', () => {
   const flagged = requestFrame(1)
   flagged.writeUInt8(2, 9)
 
-  describe.each([1, 4])('with %i threads', (threads) => {
+  describe.each(ways)('$name', ({ many, how }) => {
     test.each([
       ['an unknown type', frame(99, 1)],
       ['an unknown type without its end', frame(99, 1, 0, Buffer.alloc(50)).subarray(0, 20)],
@@ -207,7 +207,7 @@ describe('garbage', () => {
       ['a header block with a name alone', oddFields],
       ['text', Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')],
     ])('%s ends the worker with a clear line', async (_, bytes) => {
-      const { supervisor, worker } = await Supervisor.serving({ threads })
+      const { supervisor, worker } = await Supervisor.serving(how)
       worker.socket.write(bytes)
       const exited = await supervisor.heard('exited')
       expect(exited).toMatchObject({ slot: 0, pid: worker.hello.pid, code: 70, signal: null })

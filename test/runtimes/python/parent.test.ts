@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { PythonAppPlan } from '../../../src/site/plan.ts'
 import { FrameType } from '../../../src/wire/frames.ts'
 import { frame, requestFrame, type WorkerLink } from './link.ts'
-import { alive, appsFolder, debianPython, Supervisor } from './supervisor.ts'
+import { alive, appsFolder, debianPython, Supervisor, ways } from './supervisor.ts'
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -242,9 +242,9 @@ describe('workers', () => {
     expect(await supervisor.heard('exited')).toMatchObject({ code: 9, signal: null })
   })
 
-  describe.each([1, 4])('with %i threads', (threads) => {
+  describe.each(ways)('$name', ({ many, how }) => {
     test('retire when what they have in hand is done, and the server has said QUIT', async () => {
-      const worker = await serving({ module: 'pep', threads })
+      const worker = await serving({ module: 'pep', ...how })
       const slow = worker.request({ path: '/sleep', query: 'seconds=0.3' })
       await pause(100)
       supervisor.say({ type: 'retire', slot: 0 })
@@ -260,7 +260,7 @@ describe('workers', () => {
     })
 
     test('retire from idleness at once, and without QUIT after a while', async () => {
-      const worker = await serving({ module: 'pep', threads })
+      const worker = await serving({ module: 'pep', ...how })
       const began = performance.now()
       process.kill(worker.hello.pid, 'SIGTERM')
       await worker.until((seen) => seen.some((one) => one.type === FrameType.LEAVING))
@@ -270,9 +270,9 @@ describe('workers', () => {
     })
 
     test('quit when the server says so', async () => {
-      const worker = await serving({ module: 'pep', threads })
+      const worker = await serving({ module: 'pep', ...how })
       const slow = worker.request({ path: '/sleep', query: 'seconds=0.2' })
-      const stream = threads > 1 ? worker.request({ path: '/steps' }) : null
+      const stream = many > 1 ? worker.request({ path: '/steps' }) : null
       worker.socket.write(frame(FrameType.QUIT, 0))
       expect((await slow).body).toBe('slept')
       expect((await stream)?.body).toBe(stream === null ? undefined : '0;1;2;')
@@ -280,7 +280,7 @@ describe('workers', () => {
     })
 
     test('come back to a server that was restarted', async () => {
-      const worker = await serving({ module: 'pep', threads })
+      const worker = await serving({ module: 'pep', ...how })
       const lost = worker.request({ path: '/closing', query: 'more=20' })
       lost.catch(() => undefined)
       await worker.until((seen) => seen.some((one) => one.type === FrameType.DATA))
@@ -294,7 +294,7 @@ describe('workers', () => {
     })
 
     test('serve several server threads', async () => {
-      supervisor = await Supervisor.start({ module: 'pep', threads }, { links: 3 })
+      supervisor = await Supervisor.start({ module: 'pep', ...how }, { links: 3 })
       await supervisor.heard('loaded')
       supervisor.say({ type: 'spawn', slot: 0 })
       const links = await Promise.all(supervisor.links.map((link) => link.worker()))
@@ -317,7 +317,7 @@ describe('workers', () => {
     })
 
     test('show where they are stuck: asleep, and in C', async () => {
-      const worker = await serving({ module: 'pep', threads })
+      const worker = await serving({ module: 'pep', ...how })
       const held = worker.request({ path: '/sleep', query: 'seconds=1' })
       await pause(150)
       supervisor.say({ type: 'traceback', slot: 0 })

@@ -16,6 +16,18 @@ export const debianPython = '/usr/bin/python3'
 
 export const appsFolder: string = fileURLToPath(new URL('../../apps', import.meta.url))
 
+/** Every way in which a worker runs WSGI. `many`: the requests it has in hand at a time. */
+export const ways: readonly {
+  readonly name: string
+  readonly many: number
+  readonly how: Partial<PythonAppPlan>
+}[] = [
+  { name: '1 thread', many: 1, how: {} },
+  { name: '4 threads', many: 4, how: { threads: 4 } },
+  { name: 'gevent', many: 4, how: { mode: 'gevent', concurrency: 4 } },
+  { name: 'eventlet', many: 4, how: { mode: 'eventlet', concurrency: 4 } },
+]
+
 export function plan(some: Partial<PythonAppPlan> = {}): PythonAppPlan {
   return {
     kind: 'python',

@@ -7,17 +7,17 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FrameType, HAS_DATE, HAS_SERVER, MAX_WHOLE } from '../../../src/wire/frames.ts'
 import type { Answer, RequestOptions, WorkerLink } from './link.ts'
-import { Supervisor } from './supervisor.ts'
+import { Supervisor, ways } from './supervisor.ts'
 
 const { RESPONSE, HEAD, DATA, END, FILE } = FrameType
 
-describe.each([1, 4])('with %i threads', (threads) => {
+describe.each(ways)('$name', ({ many, how }) => {
   let supervisor: Supervisor
   let worker: WorkerLink
   let folder: string
 
   beforeAll(async () => {
-    ;({ supervisor, worker } = await Supervisor.serving({ module: 'pep', threads, workers: 2 }))
+    ;({ supervisor, worker } = await Supervisor.serving({ module: 'pep', ...how, workers: 2 }))
     folder = mkdtempSync(join(tmpdir(), 'portico-wsgi-'))
   })
   afterAll(async () => {
@@ -59,7 +59,7 @@ describe.each([1, 4])('with %i threads', (threads) => {
         'wsgi.version': [1, 0],
         'wsgi.url_scheme': 'http',
         'wsgi.input_terminated': true,
-        'wsgi.multithread': threads > 1,
+        'wsgi.multithread': many > 1,
         'wsgi.multiprocess': true,
         'wsgi.run_once': false,
       })

@@ -68,6 +68,8 @@ class Answer:
     opened = None
     #: The open file with the request's body, where it came as one.
     spool = None
+    #: What a greenlet waits for.
+    news = None
 
     def start_response(self, status, headers, exc_info=None):
         if exc_info is not None:

@@ -30,6 +30,13 @@ known = {}
 
 
 def encode(status, headers):
+    """The Head of an answer, which is then known. Raises as `check` does."""
+    entry = check(status, headers)
+    remember(status, headers, entry)
+    return entry
+
+
+def check(status, headers):
     """The Head of an answer. Raises TypeError or ValueError for what PEP 3333 forbids."""
     if not isinstance(status, str):
         raise TypeError("the status must be a str, not %s" % type(status).__name__)
@@ -69,9 +76,7 @@ def encode(status, headers):
         raise ValueError("status and headers must be latin-1: %s" % error) from None
     if code == 204:
         length = -1  # RFC 9110 §8.6
-    entry = (code, flags, length, head, code == 204 or code == 304)
-    remember(status, headers, entry)
-    return entry
+    return (code, flags, length, head, code == 204 or code == 304)
 
 
 def content_length(value, before):

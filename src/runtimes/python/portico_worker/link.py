@@ -6,15 +6,18 @@ import socket
 import struct
 from time import perf_counter
 
-REQUEST, BODY, BODY_END, CANCEL, WINDOW, QUIT, OPENED = range(1, 8)
-HELLO, RESPONSE, HEAD, DATA, END, FILE, LEAVING = range(16, 23)
+REQUEST, BODY, BODY_END, CANCEL, WINDOW, QUIT, OPENED, MESSAGE, CLOSE = range(1, 10)
+HELLO, RESPONSE, HEAD, DATA, END, FILE, LEAVING, INFORM, ACCEPT, SEND, SHUT, GRANT = range(16, 28)
 
-#: Flag of REQUEST.
-SPOOLED = 1
+#: Flags of REQUEST.
+SPOOLED, MORE, WEBSOCKET = 1, 2, 4
+#: Flag of MESSAGE and SEND.
+TEXT = 1
 #: Flag of RESPONSE and END.
 FAILED = 4
 
 INITIAL_WINDOW = 1048576
+INITIAL_GRANT = 262144
 MAX_DATA = 262144
 MAX_WHOLE = 262144
 MAX_FRAME = 16777216
@@ -50,12 +53,15 @@ class Garbage(Exception):
 
 def check(length, kind):
     """A frame that no server sends must not be waited for."""
-    if length > MAX_FRAME or not REQUEST <= kind <= OPENED:
+    if length > MAX_FRAME or not REQUEST <= kind <= CLOSE:
         raise Garbage("frame of type %d with %d bytes on a worker link" % (kind, length))
 
 
 class Link:
     """One connection, from the first try to its end. Frames in hand are `buffer[at:]`."""
+
+    #: Takes bodies in pieces, and WebSockets.
+    streams = False
 
     def __init__(self, path, hello, errors):
         self.path = path

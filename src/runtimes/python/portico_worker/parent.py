@@ -5,11 +5,15 @@ One loop acts on what the supervisor says (descriptor 3) and on workers that end
 import faulthandler
 import gc
 import os
-import select
 import signal
 import sys
 
-from . import process
+# Bound before an application's greenlets replace them: the parent itself must block.
+from os import fork, waitpid
+from select import POLLIN, poll as new_poll
+from signal import signal as handle
+
+from . import engines, process
 from .control import Closed, Control
 from .load import LoadFailed, load
 
@@ -29,7 +33,7 @@ class Fork(Exception):
 
 def main():
     faulthandler.enable(2)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's
+    handle(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's
     parent = Parent(Control())
     try:
         parent.run()
@@ -62,9 +66,9 @@ class Parent:
             messages = self.control.read()
         self.configure(messages.pop(0))
         wake = self.watch_signals()
-        poll = select.poll()
-        poll.register(self.control, select.POLLIN)
-        poll.register(wake, select.POLLIN)
+        poll = new_poll()
+        poll.register(self.control, POLLIN)
+        poll.register(wake, POLLIN)
         while True:
             for message in messages:
                 self.act(message)
@@ -89,6 +93,8 @@ class Parent:
         # An import may hang: then nobody reads the control channel to see the supervisor gone.
         process.end_with_creator()
         try:
+            if app["mode"] in engines.MODES:
+                engines.patch(app["mode"])
             self.application = load(app["module"], app["callable"], app["dir"])
         except LoadFailed as failure:
             # The end of a traceback says what happened.
@@ -97,7 +103,9 @@ class Parent:
         process.warn_of_threads()
         self.control.say("loaded", version="%d.%d.%d" % sys.version_info[:3])
         # While the supervisor thinks about it: what every worker would import otherwise.
-        from . import sync, threaded, worker  # noqa: F401
+        from . import worker
+
+        worker.way(app)
 
         # What was imported never becomes garbage: keep the collector off it, and its pages shared.
         gc.collect()
@@ -115,11 +123,11 @@ class Parent:
             self.quitting = True
 
         for number, handler in ((signal.SIGCHLD, lambda *_: None), (signal.SIGTERM, retire_all)):
-            self.inherited[number] = signal.signal(number, handler)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+            self.inherited[number] = handle(number, handler)
+        handle(signal.SIGINT, signal.SIG_IGN)
         # A worker inherits these until it has its own: one that is just born must not die of them.
         for number in {process.RETIRE, process.TRACEBACK} - {signal.SIGTERM}:
-            signal.signal(number, signal.SIG_IGN)
+            handle(number, signal.SIG_IGN)
         return wake
 
     def act(self, message):
@@ -147,7 +155,7 @@ class Parent:
             return
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
             for descriptor in (*self.wake_pipe, self.control.fileno(), self.lifeline[1]):
@@ -161,7 +169,7 @@ class Parent:
             self.retiring.update(self.workers)
         for pid in list(self.workers):
             try:
-                ended, status = os.waitpid(pid, os.WNOHANG)
+                ended, status = waitpid(pid, os.WNOHANG)
             except ChildProcessError:  # the application waited for it
                 ended, status = pid, 0
             if not ended:
@@ -182,6 +190,6 @@ class Parent:
             process.send(pid, signal.SIGKILL)
         for pid in self.workers:
             try:
-                os.waitpid(pid, 0)
+                waitpid(pid, 0)
             except ChildProcessError:
                 pass

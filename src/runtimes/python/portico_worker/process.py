@@ -8,6 +8,12 @@ import signal
 import socket
 import sys
 
+# Bound before an application's greenlets replace them.
+from os import read
+from signal import signal as handle
+
+from . import engines
+
 _rt = getattr(signal, "SIGRTMIN", None)
 #: Real-time signals, which applications hardly ever use; others where the system has none.
 TRACEBACK = _rt + 11 if _rt else signal.SIGUSR2
@@ -66,8 +72,10 @@ def run(application, settings, slot, lifeline, inherited):
 
     die_with_parent(lifeline[0])
     for number, handler in inherited.items():
-        signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        handle(number, signal.SIG_DFL if handler is None else handler)
     app = settings["app"]
+    if app["mode"] in engines.MODES:
+        engines.after_fork(app["mode"])
     open_log(settings["log"], {"app": app["name"], "slot": slot, "pid": os.getpid()})
     # With a handler in C: it writes even while Python code is stuck in a system call or an extension.
     faulthandler.enable(2)
@@ -81,7 +89,7 @@ def die_with_parent(lifeline):
         # It may have died before the kernel knew: then the other end is closed already.
         os.set_blocking(lifeline, False)
         try:
-            gone = os.read(lifeline, 1) == b""
+            gone = read(lifeline, 1) == b""
         except BlockingIOError:
             gone = False
         os.close(lifeline)
@@ -91,7 +99,7 @@ def die_with_parent(lifeline):
     import _thread
 
     def watch():
-        os.read(lifeline, 1)
+        read(lifeline, 1)
         os._exit(1)
 
     _thread.start_new_thread(watch, ())

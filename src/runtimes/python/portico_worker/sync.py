@@ -13,12 +13,14 @@ from .link import (
     BODY,
     BODY_END,
     CANCEL,
+    CLOSE,
     EAGER_ANSWERS,
     END,
     FAILED,
     LONGEST_HOLD,
     LONGEST_WAIT,
     MAX_WHOLE,
+    MESSAGE,
     MOST_HELD,
     OPENED,
     QUIT,
@@ -110,7 +112,7 @@ class SyncLink(Link):
                     raise Garbage("more than %d bytes of requests at once" % MOST_KEPT)
             elif kind == QUIT:
                 self.quit = True
-            elif kind in (BODY, BODY_END):
+            elif kind in (BODY, BODY_END, MESSAGE, CLOSE):
                 raise Garbage("a body in pieces, which no WSGI worker takes")
             elif kind == CANCEL and self.kept.pop(id, None) is not None:
                 self.held.append(frame_head.pack(u32.size, id, END, FAILED, 0) + u32.pack(0))
@@ -138,7 +140,7 @@ class SyncLink(Link):
         return self.buffer, self.at
 
 
-def serve(application, base, links, departure):
+def serve(application, base, links, departure, _app):
     """Answers requests until every server has said QUIT, or the worker has departed."""
     known = {}
     learn = make_learn(base, known)

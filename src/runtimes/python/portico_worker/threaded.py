@@ -44,10 +44,8 @@ class ThreadedLink(Link):
         self.eager = 0
 
     def successor(self):
-        with self.news:
-            for answer in list(self.answers.values()):
-                answer.cancelled = True
-            self.news.notify_all()
+        for answer in list(self.answers.values()):
+            self.change(answer, CANCEL)
         return super().successor()
 
     def idle(self):
@@ -87,19 +85,30 @@ class ThreadedLink(Link):
     def tell(self, id, kind, flags, amount):
         """Hands a frame from the server to the answer it is for, if that is still under way."""
         answer = self.answers.get(id)
-        if answer is None:
-            return
+        if answer is not None:
+            self.change(answer, kind, flags, amount)
+
+    def change(self, answer, kind, flags=0, amount=0):
         with self.news:
-            if kind == WINDOW:
-                answer.window += amount
-            elif kind == OPENED:
-                answer.opened = flags
-            else:
-                answer.cancelled = True
+            apply(answer, kind, flags, amount)
             self.news.notify_all()
 
+    def leave(self):
+        """Like every frame, behind the whole of the one before it."""
+        with self.lock:
+            super().leave()
 
-def serve(application, base, links, departure, threads):
+
+def apply(answer, kind, flags, amount):
+    if kind == WINDOW:
+        answer.window += amount
+    elif kind == OPENED:
+        answer.opened = flags
+    else:
+        answer.cancelled = True
+
+
+def serve(application, base, links, departure, app):
     """Answers requests until every server has said QUIT, or the worker has departed."""
     jobs = SimpleQueue()
     learn = make_learn(base, known := {})
@@ -107,20 +116,20 @@ def serve(application, base, links, departure, threads):
         threading.Thread(
             target=work, args=(application, jobs, departure), name="portico-%d" % number, daemon=True
         )
-        for number in range(1, threads + 1)
+        for number in range(1, app["threads"] + 1)
     ]
     for thread in pool:
         thread.start()
     for link in arrivals(links, departure, one_at_a_time=False):
-        take_in(link, known, learn, jobs)
+        take_in(link, known, learn, jobs.put)
     for _ in pool:
         jobs.put(None)
     for thread in pool:
         thread.join()
 
 
-def take_in(link, known, learn, jobs):
-    """Handles all the frames in hand on `link`."""
+def take_in(link, known, learn, begin):
+    """Handles all the frames in hand on `link`; `begin` is given what each request needs."""
     buffer = link.buffer
     at = link.at
     end = len(buffer)
@@ -151,7 +160,7 @@ def take_in(link, known, learn, jobs):
                 answer.id = id
                 answer.line = line
                 link.answers[id] = answer
-                jobs.put((answer, environ, flags, buffer[body_at:stop]))
+                begin((answer, environ, flags, buffer[body_at:stop]))
         elif kind == QUIT:
             link.quit = True
         elif kind in (CANCEL, WINDOW, OPENED):

@@ -4,30 +4,37 @@ import os
 import signal
 import sys
 
-from . import process, sync, threaded
+from . import engines, process, sync, threaded
 from .arrivals import Departure
 from .environ import base_environ
 from .link import Garbage
 
 
+def way(app):
+    """How requests are run: the kind of link, how many at a time, and the loop."""
+    if app["mode"] in engines.MODES:
+        from . import greenlets
+
+        return greenlets.GreenLink, app["concurrency"], greenlets.serve
+    if app["threads"] > 1:
+        return threaded.ThreadedLink, app["threads"], threaded.serve
+    return sync.SyncLink, 1, sync.serve
+
+
 def run(application, settings, slot):
     app = settings["app"]
-    threads = app["threads"]
+    kind, capacity, serve = way(app)
     errors = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
-    base = base_environ(threads, app["workers"], errors)
-    facts = {"app": app["name"], "slot": slot, "pid": os.getpid(), "capacity": threads}
+    base = base_environ(capacity, app["workers"], errors)
+    facts = {"app": app["name"], "slot": slot, "pid": os.getpid(), "capacity": capacity}
     hello = json.dumps(facts).encode("ascii")
-    kind = threaded.ThreadedLink if threads > 1 else sync.SyncLink
     links = [kind(path, hello, errors) for path in settings["links"]]
     departure = Departure(links)
     departure.listen(process.RETIRE)
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         departure.listen(signal.SIGTERM)
     try:
-        if threads > 1:
-            threaded.serve(application, base, links, departure, threads)
-        else:
-            sync.serve(application, base, links, departure)
+        serve(application, base, links, departure, app)
     except Garbage as reason:
         print("portico: worker %d gives up: %s" % (os.getpid(), reason), file=errors, flush=True)
         # At once: threads that still run the application must not keep it.
