@@ -80,14 +80,15 @@ async function serve(target: string, flags: Flags): Promise<number> {
     flags.json === true ? { ...options, format: 'json', colours: false } : options,
   )
   try {
-    const [{ supervise }, { python }] = await Promise.all([
+    const [{ supervise }, { python }, { php }] = await Promise.all([
       import('../supervisor/supervisor.ts'),
       import('../runtimes/python/runtime.ts'),
+      import('../runtimes/php/runtime.ts'),
     ])
     return await supervise({
       load: () => load(target, overridesOf(flags)),
       logger,
-      runtimes: { python },
+      runtimes: { python, php },
       serverMain: new URL('../server/main.ts', import.meta.url).pathname,
       version: about.version,
     })

@@ -1,5 +1,6 @@
 /** One server thread: an event loop that accepts, answers and logs, from its part of the Plan. */
 import { existsSync, unlinkSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { getSystemErrorMessage } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createPool } from '../balance/pool.ts'
@@ -11,7 +12,10 @@ import { scgi } from '../gateways/scgi/gateway.ts'
 import { uwsgi } from '../gateways/uwsgi/gateway.ts'
 import { app } from '../handlers/app.ts'
 import { type CgiHost, cgi } from '../handlers/cgi.ts'
+import { fetchHandler, ThreadApp } from '../handlers/fetch.ts'
 import { files } from '../handlers/files.ts'
+import { Gate } from '../handlers/php/gate.ts'
+import { php } from '../handlers/php.ts'
 import { proxy } from '../handlers/proxy.ts'
 import { redirect } from '../handlers/redirect.ts'
 import { respond } from '../handlers/respond.ts'
@@ -34,6 +38,7 @@ import {
   type ThreadStart,
   type ToThread,
 } from './messages.ts'
+import { serviceSocket } from './service-socket.ts'
 import { sendWorkerFile } from './worker-file.ts'
 
 const start: ThreadStart = workerData
@@ -49,7 +54,24 @@ const host: DispatchHost = {
 }
 
 const dispatches = new Map<string, Dispatch>()
+/** Applications that run in this thread. */
+const threadApps = new Map<string, ThreadApp>()
+/** Applications that a service of their own runs. */
+const gates = new Map<string, Gate>()
 for (const [name, memory] of Object.entries(start.apps)) {
+  const app = plan.apps[name]!
+  if (app.kind === 'node' && app.run === 'threads') {
+    threadApps.set(name, new ThreadApp(app, plan.dev))
+    continue
+  }
+  if (app.kind === 'php') {
+    const socket = serviceSocket(dirname(start.linkPath), plan, name)
+    const { dev, stuck } = host
+    const say = (level: 'info' | 'warn' | 'error', message: string): void =>
+      tell({ type: 'log', level, message })
+    gates.set(name, new Gate(app, socket, { dev, stuck, say }))
+    continue
+  }
   const claims = new Claims(memory.claims, memory.slots, start.threads, start.thread)
   dispatches.set(name, new Dispatch(plan.apps[name]!, claims, host))
 }
@@ -66,6 +88,7 @@ const stranger: LinkOwner = {
 const pools = new Map(Object.entries(plan.pools).map(([name, pool]) => [name, createPool(pool)]))
 
 const programs: CgiHost = {
+  user: plan.user,
   spool: start.spool,
   say: (level, message) => tell({ type: 'log', level, message }),
   redirect: (exchange, target) => flow.redirect(exchange, target),
@@ -84,8 +107,13 @@ function handlerOf(handler: HandlerPlan): Handler {
   switch (handler.kind) {
     case 'files':
       return files(handler)
-    case 'app':
+    case 'app': {
+      const threadApp = threadApps.get(handler.app)
+      if (threadApp !== undefined) return fetchHandler(threadApp)
+      const served = plan.apps[handler.app]!
+      if (served.kind === 'php') return php(served, gates.get(served.name)!, start.spool)
       return app(dispatches.get(handler.app)!, start.spool)
+    }
     case 'proxy':
       return proxy(pools.get(handler.pool)!)
     case 'cgi':
@@ -200,7 +228,7 @@ function main(): void {
   }
 
   onTick((now) => {
-    for (const [name, dispatch] of dispatches) {
+    for (const [name, dispatch] of [...dispatches, ...gates]) {
       dispatch.check(now)
       const bytes = APP_PLACES * Float64Array.BYTES_PER_ELEMENT
       const counts = new Float64Array(start.apps[name]!.counts, start.thread * bytes, APP_PLACES)
@@ -210,22 +238,33 @@ function main(): void {
       counts[AppPlace.busy] = dispatch.busy
       counts[AppPlace.workers] = dispatch.workers
     }
+    for (const [name, app] of threadApps) {
+      app.check(now)
+      const bytes = APP_PLACES * Float64Array.BYTES_PER_ELEMENT
+      const counts = new Float64Array(start.apps[name]!.counts, start.thread * bytes, APP_PLACES)
+      counts[AppPlace.requests] = app.counts.requests
+      counts[AppPlace.errors] = app.counts.errors
+      counts[AppPlace.busy] = app.busy
+    }
   })
 
   port.on('message', (message: ToThread) => {
     switch (message.type) {
       case 'app':
+        gates.get(message.app)?.setStatus(message.status)
         return dispatches.get(message.app)?.setStatus(message.status)
       case 'reopen-logs':
         return log?.reopen()
       case 'drain':
         for (const acceptor of acceptors) acceptor.close()
         tell({ type: 'draining' })
+        for (const dispatch of dispatches.values()) dispatch.drain()
         return drainAll([...gateways.values()], () => tell({ type: 'drained' }))
       case 'close':
         for (const gateway of gateways.values()) gateway.close()
         links.close()
         for (const dispatch of dispatches.values()) dispatch.close()
+        for (const gate of gates.values()) gate.close()
         for (const handler of handlers) handler.close?.()
         for (const pool of pools.values()) pool.close()
         log?.close()
@@ -235,6 +274,10 @@ function main(): void {
 }
 
 try {
+  for (const [name, app] of threadApps) {
+    const detail = await app.load()
+    if (detail !== '') tell({ type: 'broken', app: name, detail })
+  }
   main()
 } catch (error) {
   tell({ type: 'failed', message: error instanceof Error ? error.message : String(error) })

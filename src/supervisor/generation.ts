@@ -4,12 +4,17 @@
  */
 import { join } from 'node:path'
 import type { Runtime } from '../runtimes/runtime.ts'
-import type { ServerStatus } from '../server/protocol.ts'
+import type { ServiceRuntime } from '../runtimes/service.ts'
+import type { AppState, ServerStatus } from '../server/protocol.ts'
+import { serviceSocket } from '../server/service-socket.ts'
 import type { AppPlan, SitePlan } from '../site/plan.ts'
-import type { Credentials } from '../system/users.ts'
+import { type Credentials, ordinaryUser } from '../system/users.ts'
+import { AppInServer } from './app-in-server.ts'
+import type { AppLifetime } from './app-lifetime.ts'
 import { type AppFacts, AppProcess } from './app-process.ts'
 import type { Logger } from './logger.ts'
 import { ServerProcess } from './server-process.ts'
+import { ServiceProcess } from './service-process.ts'
 import type { Totals } from './status.ts'
 import { delay, orAborted } from './timers.ts'
 
@@ -18,9 +23,13 @@ const LEAST_WORKER_GRACE_MS = 1_000
 /** Beyond an application's start timeout: until its workers have connected, ms. */
 const CONNECT_TIMEOUT_MS = 10_000
 const POLL_MS = 10
+/** Connections that may wait for a service, whatever the number of its workers. */
+const LEAST_BACKLOG = 511
 
-/** The runtime of each kind of application. */
-export type Runtimes = { readonly [Kind in AppPlan['kind']]?: Runtime }
+/** The runtime of each kind of application: PHP's is a service of its own. */
+export type Runtimes = {
+  readonly [Kind in Exclude<AppPlan['kind'], 'php'>]?: Runtime
+} & { readonly php?: ServiceRuntime }
 
 export interface GenerationOptions {
   readonly number: number
@@ -45,7 +54,7 @@ export class Generation {
   readonly number: number
   readonly plan: SitePlan
   readonly #server: ServerProcess
-  readonly #apps: ReadonlyMap<string, AppProcess>
+  readonly #apps: ReadonlyMap<string, AppLifetime>
   #serving = false
 
   constructor(options: GenerationOptions) {
@@ -61,23 +70,39 @@ export class Generation {
       credentials,
       logger,
       stuck: (report) => this.#apps.get(report.app)?.stuck(report),
+      broken: (name, detail) => {
+        const app = this.#apps.get(name)
+        if (app instanceof AppInServer) app.broken(detail)
+      },
     })
-    const links = Array.from({ length: plan.threads }, (_, i) => join(linkDir, `link-${i}.sock`))
     this.#apps = new Map(
-      Object.entries(plan.apps).map(([name, app]) => [
-        name,
-        new AppProcess({
-          app,
-          runtime: options.runtimes[app.kind]!,
-          links,
-          log: options.logSocket,
-          dev: plan.dev,
-          credentials,
-          logger,
-          changed: (status) => this.#server.app(name, status),
-        }),
-      ]),
+      Object.values(plan.apps).map((app) => [app.name, this.#createApp(app, options)]),
     )
+  }
+
+  #createApp(app: AppPlan, options: GenerationOptions): AppLifetime {
+    const { plan, linkDir, logger, credentials, runtimes } = options
+    const changed = (status: AppState): void => this.#server.app(app.name, status)
+    const common = { app, dev: plan.dev, credentials, logger, changed }
+    if (app.kind === 'php') {
+      const socket = serviceSocket(linkDir, plan, app.name)
+      return new ServiceProcess({
+        ...common,
+        runtime: runtimes.php!,
+        socket,
+        folder: socket.replace(/\.sock$/, ''),
+        backlog: Math.max(LEAST_BACKLOG, plan.threads * app.workers),
+        becomes: credentials === null && process.getuid?.() === 0 ? ordinaryUser() : '',
+      })
+    }
+    if (app.kind === 'node' && app.run === 'threads') return new AppInServer(app.name, logger)
+    const links = Array.from({ length: plan.threads }, (_, i) => join(linkDir, `link-${i}.sock`))
+    return new AppProcess({
+      ...common,
+      runtime: runtimes[app.kind]!,
+      links,
+      log: options.logSocket,
+    })
   }
 
   /** Starts everything at once; resolves when visitors are accepted, whatever the applications do. */
@@ -97,6 +122,8 @@ export class Generation {
     await this.mustLoad(mayBreak, signal)
     await orAborted(this.#server.start(), signal)
     this.#serving = true
+    // Those that run in the server have been loaded only now.
+    await this.mustLoad(mayBreak, signal)
     await Promise.all([...this.working].map((name) => this.#connected(name, signal)))
   }
 
@@ -129,6 +156,7 @@ export class Generation {
   }
 
   async #connected(name: string, signal: AbortSignal): Promise<void> {
+    if (this.#apps.get(name) instanceof AppInServer) return
     const wanted = this.plan.apps[name]?.workers ?? 0
     const deadline = performance.now() + CONNECT_TIMEOUT_MS
     while (performance.now() < deadline) {

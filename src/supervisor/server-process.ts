@@ -8,6 +8,7 @@ import { getCompileCacheDir } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { AppState, FromServer, ServerStatus, ToServer } from '../server/protocol.ts'
 import type { SitePlan } from '../site/plan.ts'
+import { killSession } from '../system/session.ts'
 import { type Credentials, launchAs } from '../system/users.ts'
 import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
 import { childEnvironment } from './environment.ts'
@@ -113,6 +114,9 @@ export class ServerProcess {
       ...(launch.uid === undefined ? {} : { uid: launch.uid }),
       ...(launch.gid === undefined ? {} : { gid: launch.gid }),
     })
+    const { pid } = child
+    // What it ran for visitors (CGI) ends with it, however it ended.
+    if (pid !== undefined) child.once('exit', () => killSession(pid))
     this.#child = child
     let next = FIRST_SOCKET
     const inherited = sockets.map((group) => group.map(() => next++))

@@ -56,6 +56,14 @@ export function findCredentials(user: string, group: string): Credentials {
   return { user: name, uid, gid, home, groups: found === undefined ? [] : groupsOf(name, gid) }
 }
 
+/** Whom systems run web applications as; the last one is everywhere. */
+const ORDINARY = ['www-data', 'http', 'nginx', 'apache', 'www', '_www', 'nobody']
+
+/** A user without rights, for a program that must not be root and was not told who to be. */
+export function ordinaryUser(): string {
+  return ORDINARY.find((user) => entry('passwd', user) !== undefined) ?? 'nobody'
+}
+
 function findGroup(group: string): number {
   const found = entry('group', group)
   if (found !== undefined) return Number(found[2])
@@ -87,6 +95,13 @@ function hasSetpriv(): boolean {
   return setprivWorks
 }
 
+/** What to put before a command so that it runs as `credentials`; null where there is no setpriv. */
+export function becoming({ uid, gid, groups }: Credentials): readonly string[] | null {
+  if (!hasSetpriv()) return null
+  const all = [gid, ...groups].join(',')
+  return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, `--groups=${all}`, '--']
+}
+
 /**
  * Node's own `uid` and `gid` options clear the supplementary groups. Where the user has some, setpriv
  * sets them and then becomes the command: same process, same descriptors.
@@ -98,9 +113,10 @@ export function launchAs(
 ): Launch {
   if (credentials === null) return { file, args }
   const { uid, gid, groups } = credentials
-  if (groups.length === 0 || !hasSetpriv()) return { file, args, uid, gid }
-  const switches = [`--reuid=${uid}`, `--regid=${gid}`, `--groups=${[gid, ...groups].join(',')}`]
-  return { file: 'setpriv', args: [...switches, '--', file, ...args] }
+  const before = groups.length === 0 ? null : becoming(credentials)
+  if (before === null) return { file, args, uid, gid }
+  const [command = '', ...switches] = before
+  return { file: command, args: [...switches, file, ...args] }
 }
 
 /** Whether `launchAs` has to leave the user's supplementary groups out. */

@@ -6,8 +6,11 @@ import type { Exchange } from '../request/exchange.ts'
 export interface Attempt {
   /** Nothing of the request has reached the backend: another one may be tried. */
   refused(error: PorticoError): void
-  /** The backend has this exchange no longer. The visitor has the answer, or the error in its place. */
-  done(): void
+  /**
+   * The backend has this exchange no longer. The visitor has the answer, or the error in its place:
+   * then `failure` says which.
+   */
+  done(failure?: PorticoError): void
 }
 
 /** Carries exchanges to one backend; made once by a factory, with the connections it keeps. */

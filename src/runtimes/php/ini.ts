@@ -18,8 +18,12 @@ export function iniValue(text: string): string {
 
 /**
  * The file that PHP reads after its own php.ini. The application's settings go before our defaults, and
- * behind what has to be so: paths are split by us, and what PHP logs goes to stderr, not to the visitor's
- * connection.
+ * behind what has to be so:
+ *
+ * - What PHP logs goes to stderr, where it is the supervisor's, not over the visitor's connection.
+ * - PATH_INFO is split by us, and SCRIPT_FILENAME is a file that is there: nothing is left to be fixed.
+ *   But with `cgi.fix_pathinfo=0` PHP makes PHP_SELF of PATH_INFO alone, so that forms that post to it
+ *   go nowhere, and would run PATH_TRANSLATED. php-fpm runs nothing but `.php` in any case.
  */
 export function iniFile(app: PhpAppPlan, dev: boolean): string {
   const settings: Record<string, string> = {
@@ -30,7 +34,8 @@ export function iniFile(app: PhpAppPlan, dev: boolean): string {
     // What was edited is to be seen at once; else after two seconds, as PHP has it.
     ...(dev ? { 'opcache.revalidate_freq': '0' } : {}),
     ...app.ini,
-    'cgi.fix_pathinfo': '0',
+    'cgi.fix_pathinfo': '1',
+    'cgi.discard_path': '0',
     'fastcgi.logging': '0',
   }
   return lines(settings)

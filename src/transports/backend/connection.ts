@@ -298,7 +298,7 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     consumed: number,
     length: number,
   ): boolean {
-    if (!mayUpgradeTo(exchange.fields, answer.protocol)) {
+    if (!mayUpgradeTo(exchange, answer.protocol)) {
       this.#fail(new PorticoError('BACKEND_LIED', 'a protocol that was not asked for'))
       return false
     }
@@ -349,7 +349,7 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     if (exchange === null) return this.destroy()
     const attempt = this.#detach()
     this.destroy()
-    attempt.done()
+    attempt.done(error)
     exchange.fail(error)
   }
 

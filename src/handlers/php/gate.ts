@@ -1,0 +1,223 @@
+/**
+ * The way from one server thread to the service that runs a PHP application: no more requests at a time
+ * than it has workers, the others wait here in order.
+ *
+ *     submit ──► a place is free and the service is up ──► FastCGI ──► answer
+ *                  └─ else the queue ── full: 503, too long: 503, broken: 500
+ *
+ * Each request has a connection of its own: one that is kept open keeps its worker, too.
+ */
+import { PorticoError } from '../../errors.ts'
+import { TICK_MS } from '../../request/clock.ts'
+import type { Exchange } from '../../request/exchange.ts'
+import type { AppState } from '../../server/protocol.ts'
+import type { PhpAppPlan } from '../../site/plan.ts'
+import { fastcgi } from '../../transports/fastcgi.ts'
+import type { Attempt, Transport } from '../../transports/transport.ts'
+import { type Script, variablesOf } from '../../transports/variables.ts'
+import { Queue } from '../../transports/worker-link/queue.ts'
+
+/** Without a connection for so long, the service is not there. Its sockets are of this machine. */
+const CONNECT_TIMEOUT_MS = 5_000
+/** After a connection was refused: its supervisor may not have told us yet that it is down. */
+const AGAIN_MS = 50
+/** Far off, and still a number of milliseconds. */
+const NEVER_MS = 2 ** 40
+
+export interface GateHost {
+  readonly dev: boolean
+  /** A request exceeded its deadline. */
+  stuck(report: {
+    app: string
+    slot: number
+    pid: number
+    request: string
+    elapsedMs: number
+  }): void
+  say(level: 'info' | 'warn' | 'error', message: string): void
+}
+
+/** One request on its way. */
+class Ticket implements Attempt {
+  readonly exchange: Exchange
+  readonly script: Script
+  /** On `performance.now()`. */
+  readonly since: number
+  sentAt = 0
+  dropped = false
+  readonly #gate: Gate
+
+  constructor(gate: Gate, exchange: Exchange, script: Script) {
+    this.#gate = gate
+    this.exchange = exchange
+    this.script = script
+    this.since = performance.now()
+  }
+
+  refused(): void {
+    this.#gate.again(this)
+  }
+
+  done(failure?: PorticoError): void {
+    this.#gate.served(this, failure)
+  }
+
+  /** Its visitor leaves while it waits. */
+  readonly drop = (): void => {
+    this.dropped = true
+  }
+}
+
+export class Gate {
+  readonly counts: { requests: number; errors: number } = { requests: 0, errors: 0 }
+  readonly #app: PhpAppPlan
+  readonly #host: GateHost
+  readonly #transport: Transport
+  readonly #queue = new Queue<Ticket>()
+  readonly #scripts = new WeakMap<Exchange, Script>()
+  #status: AppState = { state: 'starting' }
+  #busy = 0
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(app: PhpAppPlan, socket: string, host: GateHost) {
+    this.#app = app
+    this.#host = host
+    this.#transport = fastcgi(
+      { name: app.name, address: { kind: 'unix', path: socket } },
+      {
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        responseTimeoutMs: app.deadlineMs === 0 ? NEVER_MS : app.deadlineMs,
+        keepAlive: 0,
+        keepAliveMs: 0,
+        log: (line) => host.say('warn', line),
+      },
+      (exchange) => describe(exchange, this.#scripts.get(exchange)!),
+    )
+  }
+
+  get waiting(): number {
+    return this.#queue.size
+  }
+
+  /** Requests that the service has from this thread. */
+  get busy(): number {
+    return this.#busy
+  }
+
+  /** Workers that can be reached. */
+  get workers(): number {
+    return this.#status.state === 'running' ? this.#app.workers : 0
+  }
+
+  setStatus(status: AppState): void {
+    this.#status = status
+    if (status.state === 'broken') {
+      for (const ticket of this.#queue.drain()) this.#fail(ticket, this.#broken(status.detail))
+    } else this.#pump()
+  }
+
+  submit(exchange: Exchange, script: Script): void {
+    const ticket = new Ticket(this, exchange, script)
+    this.counts.requests++
+    if (this.#status.state === 'broken') {
+      return this.#fail(ticket, this.#broken(this.#status.detail))
+    }
+    if (this.waiting === 0 && this.#hasRoom()) return this.#send(ticket)
+    if (this.waiting >= this.#app.queue) return this.#fail(ticket, new PorticoError('QUEUE_FULL'))
+    exchange.onGone = ticket.drop
+    this.#queue.push(ticket)
+  }
+
+  /** Called at each tick of the clock: those that have waited too long. */
+  check(now: number): void {
+    if (this.#app.deadlineMs === 0) return
+    const limit = this.#app.deadlineMs + TICK_MS
+    for (
+      let next = this.#queue.peek();
+      next !== null && (next.dropped || now - next.since >= limit);
+      next = this.#queue.peek()
+    ) {
+      this.#queue.shift()
+      if (!next.dropped) {
+        this.#fail(next, new PorticoError('APP_STARTING', 'no worker was free in time'))
+      }
+    }
+  }
+
+  close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#transport.close()
+  }
+
+  // From tickets.
+
+  /** Nothing of it has reached the service. */
+  again(ticket: Ticket): void {
+    this.#busy--
+    if (ticket.exchange.gone) return
+    ticket.exchange.onGone = ticket.drop
+    const rest = this.#queue.drain()
+    for (const next of [ticket, ...rest]) this.#queue.push(next)
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null
+      this.#pump()
+    }, AGAIN_MS)
+  }
+
+  served({ exchange, sentAt }: Ticket, failure?: PorticoError): void {
+    this.#busy--
+    if (failure !== undefined) this.counts.errors++
+    if (failure?.code === 'BACKEND_SLOW') {
+      this.#host.stuck({
+        app: this.#app.name,
+        slot: -1,
+        pid: 0,
+        request: `${exchange.line.method} ${exchange.line.origin}`,
+        elapsedMs: performance.now() - sentAt,
+      })
+    }
+    if (this.waiting > 0) this.#pump()
+  }
+
+  // Sending.
+
+  #hasRoom(): boolean {
+    return (
+      this.#busy < this.#app.workers && this.#status.state === 'running' && this.#timer === null
+    )
+  }
+
+  #pump(): void {
+    while (this.#hasRoom()) {
+      const ticket = this.#queue.shift()
+      if (ticket === null) return
+      if (!ticket.dropped) this.#send(ticket)
+    }
+  }
+
+  #send(ticket: Ticket): void {
+    this.#busy++
+    ticket.sentAt = performance.now()
+    this.#scripts.set(ticket.exchange, ticket.script)
+    this.#transport.send(ticket.exchange, ticket)
+  }
+
+  #broken(detail: string): PorticoError {
+    return new PorticoError('APP_BROKEN', this.#host.dev ? detail : '')
+  }
+
+  /** Without having been sent. */
+  #fail({ exchange }: Ticket, error: PorticoError): void {
+    this.counts.errors++
+    exchange.onGone = null
+    exchange.fail(error)
+  }
+}
+
+/** What nginx's `fastcgi_params` tells PHP. */
+function describe(exchange: Exchange, script: Script): readonly string[] {
+  const list = variablesOf(exchange, script)
+  // php-cgi wants to see that a web server stands before it.
+  list.push('REDIRECT_STATUS', '200')
+  return list
+}
