@@ -105,7 +105,7 @@ class Parent:
         # While the supervisor thinks about it: what every worker would import otherwise.
         from . import worker
 
-        worker.way(app)
+        worker.way(app, self.application)
 
         # What was imported never becomes garbage: keep the collector off it, and its pages shared.
         gc.collect()

@@ -6,13 +6,19 @@ import sys
 
 from . import engines, process, sync, threaded
 from .arrivals import Departure
+from .asgi.detect import is_asgi
 from .environ import base_environ
 from .link import Garbage
 
 
-def way(app):
+def way(app, application):
     """How requests are run: the kind of link, how many at a time, and the loop."""
-    if app["mode"] in engines.MODES:
+    mode = app["mode"]
+    if mode == "asgi" or (mode == "auto" and is_asgi(application)):
+        from .asgi import link, serve
+
+        return link.AsgiLink, app["concurrency"], serve.serve
+    if mode in engines.MODES:
         from . import greenlets
 
         return greenlets.GreenLink, app["concurrency"], greenlets.serve
@@ -23,10 +29,16 @@ def way(app):
 
 def run(application, settings, slot):
     app = settings["app"]
-    kind, capacity, serve = way(app)
+    kind, capacity, serve = way(app, application)
     errors = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
     base = base_environ(capacity, app["workers"], errors)
-    facts = {"app": app["name"], "slot": slot, "pid": os.getpid(), "capacity": capacity}
+    facts = {
+        "app": app["name"],
+        "slot": slot,
+        "pid": os.getpid(),
+        "capacity": capacity,
+        "streams": kind.streams,
+    }
     hello = json.dumps(facts).encode("ascii")
     links = [kind(path, hello, errors) for path in settings["links"]]
     departure = Departure(links)

@@ -100,15 +100,11 @@ class Request:
 
     def end(self, flags=0, trailers=b""):
         self.stage = DONE
-        self.push(
-            b"".join(
-                (
-                    frame_head.pack(u32.size + len(trailers), self.id, END, flags, 0),
-                    u32.pack(self.microseconds()),
-                    trailers,
-                )
-            )
-        )
+        self.push(self.end_frame(flags, trailers))
+
+    def end_frame(self, flags=0, trailers=b""):
+        head = frame_head.pack(u32.size + len(trailers), self.id, END, flags, 0)
+        return head + u32.pack(self.microseconds()) + trailers
 
     def failed(self, error):
         """The application raised."""

@@ -37,7 +37,9 @@ class WebSocket(HttpRequest):
     greeted = False
     #: What the application is to receive last, once it is known.
     parting = None
-    #: This side has sent SHUT: the server's CLOSE comes next.
+    #: The application has closed it.
+    closed = False
+    #: SHUT has been sent, for the application or not: the server's CLOSE comes next.
     shut = False
 
     def __init__(self):
@@ -63,7 +65,7 @@ class WebSocket(HttpRequest):
 
     async def send(self, message):
         kind = message["type"]
-        if kind == "websocket.send" and self.stage == OPEN and not self.shut:
+        if kind == "websocket.send" and self.stage == OPEN and not self.closed:
             text = message.get("text")
             if text is None:
                 data, flags = message.get("bytes"), 0
@@ -74,7 +76,9 @@ class WebSocket(HttpRequest):
             size = len(data)
             if size > MAX_FRAME:
                 raise ValueError("a message of %d bytes; at most %d are sent" % (size, MAX_FRAME))
-            if (self.window <= 0 or self.link.rest is not None or self.gone) and not await self.room():
+            if self.window <= 0 or self.link.rest is not None:
+                await self.room()
+            if self.gone or self.shut:
                 raise Left("the WebSocket is closed")
             self.window -= size
             self.push(frame_head.pack(size, self.id, SEND, flags, 0) + data)
@@ -92,7 +96,7 @@ class WebSocket(HttpRequest):
     def out_of_order(self, kind):
         if self.stage == NEW:
             return RuntimeError("expected 'websocket.accept' or 'websocket.close', but got %r" % (kind,))
-        if self.stage == OPEN and not self.shut:
+        if self.stage == OPEN and not self.closed:
             return RuntimeError("expected 'websocket.send' or 'websocket.close', but got %r" % (kind,))
         return RuntimeError("unexpected ASGI message %r: the WebSocket is closed or refused" % (kind,))
 
@@ -121,6 +125,7 @@ class WebSocket(HttpRequest):
         elif self.stage == OPEN:
             if not isinstance(code, int) or not 1000 <= code <= 4999 or code in (1004, 1005, 1006, 1015):
                 raise ValueError("bad close code %r" % (code,))
+            self.closed = True
             if not self.shut and not self.gone:
                 self.shut_with(code, reason)
         elif not self.gone:
@@ -150,8 +155,7 @@ class WebSocket(HttpRequest):
     def parted(self, code, reason, grace):
         """The server has closed the WebSocket. What came before is still received."""
         self.parting = {"type": "websocket.disconnect", "code": code, "reason": reason}
-        self.end()
-        self.stage = OPEN
+        self.push(self.end_frame())
         self.give_up(grace)
 
     def unfinished(self):
