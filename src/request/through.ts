@@ -14,12 +14,16 @@ export class ExchangeThrough implements Exchange {
   readonly prefix: string
   readonly captures: readonly string[] | null
   readonly maxBody: number
-  readonly sendFile?: NonNullable<Exchange['sendFile']>
+  sendFile?: NonNullable<Exchange['sendFile']>
   protected readonly visitor: Exchange
 
-  constructor(visitor: Exchange, fields: RequestFields) {
+  constructor(
+    visitor: Exchange,
+    fields: RequestFields = visitor.fields,
+    line: RequestLine = visitor.line,
+  ) {
     this.visitor = visitor
-    this.line = visitor.line
+    this.line = line
     this.fields = fields
     this.peer = visitor.peer
     this.began = visitor.began

@@ -19,6 +19,7 @@ import { php } from '../handlers/php.ts'
 import { proxy } from '../handlers/proxy.ts'
 import { redirect } from '../handlers/redirect.ts'
 import { respond } from '../handlers/respond.ts'
+import { sendFiles } from '../handlers/send-files.ts'
 import { type Acceptor, accept } from '../listen/accept.ts'
 import { onTick } from '../request/clock.ts'
 import { Counters } from '../request/counters.ts'
@@ -85,7 +86,14 @@ const stranger: LinkOwner = {
   lost: () => {},
 }
 
-const pools = new Map(Object.entries(plan.pools).map(([name, pool]) => [name, createPool(pool)]))
+const complain = (message: string): void => tell({ type: 'log', level: 'warn', message })
+
+const pools = new Map(
+  Object.entries(plan.pools).map(([name, pool]) => [
+    name,
+    createPool(pool, { spool: start.spool, log: complain }),
+  ]),
+)
 
 const programs: CgiHost = {
   user: plan.user,
@@ -103,19 +111,22 @@ function makeHandler(plan: HandlerPlan): Handler {
   return handler
 }
 
+function appHandler(name: string): Handler {
+  const threadApp = threadApps.get(name)
+  if (threadApp !== undefined) return fetchHandler(threadApp)
+  const served = plan.apps[name]!
+  if (served.kind === 'php') return php(served, gates.get(name)!, start.spool)
+  return app(dispatches.get(name)!, start.spool)
+}
+
 function handlerOf(handler: HandlerPlan): Handler {
   switch (handler.kind) {
     case 'files':
       return files(handler)
-    case 'app': {
-      const threadApp = threadApps.get(handler.app)
-      if (threadApp !== undefined) return fetchHandler(threadApp)
-      const served = plan.apps[handler.app]!
-      if (served.kind === 'php') return php(served, gates.get(served.name)!, start.spool)
-      return app(dispatches.get(handler.app)!, start.spool)
-    }
+    case 'app':
+      return sendFiles(appHandler(handler.app), handler.sendFiles, complain)
     case 'proxy':
-      return proxy(pools.get(handler.pool)!)
+      return sendFiles(proxy(pools.get(handler.pool)!), handler.sendFiles, complain)
     case 'cgi':
       return cgi(handler, programs)
     case 'redirect':

@@ -206,7 +206,7 @@ export function describeBy(plan: VariablesPlan, host: string): Describe {
     const { path } = exchange.line
     const script =
       file !== '' || root === '' ? mounted(exchange, file, root) : scriptBelow(root, index, path)
-    const list = variablesOf(exchange, script, offersUpgrade(exchange.fields))
+    const list = variablesOf(exchange, script, offersUpgrade(exchange))
     if (host !== '') setVariable(list, 'HTTP_HOST', host)
     for (const [key, value] of params) setVariable(list, key, value)
     // Where the site says which part of the path is the program's name, the rest is the rest.

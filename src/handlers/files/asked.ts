@@ -1,4 +1,5 @@
 /** The few request fields that matter to a file's answer, found once per field block. */
+import type { FieldList } from '../../wire/fields.ts'
 import type { RequestFields } from '../../wire/request-fields.ts'
 
 export interface Asked {
@@ -15,6 +16,9 @@ export interface Asked {
   conditional: boolean
 }
 
+/** Nothing of the kind. */
+export const NOTHING_ASKED: Asked = collect({ names: [], values: [] })
+
 /** Gateways share the parsed fields of equal blocks, so most visitors are answered from here. */
 const known = new WeakMap<RequestFields, Asked>()
 
@@ -26,7 +30,7 @@ export function askedBy(fields: RequestFields): Asked {
   return asked
 }
 
-function collect(fields: RequestFields): Asked {
+function collect(fields: FieldList): Asked {
   const asked: Asked = {
     ifMatch: null,
     ifNoneMatch: null,

@@ -51,7 +51,7 @@ export class PreparedFiles {
     const cacheSeconds = this.#cacheSeconds
     const beside = this.#precompressed ? findCompressed(path, real, realRoot) : []
     const varies = beside.length > 0
-    const facts = { type, coding: '', varies, cacheSeconds }
+    const facts = { type, coding: '', varies, cacheSeconds, more: null }
     const plain = represent({ path, real, realRoot }, facts, known?.plain)
     const codings: string[] = []
     const compressed: Representation[] = []

@@ -56,6 +56,8 @@ export interface Facts {
   /** Whether there are representations in other codings. */
   readonly varies: boolean
   readonly cacheSeconds: number
+  /** More fields for every answer, from a backend that had the file sent; null where none did. */
+  readonly more: string | null
 }
 
 /** Where a file is: the path that was asked for, and what it comes down to. All are bytes. */
@@ -105,6 +107,11 @@ export function restate(file: Representation, stats: Stats): Representation {
   return prepare(file, stats, file.facts, null)
 }
 
+/** The same file, sent for a backend: with its word on the type, and what else it has to say. */
+export function retell(file: Representation, type: string, more: string): Representation {
+  return prepare(file, file.stats, { ...file.facts, type, more }, file.body)
+}
+
 function readWhole(fd: number, size: number): Buffer {
   const body = Buffer.allocUnsafeSlow(size)
   let length = 0
@@ -134,6 +141,7 @@ function prepare(
   }
   if (facts.cacheSeconds >= 0) shared += `Cache-Control: max-age=${facts.cacheSeconds}\r\n`
   if (facts.varies) shared += 'Vary: Accept-Encoding\r\n'
+  if (facts.more !== null) shared += facts.more
   let about = 'Accept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n'
   if (facts.coding !== '') about = `Content-Encoding: ${facts.coding}\r\n${about}`
   const { path, real, realRoot } = place
@@ -154,7 +162,7 @@ function prepare(
       reason: '',
       fields: `Content-Type: ${facts.type}\r\n${shared}${about}`,
       has: 0,
-      ...(body === null ? {} : { fixed: true as const }),
+      ...(body === null || facts.more !== null ? {} : { fixed: true as const }),
     },
     notModified: { status: 304, reason: '', fields: shared, has: 0 },
     body,

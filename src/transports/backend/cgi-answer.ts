@@ -4,10 +4,12 @@ import { cgiHeadEnd, parseCgiAnswer } from '../../wire/cgi-answer.ts'
 import { Memo } from '../../wire/memo.ts'
 import { type AnswerReader, MOST_FIELDS, MOST_HEADS, type ReceivedHead } from './answer.ts'
 import { eachField, endsHere } from './end-to-end.ts'
+import { withoutOrders } from './file-order.ts'
 import { HeadBytes } from './head-bytes.ts'
 
-/** The head of a CGI answer; `location` and `local` as in `CgiAnswerFacts`. */
+/** The head of a CGI answer; `named`, `location` and `local` as in `CgiAnswerFacts`. */
 export interface CgiHead extends ReceivedHead {
+  readonly named: boolean
   readonly location: string
   readonly local: boolean
 }
@@ -24,7 +26,7 @@ const memo = new Memo<CgiHead>(MOST_HEADS)
 export function readCgiHead(text: string): CgiHead {
   const known = memo.get(text)
   if (known !== undefined) return known
-  const { status, reason, contentLength, location, local, ...facts } = parseCgiAnswer(
+  const { status, reason, contentLength, named, location, local, ...facts } = parseCgiAnswer(
     text,
     MOST_FIELDS,
   )
@@ -36,8 +38,8 @@ export function readCgiHead(text: string): CgiHead {
     else if (name === 'server') has |= HAS_SERVER
     fields += `${written}: ${value}\r\n`
   })
-  const head: AnswerHead = { status, reason, fields, has }
-  return memo.put(text, { head, contentLength, protocol: '', location, local }, () => text)
+  const head: AnswerHead = { status, reason, has, ...withoutOrders(fields) }
+  return memo.put(text, { head, contentLength, protocol: '', named, location, local }, () => text)
 }
 
 /** Where the decoder is in an answer. SURPLUS: behind the body's last byte, before the answer's end. */

@@ -1,6 +1,6 @@
 /** Requests that ask for another protocol on their connection (RFC 9110 §7.8). Pure. */
+import type { Exchange } from '../../request/exchange.ts'
 import { listMembers } from '../../wire/fields.ts'
-import type { RequestFields } from '../../wire/request-fields.ts'
 
 /**
  * A tunnel of these would carry requests past every route and limit, so their upgrade is not passed
@@ -9,9 +9,11 @@ import type { RequestFields } from '../../wire/request-fields.ts'
 const OPAQUE_PROTOCOL = /(?:^|[\s,])(?:h2c?|http|tls)(?:$|[\s,/])/i
 
 /** True when the visitor asks for another protocol and may have it. */
-export function offersUpgrade(fields: RequestFields): boolean {
+export function offersUpgrade(exchange: Exchange): boolean {
+  const { fields } = exchange
   return (
     fields.upgrade !== '' &&
+    exchange.canUpgrade === true &&
     !fields.chunked &&
     fields.contentLength === 0 &&
     !OPAQUE_PROTOCOL.test(fields.upgrade)
@@ -19,6 +21,7 @@ export function offersUpgrade(fields: RequestFields): boolean {
 }
 
 /** True when `protocol` (lower case) of a 101 is one that the visitor offered and we passed on. */
-export function mayUpgradeTo(fields: RequestFields, protocol: string): boolean {
-  return protocol !== '' && offersUpgrade(fields) && listMembers(fields.upgrade).includes(protocol)
+export function mayUpgradeTo(exchange: Exchange, protocol: string): boolean {
+  const offered = (): string[] => listMembers(exchange.fields.upgrade)
+  return protocol !== '' && offersUpgrade(exchange) && offered().includes(protocol)
 }

@@ -5,6 +5,7 @@ import { fieldValue } from '../../wire/fields.ts'
 import { Memo } from '../../wire/memo.ts'
 import { MOST_FIELDS, MOST_HEADS, type ReceivedHead } from '../backend/answer.ts'
 import { eachField, endsHere } from '../backend/end-to-end.ts'
+import { withoutOrders } from '../backend/file-order.ts'
 
 export interface HttpHead extends ReceivedHead {
   readonly facts: AnswerHeadFacts
@@ -35,7 +36,8 @@ export function readAnswerHead(text: string): HttpHead {
     protocol = upgrade.toLowerCase()
     fields += `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`
   }
-  const head: AnswerHead = { status: facts.status, reason: facts.reason, fields, has }
+  const { status, reason } = facts
+  const head: AnswerHead = { status, reason, has, ...withoutOrders(fields) }
   const { contentLength } = facts
   return memo.put(text, { facts, head, contentLength, protocol }, () => text)
 }

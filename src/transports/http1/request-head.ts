@@ -21,6 +21,7 @@ interface Known {
   readonly address: string
   readonly scheme: string
   readonly proxy: string | undefined
+  readonly upgrades: boolean
   /** Everything behind the request line. */
   readonly block: string
   line: RequestLine
@@ -43,6 +44,7 @@ export class RequestHeads {
   text(exchange: Exchange): string {
     const { line, fields, peer } = exchange
     const known = this.#known.get(fields)
+    const upgrades = offersUpgrade(exchange)
     // An absolute target overrides Host (RFC 9112 §3.2.2), so its head depends on more than the fields.
     if (
       known === undefined ||
@@ -50,13 +52,16 @@ export class RequestHeads {
       known.address !== peer.address ||
       known.scheme !== peer.scheme ||
       known.proxy !== peer.proxy ||
+      known.upgrades !== upgrades ||
       line.host !== ''
     ) {
-      const block = this.#block(line, fields, peer)
+      const block = this.#block(line, fields, peer, upgrades)
       const head = requestLine(line) + block
       if (line.host === '') {
         const { address, scheme, proxy } = peer
-        this.#known.set(fields, { minor: line.minor, address, scheme, proxy, block, line, head })
+        const { minor } = line
+        const from = { minor, address, scheme, proxy, upgrades }
+        this.#known.set(fields, { ...from, block, line, head })
       }
       return head
     }
@@ -67,7 +72,7 @@ export class RequestHeads {
     return known.head
   }
 
-  #block(line: RequestLine, fields: RequestFields, peer: Peer): string {
+  #block(line: RequestLine, fields: RequestFields, peer: Peer, upgrades: boolean): string {
     const asked = askedHost(line, fields)
     const host = this.#preserveHost && asked !== '' ? asked : this.#ownHost
     let block = `Host: ${host}\r\n`
@@ -80,7 +85,7 @@ export class RequestHeads {
     })
     if (fields.chunked) block += 'Transfer-Encoding: chunked\r\n'
     else if (fields.hasLength) block += `Content-Length: ${fields.contentLength}\r\n`
-    return `${block}${connectionFields(fields)}${via(line, fields)}${forwarded(peer, asked, fields)}\r\n`
+    return `${block}${connectionFields(fields, upgrades)}${via(line, fields)}${forwarded(peer, asked, fields)}\r\n`
   }
 }
 
@@ -94,8 +99,7 @@ function askedHost(line: RequestLine, fields: RequestFields): string {
   return line.hostPort < 0 ? line.host : `${line.host}:${line.hostPort}`
 }
 
-function connectionFields(fields: RequestFields): string {
-  const upgrade = offersUpgrade(fields)
+function connectionFields(fields: RequestFields, upgrade: boolean): string {
   // RFC 9110 §10.1.4: of TE only `trailers` is ours to promise, since we do forward them.
   const trailers = listMembers(fieldValue(fields, 'te') ?? '').includes('trailers')
   if (!upgrade) return trailers ? 'Connection: TE\r\nTE: trailers\r\n' : ''

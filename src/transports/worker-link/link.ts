@@ -19,6 +19,7 @@ import {
   TEXT,
 } from '../../wire/frames.ts'
 import { Memo } from '../../wire/memo.ts'
+import { withoutOrders } from '../backend/file-order.ts'
 import { interimFields, trailerFields } from './answer-fields.ts'
 import type { Bridge } from './bridge.ts'
 import { requestSize, writeFrameHead, writeRequest } from './encode.ts'
@@ -48,6 +49,8 @@ export interface Hello {
   readonly capacity: number
   /** It takes bodies in pieces, and WebSockets. */
   readonly streams: boolean
+  /** The unix socket on which it speaks HTTP; '' when it takes requests over the link. */
+  readonly http: string
 }
 
 export interface FileBody {
@@ -93,6 +96,8 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   #announced: Job[] = []
   #flushPlanned = false
   #retired = false
+  /** When it was asked whether it is alive, on `clock.now`; 0: it has answered. */
+  unanswered = 0
   /** Somebody waits for `drained`. */
   #awaited = false
 
@@ -250,6 +255,13 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     this.#bare(FrameType.CANCEL, 0, id)
   }
 
+  /** Asks whether it is alive. */
+  ping(): void {
+    if (this.unanswered !== 0) return
+    this.unanswered = clock.now
+    this.#bare(FrameType.PING, 0, 0)
+  }
+
   /** Answers FILE. */
   opened(id: number, refused: boolean): void {
     this.#bare(FrameType.OPENED, refused ? 1 : 0, id)
@@ -336,7 +348,11 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
 
   frame(type: number, flags: number, extra: number, id: number, payload: Buffer): void {
     if (this.hello === null) return this.#introduce(type, payload)
-    if (type === FrameType.LEAVING) return this.quit()
+    if (type === FrameType.LEAVING) return this.#leave()
+    if (type === FrameType.PONG) {
+      this.unanswered = 0
+      return
+    }
     const job = this.#jobs.get(id)
     // The answer to something that was given up meanwhile.
     if (job === null) return
@@ -448,8 +464,8 @@ function decodeHead(flags: number, status: number, payload: Buffer): Announced {
   const head: AnswerHead = {
     status,
     reason: text.slice(0, line),
-    fields: text.slice(line + 2),
     has: flags & 3,
+    ...withoutOrders(text.slice(line + 2)),
   }
   return { head: heads.put(text, head, () => text), length }
 }
