@@ -19,12 +19,15 @@ import { anonymousFile, nothing, openFile } from '../system/pipes.ts'
 import { environmentMaker } from './cgi/environment.ts'
 import { startFailure } from './cgi/failures.ts'
 import { Finder, type Program } from './cgi/find.ts'
+import { unprivileged } from './cgi/privileges.ts'
 import { Run, type RunOwner } from './cgi/run.ts'
 import { printable } from './cgi/words.ts'
 import { bytePath } from './files/byte-path.ts'
 
 /** What a server thread lends to its CGI handlers. */
 export interface CgiHost {
+  /** The site's `user:`. */
+  readonly user: string
   /** Folder for request bodies too large for memory. */
   readonly spool: string
   /** A line for our log. */
@@ -48,6 +51,7 @@ export function cgi(plan: CgiPlan, host: CgiHost): Handler {
 class CgiHandler implements Handler, RunOwner {
   readonly name = 'cgi'
   readonly deadlineMs: number
+  readonly before: readonly string[]
   readonly #plan: CgiPlan
   readonly #host: CgiHost
   readonly #finder: Finder
@@ -65,6 +69,7 @@ class CgiHandler implements Handler, RunOwner {
     this.#plan = plan
     this.#host = host
     this.deadlineMs = plan.deadlineMs
+    this.before = unprivileged(host.user)
     this.#finder = new Finder(plan)
     this.#environment = environmentMaker(plan.env, bytePath(plan.documentRoot))
     this.#stopTicking = onTick(() => {

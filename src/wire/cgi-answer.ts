@@ -18,6 +18,8 @@ export interface CgiAnswerFacts extends FieldList {
   readonly contentLength: number
   /** The Connection options, lower case. */
   readonly connection: readonly string[]
+  /** It has one of the fields that a CGI answer must have (§6.2): else it may be no head at all. */
+  readonly named: boolean
   /** The value of Location, '' for none. */
   readonly location: string
   /** Location is a path and no status was given: the server is to answer with what is there (§6.2.2). */
@@ -63,6 +65,7 @@ function parse(head: string, most: number): CgiAnswerFacts {
   let contentLength = -1
   let connection: readonly string[] = []
   let location = ''
+  let typed = false
   for (let i = 0; i < names.length; i++) {
     const value = values[i]!
     switch (names[i]) {
@@ -74,6 +77,9 @@ function parse(head: string, most: number): CgiAnswerFacts {
       case 'location':
         if (location !== '') throw new PorticoError('BACKEND_LIED', 'more than one Location')
         location = value
+        break
+      case 'content-type':
+        typed = true
         break
       case 'content-length':
         contentLength = agreedLength(value, contentLength)
@@ -95,6 +101,7 @@ function parse(head: string, most: number): CgiAnswerFacts {
     reason: match?.[2] ?? '',
     contentLength,
     connection,
+    named: match !== null || typed || location !== '',
     location,
     // `//host/path` is a path by RFC 3875 and another host to every browser: not ours to follow.
     local: match === null && /^\/(?!\/)/.test(location),

@@ -23,7 +23,6 @@ const SHOWN = 200
 /** What it takes to turn a program's output into an answer; see `CgiAnswerDecoder`. */
 interface OutputDecoder {
   readonly done: boolean
-  readonly begun: boolean
   expect(method: string): void
   decode(bytes: Buffer, length: number): number
   finish(): boolean
@@ -55,7 +54,7 @@ export class CgiAnswer implements CgiReceiver {
 
   /** The head has come. */
   get begun(): boolean {
-    return this.#decoder.begun
+    return this.#head !== null || this.target !== ''
   }
 
   /** All has come that the head announced. */
@@ -81,6 +80,9 @@ export class CgiAnswer implements CgiReceiver {
   }
 
   head(answer: CgiHead): void {
+    if (!answer.named) {
+      throw new PorticoError('BACKEND_LIED', 'neither Content-Type nor Location nor Status')
+    }
     if (answer.local) {
       this.target = answer.location
       return

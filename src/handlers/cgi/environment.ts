@@ -17,7 +17,9 @@ export function environmentMaker(
   root: string,
 ): (exchange: Exchange, program: Program, bodyLength: number) => string[] {
   const fixed = new Map([['PATH', process.env.PATH ?? USUAL_PATH]])
-  for (const [name, value] of Object.entries(own)) fixed.set(name, latin1(value))
+  for (const [name, value] of Object.entries(own)) {
+    if (name !== 'CONTENT_LENGTH') fixed.set(name, latin1(value))
+  }
   return (exchange, program, bodyLength) => {
     const { scriptName, pathInfo, script } = program
     const variables = variablesOf(exchange, {
@@ -31,11 +33,10 @@ export function environmentMaker(
     const list: string[] = []
     for (let i = 0; i < variables.length; i += 2) {
       const name = variables[i]!
-      if (fixed.has(name)) continue
-      // §4.1.2: if and only if there is a body; of one in chunks the length is known now.
-      if (name !== 'CONTENT_LENGTH') list.push(`${name}=${variables[i + 1]!}`)
-      else if (chunked || hasLength) list.push(`CONTENT_LENGTH=${bodyLength}`)
+      if (!fixed.has(name)) list.push(`${name}=${variables[i + 1]!}`)
     }
+    // §4.1.2: if and only if there is a body; of one in chunks the length is known now.
+    if (chunked || hasLength) list.push(`CONTENT_LENGTH=${bodyLength}`)
     for (const [name, value] of fixed) list.push(`${name}=${value}`)
     return list
   }

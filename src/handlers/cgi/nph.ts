@@ -25,7 +25,7 @@ export class NphDecoder implements AnswerReceiver {
   readonly #decoder: AnswerDecoder = new AnswerDecoder(this)
   readonly #headBytes = new HeadBytes(cgiHeadEnd)
   /** The final head has come. */
-  begun = false
+  #begun = false
 
   constructor(receiver: NphReceiver) {
     this.#receiver = receiver
@@ -42,7 +42,7 @@ export class NphDecoder implements AnswerReceiver {
   /** Shell scripts end their lines in LF; from a program that we run ourselves that is no smuggling. */
   decode(bytes: Buffer, length: number): number {
     let at = 0
-    while (!this.begun) {
+    while (!this.#begun) {
       if (at === length) return at
       at = this.#headBytes.take(bytes, at, length)
       const { text } = this.#headBytes
@@ -65,8 +65,8 @@ export class NphDecoder implements AnswerReceiver {
   }
 
   head(answer: ReceivedHead): void {
-    this.begun = true
-    this.#receiver.head({ ...answer, location: '', local: false })
+    this.#begun = true
+    this.#receiver.head({ ...answer, named: true, location: '', local: false })
   }
 
   body(view: Uint8Array): void {

@@ -40,6 +40,8 @@ const State = { STARTING: 0, WRITING: 1, ENDING: 2, KILLED: 3, OVER: 4 } as cons
 
 /** What runs have in common, and who is told. */
 export interface RunOwner {
+  /** Before the program in argv: see `unprivileged`. */
+  readonly before: readonly string[]
   readonly deadlineMs: number
   /** A line for our log. */
   say(level: 'info' | 'warn' | 'error', message: string): void
@@ -112,7 +114,17 @@ export class Run {
         for (const fd of ours) closeFile(fd)
         this.#notStarted(error)
       }
-      launch({ file, folder: folderOf(script), args: [script], env, stdin, stdout, stderr, done })
+      const { before } = this.#owner
+      launch({
+        file: before[0] ?? file,
+        folder: folderOf(script),
+        args: before.length === 0 ? [script] : [...before, file],
+        env,
+        stdin,
+        stdout,
+        stderr,
+        done,
+      })
     } catch (cause) {
       for (const fd of [...ours, ...theirs]) closeFile(fd)
       // Whoever made us has to know us first.
