@@ -348,7 +348,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
 
   frame(type: number, flags: number, extra: number, id: number, payload: Buffer): void {
     if (this.hello === null) return this.#introduce(type, payload)
-    if (type === FrameType.LEAVING) return this.#leave()
+    if (type === FrameType.LEAVING) return this.quit()
     if (type === FrameType.PONG) {
       this.unanswered = 0
       return
@@ -473,11 +473,11 @@ function decodeHead(flags: number, status: number, payload: Buffer): Announced {
 function parseHello(text: string): Hello | null {
   const hello: unknown = JSON.parse(text)
   if (typeof hello !== 'object' || hello === null) return null
-  const nobody = { app: '', slot: -1, pid: 0, capacity: 1, streams: false }
-  const { app, slot, pid, capacity, streams } = { ...nobody, ...hello }
+  const nobody = { app: '', slot: -1, pid: 0, capacity: 1, streams: false, http: '' }
+  const { app, slot, pid, capacity, streams, http } = { ...nobody, ...hello }
   if (!Number.isInteger(slot) || slot < 0) return null
   if (!Number.isInteger(capacity) || capacity < 1 || capacity > MOST_CAPACITY) return null
-  return { app, slot, pid, capacity, streams: streams === true }
+  return { app, slot, pid, capacity, streams: streams === true, http: String(http) }
 }
 
 function webSocketOf(job: Job): Bridge {
