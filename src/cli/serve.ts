@@ -80,15 +80,16 @@ async function serve(target: string, flags: Flags): Promise<number> {
     flags.json === true ? { ...options, format: 'json', colours: false } : options,
   )
   try {
-    const [{ supervise }, { python }, { php }] = await Promise.all([
+    const [{ supervise }, { node }, { python }, { php }] = await Promise.all([
       import('../supervisor/supervisor.ts'),
+      import('../runtimes/node/runtime.ts'),
       import('../runtimes/python/runtime.ts'),
       import('../runtimes/php/runtime.ts'),
     ])
     return await supervise({
       load: () => load(target, overridesOf(flags)),
       logger,
-      runtimes: { python, php },
+      runtimes: { node, python, php },
       serverMain: new URL('../server/main.ts', import.meta.url).pathname,
       version: about.version,
     })

@@ -98,7 +98,8 @@ export class Caller {
   }
 
   #settle(exchange: FetchExchange, result: unknown): void {
-    if (exchange.gone) return
+    // A WebSocket needs no Response.
+    if (exchange.gone || (result === undefined && exchange.answered)) return
     try {
       if (!(result instanceof Response)) {
         throw new TypeError(`the handler must return a Response, not ${kindOf(result)}`)

@@ -6,17 +6,24 @@ import { pathToFileURL } from 'node:url'
 import { PorticoError } from '../errors.ts'
 import { Caller } from '../fetch/call.ts'
 import type { FetchExchange } from '../fetch/exchange.ts'
-import { findFetch } from '../fetch/handler.ts'
+import { defaultExport, findFetch } from '../fetch/handler.ts'
 import { installFetch } from '../fetch/install.ts'
 import { Background, stackOf } from '../fetch/server.ts'
+import { findWebSocket } from '../fetch/websocket.ts'
 import { TICK_MS } from '../request/clock.ts'
 import type { Exchange, Handler } from '../request/exchange.ts'
 import type { NodeAppPlan } from '../site/plan.ts'
+import { isWhole, ThreadSockets } from './fetch/websocket.ts'
 
 /** An application of this thread; it may have several routes. */
 export class ThreadApp {
   readonly #plan: NodeAppPlan
-  readonly #background: Background = new Background((text) => this.#log(text))
+  readonly #sockets = new ThreadSockets()
+  readonly #background: Background = new Background(
+    (text) => this.#log(text),
+    (exchange, fields, events) =>
+      isWhole(exchange) ? this.#sockets.open(exchange, fields, events) : null,
+  )
   #caller: Caller | null = null
   /** Why it did not load, as its owner reads it. */
   #trouble = 'not loaded'
@@ -44,10 +51,12 @@ export class ThreadApp {
   }
 
   async #import(file: string): Promise<string> {
-    const handler = findFetch(await import(pathToFileURL(file).href))
+    const exports: object = await import(pathToFileURL(file).href)
+    const handler = findFetch(exports)
     if (handler === null) {
       return `${file} exports no fetch handler: \`export default { fetch(request) { … } }\``
     }
+    this.#background.webSocket = findWebSocket(exports, defaultExport(exports))
     this.#caller = new Caller(handler, this.#background, (exchange, stack) => {
       this.counts.errors++
       this.#log(
@@ -56,6 +65,10 @@ export class ThreadApp {
     })
     return ''
   }
+
+  /** Requests wait in the thread itself. */
+  readonly waiting = 0
+  readonly workers = 0
 
   get busy(): number {
     return this.#caller?.pending ?? 0
@@ -76,6 +89,11 @@ export class ThreadApp {
       this.counts.errors++
       return new PorticoError('APP_DEADLINE', `${deadlineMs} ms`)
     })
+  }
+
+  /** The server accepts no more. */
+  drain(): void {
+    this.#sockets.retire()
   }
 
   /** Resolves when nothing is left that the application asked to be waited for. */

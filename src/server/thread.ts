@@ -12,8 +12,10 @@ import { scgi } from '../gateways/scgi/gateway.ts'
 import { uwsgi } from '../gateways/uwsgi/gateway.ts'
 import { app } from '../handlers/app.ts'
 import { type CgiHost, cgi } from '../handlers/cgi.ts'
+import { surviveStrayErrors } from '../handlers/fetch/stray-errors.ts'
 import { fetchHandler, ThreadApp } from '../handlers/fetch.ts'
 import { files } from '../handlers/files.ts'
+import { NodeApp, nodeHandler } from '../handlers/node.ts'
 import { Gate } from '../handlers/php/gate.ts'
 import { php } from '../handlers/php.ts'
 import { proxy } from '../handlers/proxy.ts'
@@ -57,6 +59,8 @@ const host: DispatchHost = {
 const dispatches = new Map<string, Dispatch>()
 /** Applications that run in this thread. */
 const threadApps = new Map<string, ThreadApp>()
+/** Node applications in workers. */
+const nodeApps = new Map<string, NodeApp>()
 /** Applications that a service of their own runs. */
 const gates = new Map<string, Gate>()
 for (const [name, memory] of Object.entries(start.apps)) {
@@ -74,12 +78,15 @@ for (const [name, memory] of Object.entries(start.apps)) {
     continue
   }
   const claims = new Claims(memory.claims, memory.slots, start.threads, start.thread)
-  dispatches.set(name, new Dispatch(plan.apps[name]!, claims, host))
+  const dispatch = new Dispatch(app, claims, host)
+  if (app.kind === 'node') nodeApps.set(name, new NodeApp(app, dispatch, start.spool, host))
+  else dispatches.set(name, dispatch)
 }
 
 /** A connection that has not said which application's worker it is. */
 const stranger: LinkOwner = {
-  hello: (link, hello) => dispatches.get(hello.app)?.hello(link, hello) ?? null,
+  hello: (link, hello) =>
+    (nodeApps.get(hello.app) ?? dispatches.get(hello.app))?.hello(link, hello) ?? null,
   served: () => {},
   settled: () => {},
   file: () => {},
@@ -114,6 +121,8 @@ function makeHandler(plan: HandlerPlan): Handler {
 function appHandler(name: string): Handler {
   const threadApp = threadApps.get(name)
   if (threadApp !== undefined) return fetchHandler(threadApp)
+  const nodeApp = nodeApps.get(name)
+  if (nodeApp !== undefined) return nodeHandler(nodeApp)
   const served = plan.apps[name]!
   if (served.kind === 'php') return php(served, gates.get(name)!, start.spool)
   return app(dispatches.get(name)!, start.spool)
@@ -239,7 +248,7 @@ function main(): void {
   }
 
   onTick((now) => {
-    for (const [name, dispatch] of [...dispatches, ...gates]) {
+    for (const [name, dispatch] of [...dispatches, ...gates, ...nodeApps, ...threadApps]) {
       dispatch.check(now)
       const bytes = APP_PLACES * Float64Array.BYTES_PER_ELEMENT
       const counts = new Float64Array(start.apps[name]!.counts, start.thread * bytes, APP_PLACES)
@@ -249,40 +258,41 @@ function main(): void {
       counts[AppPlace.busy] = dispatch.busy
       counts[AppPlace.workers] = dispatch.workers
     }
-    for (const [name, app] of threadApps) {
-      app.check(now)
-      const bytes = APP_PLACES * Float64Array.BYTES_PER_ELEMENT
-      const counts = new Float64Array(start.apps[name]!.counts, start.thread * bytes, APP_PLACES)
-      counts[AppPlace.requests] = app.counts.requests
-      counts[AppPlace.errors] = app.counts.errors
-      counts[AppPlace.busy] = app.busy
-    }
   })
 
   port.on('message', (message: ToThread) => {
     switch (message.type) {
       case 'app':
         gates.get(message.app)?.setStatus(message.status)
-        return dispatches.get(message.app)?.setStatus(message.status)
+        return (nodeApps.get(message.app) ?? dispatches.get(message.app))?.setStatus(message.status)
       case 'reopen-logs':
         return log?.reopen()
       case 'drain':
         for (const acceptor of acceptors) acceptor.close()
         tell({ type: 'draining' })
-        for (const dispatch of dispatches.values()) dispatch.drain()
+        for (const app of [...dispatches.values(), ...nodeApps.values(), ...threadApps.values()]) {
+          app.drain()
+        }
         return drainAll([...gateways.values()], () => tell({ type: 'drained' }))
       case 'close':
         for (const gateway of gateways.values()) gateway.close()
         links.close()
-        for (const dispatch of dispatches.values()) dispatch.close()
+        for (const app of [...dispatches.values(), ...nodeApps.values()]) app.close()
         for (const gate of gates.values()) gate.close()
         for (const handler of handlers) handler.close?.()
         for (const pool of pools.values()) pool.close()
         log?.close()
-        return process.exit(0)
+        // What applications here asked to be waited for; the process as a whole has its own bound.
+        void Promise.all([...threadApps.values()].map((app) => app.settled())).then(() =>
+          process.exit(0),
+        )
+        return
     }
   })
 }
+
+// An application's stray error is no reason to end the site; one of ours is.
+if (threadApps.size > 0) surviveStrayErrors(complain)
 
 try {
   for (const [name, app] of threadApps) {

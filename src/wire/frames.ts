@@ -33,11 +33,13 @@
  *   OPENED    answers FILE: the server has the file open (flags 0), or could not open it (flags 1:
  *             send its bytes as DATA instead)
  *   QUIT      finish what is in hand, answer it, exit
+ *   PING      answered by PONG with the same id, at once: asks a worker that speaks HTTP whether it is stuck
  *
  * worker → server
- *   HELLO     JSON {"app","slot","pid","capacity","streams"}: the first frame on every link. capacity:
- *             requests that the worker takes at a time. streams (default false): it takes bodies in pieces
- *             and WebSockets
+ *   HELLO     JSON {"app","slot","pid","capacity","streams","http"}: the first frame on every link.
+ *             capacity: requests that the worker takes at a time. streams (default false): it takes bodies
+ *             in pieces and WebSockets. http: the unix socket on which it takes requests over HTTP/1.1,
+ *             instead of any over this link ('', the default)
  *   INFORM    an interim answer; extra: its status (103), payload: field lines
  *   RESPONSE  u32 headLength, u32 serviceMicroseconds, i64 contentLength, head, body: a whole answer
  *             contentLength: what the application declared, -1 if nothing
@@ -90,6 +92,7 @@ export const FrameType = {
   OPENED: 7,
   MESSAGE: 8,
   CLOSE: 9,
+  PING: 10,
   HELLO: 16,
   RESPONSE: 17,
   HEAD: 18,
@@ -102,6 +105,7 @@ export const FrameType = {
   SEND: 25,
   SHUT: 26,
   GRANT: 27,
+  PONG: 28,
 } as const
 
 /** Flags of REQUEST. */

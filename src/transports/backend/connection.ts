@@ -40,6 +40,7 @@ export interface ConnectionOwner {
   readonly address: Address
   readonly connectTimeoutMs: number
   readonly responseTimeoutMs: number
+  readonly bodyTimeoutMs: number
   readonly keepAliveMs: number
   readonly tunnelIdleMs: number
   /** How the protocol is spoken on a new connection. */
@@ -87,7 +88,7 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
   }
 
   readonly #onDrain = (): void => {
-    this.deadline = this.#later(this.#owner.responseTimeoutMs)
+    this.deadline = this.#later(this.#owner.bodyTimeoutMs)
     this.#socket.resume()
   }
 
@@ -214,7 +215,7 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     if (reader.done) return this.#complete(exchange, consumed, length)
     // A head has until its first deadline, however it trickles in.
     if (this.#answer === null) return true
-    this.deadline = this.#later(this.#owner.responseTimeoutMs)
+    this.deadline = this.#later(this.#owner.bodyTimeoutMs)
     if (!this.#started) this.#start(exchange, this.#answer)
     if (this.#giveViews(exchange) || this.#exchange !== exchange) return true
     // The visitor is slower than the backend, who is not to blame for it.

@@ -13,7 +13,11 @@ const TUNNEL_IDLE_MS = 3_600_000
 export type ConnectionSettings = Pick<
   PoolPlan,
   'connectTimeoutMs' | 'responseTimeoutMs' | 'keepAlive' | 'keepAliveMs'
-> & { readonly tunnelIdleMs?: number }
+> & {
+  readonly tunnelIdleMs?: number
+  /** Longest between two reads of an answer's body, ms; `responseTimeoutMs` by default. */
+  readonly bodyTimeoutMs?: number
+}
 
 /** The transport that speaks one protocol to `target`. */
 export class Connections implements Transport, ConnectionOwner {
@@ -22,6 +26,7 @@ export class Connections implements Transport, ConnectionOwner {
   readonly speak: (receiver: AnswerReceiver) => Dialect
   readonly connectTimeoutMs: number
   readonly responseTimeoutMs: number
+  readonly bodyTimeoutMs: number
   readonly keepAliveMs: number
   readonly tunnelIdleMs: number
   readonly #mostIdle: number
@@ -42,6 +47,7 @@ export class Connections implements Transport, ConnectionOwner {
     this.speak = speak
     this.connectTimeoutMs = settings.connectTimeoutMs
     this.responseTimeoutMs = settings.responseTimeoutMs
+    this.bodyTimeoutMs = settings.bodyTimeoutMs ?? settings.responseTimeoutMs
     this.keepAliveMs = settings.keepAliveMs
     this.tunnelIdleMs = settings.tunnelIdleMs ?? TUNNEL_IDLE_MS
     this.#mostIdle = settings.keepAlive

@@ -1,0 +1,149 @@
+/** A worker from its birth to its end. */
+import { writeSync } from 'node:fs'
+import { registerHooks } from 'node:module'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { defaultExport } from '../../../fetch/handler.ts'
+import { installFetch } from '../../../fetch/install.ts'
+import { stackOf } from '../../../fetch/server.ts'
+import { findWebSocket } from '../../../fetch/websocket.ts'
+import type { FromWorker, ToWorker, WorkerStart } from '../orders.ts'
+import { FetchWorker } from './fetch-worker.ts'
+import { HttpWorker } from './http-worker.ts'
+import { divertListen } from './listening.ts'
+import { findProgram, type Program } from './program.ts'
+import { ServerLink } from './server-link.ts'
+
+const CONTROL = 3
+/** What a program that asks for PORT is told where nobody says otherwise; nothing listens there. */
+const PORT = '3000'
+/** A worker that is to go waits so long for the servers' QUIT, ms. */
+const PATIENCE_MS = 2_000
+/** The thread that watches needs little memory. */
+const WATCH_LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 }
+
+/** Prepares for the application's module, which Node runs next, and serves it when asked to. */
+export function begin(start: WorkerStart): void {
+  process.env.PORT ??= PORT
+  const watch = new Worker(new URL('./watch.ts', import.meta.url), {
+    execArgv: [],
+    resourceLimits: WATCH_LIMITS,
+  })
+  watch.unref()
+  installFetch()
+  const path = join(dirname(start.links[0]!), `http-${process.pid}.sock`)
+  const listening = divertListen(path)
+  process.on('uncaughtException', giveUp)
+  const load = async (): Promise<void> => {
+    try {
+      const exports: object = await import(pathToFileURL(start.app.file).href)
+      const program = await findProgram(start.app, exports, listening, path)
+      process.off('uncaughtException', giveUp)
+      new Life(start, program, exports, path, watch)
+      tell({ type: 'loaded' })
+    } catch (error) {
+      giveUp(error)
+    }
+  }
+  // Once Node itself has begun to load it as its program, a second import is the same module.
+  const hooks = registerHooks({
+    resolve(specifier, context, next) {
+      const resolved = next(specifier, context)
+      if (context.parentURL === undefined) {
+        setImmediate(() => {
+          hooks.deregister()
+          void load()
+        })
+      }
+      return resolved
+    },
+  })
+}
+
+/** The module cannot be served. */
+function giveUp(error: unknown): void {
+  tell({ type: 'failed', detail: stackOf(error) })
+  process.exit(1)
+}
+
+function tell(message: FromWorker): void {
+  writeSync(CONTROL, `${JSON.stringify(message)}\n`)
+}
+
+class Life {
+  readonly #start: WorkerStart
+  readonly #program: Program
+  readonly #exports: object
+  readonly #path: string
+  #links: readonly ServerLink[] = []
+  #user: FetchWorker | HttpWorker | null = null
+  #leaving = false
+  #ending = false
+
+  constructor(start: WorkerStart, program: Program, exports: object, path: string, watch: Worker) {
+    this.#start = start
+    this.#program = program
+    this.#exports = exports
+    this.#path = path
+    watch.on('message', (message: ToWorker) => {
+      if (message.type === 'serve') this.#serve(message.slot)
+      else this.#leave()
+    })
+    // From here on it keeps the process alive: what it hears is the life of this worker.
+    watch.ref()
+    process.on('SIGTERM', () => this.#leave())
+  }
+
+  #serve(slot: number): void {
+    const { app, links } = this.#start
+    const user = this.#makeUser()
+    this.#user = user
+    const http = this.#program.kind === 'http' ? this.#path : ''
+    const hello = Buffer.from(
+      JSON.stringify({
+        app: app.name,
+        slot,
+        pid: process.pid,
+        capacity: app.concurrency,
+        streams: true,
+        http,
+      }),
+    )
+    this.#links = links.map((path) => new ServerLink(path, hello, user))
+    if (this.#leaving) this.#say()
+  }
+
+  #makeUser(): FetchWorker | HttpWorker {
+    const program = this.#program
+    const quitting = (): void => this.#endWhenLeft()
+    if (program.kind === 'http') return new HttpWorker(program.server, quitting)
+    const webSocket = findWebSocket(this.#exports, defaultExport(this.#exports))
+    return new FetchWorker(program.handler, webSocket, quitting)
+  }
+
+  #leave(): void {
+    if (this.#leaving) return
+    this.#leaving = true
+    this.#say()
+    setTimeout(() => void this.#end(), PATIENCE_MS).unref()
+  }
+
+  #say(): void {
+    for (const link of this.#links) link.leave()
+    this.#endWhenLeft()
+  }
+
+  /** Every server has said that it sends no more. */
+  #endWhenLeft(): void {
+    if (this.#links.every((link) => link.over)) void this.#end()
+  }
+
+  async #end(): Promise<void> {
+    if (this.#ending) return
+    this.#ending = true
+    await this.#user?.finished()
+    await Promise.all(this.#links.map((link) => link.end()))
+    process.exit()
+  }
+}
