@@ -83,6 +83,8 @@ class Worker:
         self.application = application
         self.links = links
         self.departure = departure
+        #: Answers from their beginning to their end, also of links that are gone.
+        self.running = set()
         self.known = {}
         self.learn = make_learn(base, self.known)
         #: Links that may still bring requests.
@@ -91,7 +93,7 @@ class Worker:
         self.finished = threading.Event()
 
     def run(self):
-        stacks.show_on_signal(lambda: [answer for link in self.links for answer in link.answers.values()])
+        stacks.show_on_signal(self.running)
         for index in range(len(self.links)):
             GreenLink.spawn(self.tend, index)
         GreenLink.spawn(self.depart)
@@ -141,10 +143,12 @@ class Worker:
         link = answer.link
         answer.greenlet = stacks.current()
         answer.began = perf_counter()
+        self.running.add(answer)
         if answer.cancelled:
             answer.close(None)
         else:
             answer.run(self.application, environ, flags, body)
+        self.running.remove(answer)
         link.answers.pop(answer.id, None)
         link.part()
 

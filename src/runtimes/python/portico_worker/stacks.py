@@ -15,22 +15,20 @@ MOST_FRAMES = 100
 _write = os.write
 
 
-def show_on_signal(answers):
-    """`answers()`: those under way.
+def show_on_signal(running):
+    """Of the answers in the set `running`.
 
     In addition to the stack that the process is in, which is written whatever that is stuck in: for this
     one here, Python code must have its turn.
     """
 
     def show(_number, frame):
-        under_way = sorted(answers(), key=lambda answer: answer.id)
-        for answer in under_way[:MOST_STACKS]:
-            greenlet = getattr(answer, "greenlet", None)
-            if greenlet is not None:
-                where = frame if greenlet is current() else greenlet.gr_frame
-                _write(2, describe(answer, where).encode("utf-8", "backslashreplace"))
-        if len(under_way) > MOST_STACKS:
-            _write(2, b"and %d requests more\n" % (len(under_way) - MOST_STACKS))
+        oldest_first = sorted(running, key=lambda answer: answer.began)
+        for answer in oldest_first[:MOST_STACKS]:
+            where = frame if answer.greenlet is current() else answer.greenlet.gr_frame
+            _write(2, describe(answer, where).encode("utf-8", "backslashreplace"))
+        if len(oldest_first) > MOST_STACKS:
+            _write(2, b"and %d requests more\n" % (len(oldest_first) - MOST_STACKS))
 
     faulthandler.unregister(TRACEBACK)
     signal.signal(TRACEBACK, show)

@@ -21,12 +21,14 @@ from ..link import (
     u64_pair,
 )
 from . import fields
-from .request import DONE, FLOWING, NEW, STARTED, TRAILING, Request
+from .request import DONE, FLOWING, NEW, PLAIN, STARTED, TRAILING, Request
 
 _known = fields.known
 
 
 class HttpRequest(Request):
+    #: Of the method HEAD.
+    bare = False
     head = NO_HEAD
     #: What is left of the body for the application: all of it as bytes, or a `body.Upload` or
     #: `body.Spool`; None when it has had it.
@@ -56,29 +58,30 @@ class HttpRequest(Request):
     async def send(self, message):
         kind = message["type"]
         if kind == "http.response.start" and self.stage == NEW:
+            headers = message.get("headers")
             try:
-                self.head = _known[message["status"], tuple(map(tuple, message["headers"]))]
+                # Only what can be walked twice.
+                head = _known[message["status"], tuple(map(tuple, headers)) if type(headers) is list else headers]
             except (KeyError, TypeError):
-                self.head = fields.find(message)
+                head = fields.find(message)
+            self.head = head
             if message.get("trailers"):
                 self.trailers = b""
-            self.stage = STARTED
+                self.stage = STARTED
+            else:
+                # head[4]: there is no body.
+                self.stage = STARTED if head[4] or self.bare or self.gone else PLAIN
         elif kind == "http.response.body":
             body = message.get("body", b"")
             more = message.get("more_body", False)
-            status, flags, declared, head, special = self.head
+            status, flags, declared, head, _ = self.head
             size = len(body)
-            # `special` is set as long as there is no head.
             if (
-                not more
-                and not special
-                and self.stage == STARTED
-                and type(body) is bytes
+                self.stage == PLAIN
+                and not more
                 and (declared == size or declared < 0)
+                and type(body) is bytes
                 and size <= MAX_WHOLE
-                and self.trailers is None
-                and not self.gone
-                and not self.line.startswith(b"HEAD\0")
             ):
                 self.stage = DONE
                 now = perf_counter()
@@ -96,7 +99,7 @@ class HttpRequest(Request):
                     self.wake()
             else:
                 await self.body(body, more)
-        elif kind == "http.response.pathsend" and self.stage == STARTED:
+        elif kind == "http.response.pathsend" and self.stage in (PLAIN, STARTED):
             await self.file(message["path"])
         elif kind == "http.response.trailers" and self.stage == TRAILING:
             self.trailers += fields.trailers(message.get("headers", ()))
@@ -112,6 +115,7 @@ class HttpRequest(Request):
     def out_of_order(self, kind):
         expected = {
             NEW: "http.response.start",
+            PLAIN: "http.response.body",
             STARTED: "http.response.body",
             FLOWING: "http.response.body",
             TRAILING: "http.response.trailers",
@@ -122,7 +126,7 @@ class HttpRequest(Request):
 
     async def body(self, body, more):
         """A part of the body, or all of it."""
-        if self.stage not in (STARTED, FLOWING):
+        if self.stage not in (PLAIN, STARTED, FLOWING):
             raise self.out_of_order("http.response.body")
         if not isinstance(body, (bytes, bytearray, memoryview)):
             raise TypeError("the body must be bytes, not %s" % type(body).__name__)
@@ -133,7 +137,7 @@ class HttpRequest(Request):
         body = bytes(body)
         if self.bodiless:
             self.headless(len(body), more)
-        elif self.stage == STARTED:
+        elif self.stage != FLOWING:
             await self.begin(body, more)
         else:
             self.count(len(body))
@@ -149,14 +153,14 @@ class HttpRequest(Request):
 
     @property
     def bodiless(self):
-        return self.head[0] in (204, 304) or self.line.startswith(b"HEAD\0")
+        return self.head[4] or self.bare
 
     def headless(self, size, more):
         """HEAD, 204 and 304: nothing of the body leaves, and of the head all that is known."""
         if self.stage == FLOWING:
             return
         declared = self.head[2]
-        if declared < 0 and not more and size and self.head[0] not in (204, 304):
+        if declared < 0 and not more and size and not self.head[4]:
             declared = size
         self.left = -1
         if more or self.trailers is not None:

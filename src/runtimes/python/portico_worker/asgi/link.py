@@ -4,6 +4,7 @@
 `bench/worker-link.ts`), of which asyncio's task takes the most.
 """
 import struct
+from asyncio import Task
 from time import perf_counter
 
 from .. import answer
@@ -65,6 +66,8 @@ class AsgiLink(Link):
         #: What the kernel has not taken yet.
         self.rest = None
         self.drains = []
+        #: Requests that end may be what its own end waits for.
+        self.ending = False
 
     def belong(self, worker):
         self.worker = worker
@@ -124,7 +127,7 @@ class AsgiLink(Link):
     def flush_planned(self):
         self.planned = False
         self.flush()
-        if self.quit or self.worker.asked:
+        if self.ending:
             self.worker.look_soon()
 
     def flush(self):
@@ -192,10 +195,15 @@ class AsgiLink(Link):
         worker = self.worker
         application = worker.application
         state = worker.state
-        create_task = self.loop.create_task
+        loop = self.loop
+        factory = loop.get_task_factory()
+        unpack = request_head.unpack_from
         self.turn = now = perf_counter()
         while end - at >= 12:
-            length, id, kind, flags, _ = frame_head.unpack_from(buffer, at)
+            if end - at >= 20:
+                length, id, kind, flags, _, line_size, block_size = unpack(buffer, at)
+            else:
+                length, id, kind, flags, _ = frame_head.unpack_from(buffer, at)
             stop = at + 12 + length
             if stop > end:
                 break
@@ -206,14 +214,13 @@ class AsgiLink(Link):
                 continue
             if length < 8:
                 raise Garbage("a request of %d bytes" % length)
-            _, _, _, _, _, line_size, block_size = request_head.unpack_from(buffer, at)
             block_at = at + 20 + line_size
             body_at = block_at + block_size
             if body_at > stop:
                 raise Garbage("a request whose parts are longer than itself")
             line = buffer[at + 20 : block_at]
             block = buffer[block_at:body_at]
-            at_body = buffer[body_at:stop]
+            body = buffer[body_at:stop] if body_at < stop else b""
             at = stop
             try:
                 if flags & WEBSOCKET:
@@ -233,13 +240,21 @@ class AsgiLink(Link):
             request.began = now
             request.scope = scope
             if flags & (MORE | SPOOLED):
-                request.source = Upload(request) if flags & MORE else Spool(at_body)
-            elif at_body:
-                request.source = at_body
+                request.source = Upload(request) if flags & MORE else Spool(body)
+            elif body:
+                request.source = body
+            if line.startswith(b"HEAD\0"):
+                request.bare = True
             if id in requests:
                 worker.lingering.add(requests[id])
             requests[id] = request
-            request.task = create_task(request.run(application))
+            coroutine = request.run(application)
+            # The loop's own way gives each task a number, which takes longer than all else about it.
+            request.task = (
+                Task(coroutine, loop=loop, name="request")
+                if factory is None
+                else loop.create_task(coroutine)
+            )
         self.buffer = b""
         self.at = 0
         if at < end:
@@ -252,7 +267,7 @@ class AsgiLink(Link):
     def control(self, id, kind, flags, payload):
         """Handles a frame that is no request."""
         if kind == QUIT:
-            self.quit = True
+            self.quit = self.ending = True
             for request in self.requests.values():
                 if isinstance(request, WebSocket):
                     request.restart()
@@ -279,16 +294,18 @@ class AsgiLink(Link):
         request.wake()
 
     def over(self, request):
-        """The task of `request` is done."""
+        """The task of `request` is done, and not simply so."""
+        if request.timer is not None:
+            request.timer.cancel()
         if self.requests.get(request.id) is request:
             del self.requests[request.id]
-        else:
-            self.worker.lingering.discard(request)
-        if self.quit or self.worker.asked:
+        self.worker.lingering.discard(request)
+        if self.ending:
             self.worker.look_soon()
 
     def leave(self):
         if not self.leaving:
+            self.ending = True
             for request in self.requests.values():
                 if isinstance(request, WebSocket):
                     request.restart()

@@ -6,9 +6,10 @@ from .. import trace
 from ..answer import FAILURE_HEAD, LONGEST_TRACEBACK, Answer, Left
 from ..link import END, FAILED, INITIAL_WINDOW, RESPONSE, answer_head, frame_head, u32
 
-#: Where an answer stands: nothing yet; its head is known; the head has left, for HTTP and for a
-#: WebSocket; its body is complete and trailers follow; nothing more can be sent.
-NEW, STARTED, FLOWING, OPEN, TRAILING, DONE = range(6)
+#: Where an answer stands: nothing yet; its head is known, and most likely it takes one frame; its head
+#: is known; the head has left, for HTTP and for a WebSocket; its body is complete and trailers follow;
+#: nothing more can be sent.
+NEW, PLAIN, STARTED, FLOWING, OPEN, TRAILING, DONE = range(7)
 
 
 class Request:
@@ -39,9 +40,11 @@ class Request:
                 self.log("the application returned %r, and not None" % (result,))
         except BaseException as error:
             self.failed(error)
-        if self.timer is not None:
-            self.timer.cancel()
-        self.link.over(self)
+        link = self.link
+        if link.requests.get(self.id) is not self or link.ending or self.timer is not None:
+            link.over(self)
+        else:
+            del link.requests[self.id]
 
     async def news(self):
         """Waits for anything from the server."""
@@ -75,6 +78,8 @@ class Request:
         if self.gone:
             return
         self.gone = True
+        if self.stage == PLAIN:
+            self.stage = STARTED
         if self.stage != DONE:
             self.timer = self.link.loop.call_later(grace, self.cancel, perf_counter(), grace)
         self.wake()
