@@ -22,8 +22,9 @@ import { openChannel, type ParentChannel } from './parent-channel.ts'
 import { settledWithin } from './timers.ts'
 import { WorkerSlot } from './worker-slot.ts'
 
-/** A stuck worker writes its traceback before it is killed. */
+/** A stuck worker writes its traceback before it is killed; Node's debugger has to be started for it. */
 const TRACEBACK_MS = 150
+const NODE_TRACEBACK_MS = 1_000
 /** A parent that does not end a worker in this time is not in control of itself. */
 const KILL_TIMEOUT_MS = 3_000
 /** Parents that live shorter than this are restarted ever more slowly. */
@@ -281,14 +282,15 @@ export class AppProcess {
     )
     this.#channel?.send({ type: 'traceback', slot: report.slot })
     const child = this.#child
+    const tracebackMs = app.kind === 'node' ? NODE_TRACEBACK_MS : TRACEBACK_MS
     setTimeout(() => {
       if (slot.pid === report.pid) this.#channel?.send({ type: 'kill', slot: report.slot })
-    }, TRACEBACK_MS)
+    }, tracebackMs)
     setTimeout(() => {
       if (slot.pid === report.pid && child !== null && this.#child === child) {
         this.#distrust(child, `it did not kill worker ${report.pid}`)
       }
-    }, TRACEBACK_MS + KILL_TIMEOUT_MS).unref()
+    }, tracebackMs + KILL_TIMEOUT_MS).unref()
   }
 
   /** Lets the workers finish what they have in hand; kills what is left after `timeoutMs`. */

@@ -11,7 +11,7 @@ import type { ToWorker } from '../orders.ts'
 
 const LONGEST_LINE = 65_536
 /** A main thread that has not stopped by then runs no JavaScript, ms. */
-const PAUSE_MS = 100
+const PAUSE_MS = 800
 const STDERR = 2
 
 const control = new Socket({ fd: 3, readable: true, writable: false })
@@ -27,6 +27,8 @@ control.on('close', () => process.kill(process.pid, 'SIGKILL'))
 
 function writeStack(): void {
   const session = new Session()
+  const scripts = new Map<string, string>()
+  session.on('Debugger.scriptParsed', ({ params }) => scripts.set(params.scriptId, params.url))
   session.connectToMainThread()
   const late = setTimeout(() => {
     say('it runs no JavaScript just now: it waits, or is inside of a native function')
@@ -36,7 +38,7 @@ function writeStack(): void {
     'Debugger.paused',
     ({ params }: InspectorNotification<Debugger.PausedEventDataType>) => {
       clearTimeout(late)
-      say(params.callFrames.map(lineOf).join('\n'))
+      say(params.callFrames.map((frame) => lineOf(frame, scripts)).join('\n'))
       session.disconnect()
     },
   )
@@ -48,7 +50,9 @@ function say(text: string): void {
   writeSync(STDERR, `Stack of the main thread (most recent call first):\n${text}\n`)
 }
 
-function lineOf({ functionName, url, location }: Debugger.CallFrame): string {
+function lineOf(frame: Debugger.CallFrame, scripts: ReadonlyMap<string, string>): string {
+  const { functionName, location } = frame
+  const url = scripts.get(location.scriptId) ?? frame.url
   const name = functionName === '' ? '<anonymous>' : functionName
   return `    at ${name} (${url}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1})`
 }
