@@ -1,4 +1,5 @@
 /** A gateway with handlers of the test's own, in this process: over real sockets, or without any. */
+import type { Gateway, GatewayOptions } from '../../../src/gateways/gateway.ts'
 import { Http1Gateway } from '../../../src/gateways/http1/gateway.ts'
 import { accept } from '../../../src/listen/accept.ts'
 import { openSockets } from '../../../src/listen/open.ts'
@@ -66,8 +67,8 @@ export interface ListeningSite extends Site {
   stopAccepting(): void
 }
 
-/** A gateway that connections can be given to. */
-export function site(options: SiteOptions): Site {
+/** What any gateway is made of. */
+export function gatewayOptions(options: SiteOptions): GatewayOptions & { totals(): Totals } {
   const memory = Counters.allocate(1)
   const counters = Counters.of(memory, 0)
   const limits = { ...LIMITS, ...options.limits }
@@ -82,22 +83,37 @@ export function site(options: SiteOptions): Site {
     }
   })
   const router = new Router([{ name: '*', routes }], () => made.shift()!)
-  const gateway = new Http1Gateway({
+  return {
     flow: new WatchedFlow(router, counters, options),
     counters,
     limits,
     timeouts: { ...TIMEOUTS, ...options.timeouts },
     serverName: 'portico',
     dev: options.dev ?? false,
+    totals: () => Counters.read(memory),
+  }
+}
+
+/** A gateway that connections can be given to. */
+export function site(options: SiteOptions): Site {
+  const made = gatewayOptions(options)
+  const gateway = new Http1Gateway({
+    ...made,
     ...(options.tunnelMs === undefined ? {} : { tunnelMs: options.tunnelMs }),
   })
-  return { gateway, totals: () => Counters.read(memory), close: () => gateway.close() }
+  return { gateway, totals: made.totals, close: () => gateway.close() }
 }
 
 /** The same on a port of the kernel's choice. */
 export async function listeningSite(options: SiteOptions): Promise<ListeningSite> {
   const base = site(options)
-  const { gateway } = base
+  return { ...base, ...(await listening(base.gateway)) }
+}
+
+/** Any gateway on a port of the kernel's choice. */
+export async function listening(
+  gateway: Gateway,
+): Promise<Pick<ListeningSite, 'port' | 'stopAccepting' | 'close'>> {
   const address = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const
   const open = await openSockets(
     { name: 'test', scheme: 'http', address, backlog: 4096, proxyProtocol: false },
@@ -114,7 +130,6 @@ export async function listeningSite(options: SiteOptions): Promise<ListeningSite
   })
   await ready.promise
   return {
-    ...base,
     port: open.address.kind === 'tcp' ? open.address.port : 0,
     stopAccepting: () => acceptor.close(),
     close: () => {
