@@ -3,6 +3,7 @@ import type { Target } from './harness/targets.ts'
 
 const US = 'Portico'
 const NGINX_UWSGI = 'nginx + uWSGI'
+const NGINX_FCGIWRAP = 'nginx + fcgiwrap'
 
 type Measure = Target['measure']
 
@@ -109,6 +110,16 @@ export const MUST_SHOW: readonly Target[] = [
     text: 'PHP hello: to nginx + the same php-fpm',
     ...rate('php-hello', 'nginx + php-fpm'),
     ...atLeast(0.9, 'ratio'),
+  },
+  {
+    text: 'CGI, launches/s of a program in C: to nginx + fcgiwrap',
+    measure: ratio('cgi-c', NGINX_FCGIWRAP, 'rate'),
+    ...atLeast(1, 'ratio'),
+  },
+  {
+    text: '… of a shell script',
+    measure: ratio('cgi-sh', NGINX_FCGIWRAP, 'rate'),
+    ...atLeast(1, 'ratio'),
   },
   {
     text: 'a 1 GiB file, bytes/s: to nginx with sendfile',

@@ -10,6 +10,8 @@ export type Site =
     }
   /** A folder with an index.php. */
   | { readonly kind: 'php'; readonly root: string; readonly workers: number }
+  /** A folder of programs, of which so many may run at a time. */
+  | { readonly kind: 'cgi'; readonly root: string; readonly programs: number }
   | { readonly kind: 'files'; readonly root: string }
   | { readonly kind: 'fixed'; readonly body: string }
   | { readonly kind: 'proxy'; readonly upstreamPort: number }

@@ -42,6 +42,9 @@ apps:
       return `hosts: { "*": { /: { app: bench } } }
 apps: { bench: { php: ${site.root}, workers: ${site.workers} } }
 ${process.getuid?.() === 0 ? 'user: www-data\n' : ''}`
+    case 'cgi':
+      return `hosts: { "*": { /: { cgi: ${site.root}, concurrency: ${site.programs} } } }
+${process.getuid?.() === 0 ? 'user: root\n' : ''}`
     case 'files':
       return `hosts: { "*": { /: { files: ${site.root} } } }\n`
     case 'fixed':

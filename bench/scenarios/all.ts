@@ -1,5 +1,6 @@
 /** Every scenario, in the order of the report. */
 import type { Scenario } from '../harness/scenario.ts'
+import { cgiC, cgiShell } from './cgi.ts'
 import { file1g } from './file-1g.ts'
 import { file1k } from './file-1k.ts'
 import { fixedAnswer } from './fixed-answer.ts'
@@ -27,6 +28,8 @@ export const SCENARIOS: readonly Scenario[] = [
   proxySmall,
   uwsgiIn,
   phpHello,
+  cgiC,
+  cgiShell,
   file1g,
   idleMemory,
   startTime,
