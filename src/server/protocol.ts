@@ -42,6 +42,8 @@ export type FromServer =
       readonly slot: number
       readonly pid: number
       readonly request: string
+      /** The same request as the service that runs it calls it, where there is one. */
+      readonly alias?: string
       readonly elapsedMs: number
     }
   /** An application that runs in the server's threads did not load; before `ready`. */

@@ -271,7 +271,7 @@ export class ServiceProcess implements AppLifetime {
 
   stuck(report: Extract<FromServer, { type: 'stuck' }>): void {
     const { app, logger } = this.#options
-    const { request, elapsedMs } = report
+    const { request, alias = request, elapsedMs } = report
     const child = this.#child
     if (child === null || this.#over.signal.aborted) return
     logger.error(
@@ -280,7 +280,7 @@ export class ServiceProcess implements AppLifetime {
     )
     if (this.#slow === null) return this.#recycle(child)
     const endedAt = performance.now()
-    this.#slow.abandoned({ request, sentAt: endedAt - elapsedMs, endedAt })
+    this.#slow.abandoned({ request: alias, sentAt: endedAt - elapsedMs, endedAt })
   }
 
   /** It cannot tell which worker hangs: all of them are replaced. */

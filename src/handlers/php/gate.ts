@@ -32,6 +32,7 @@ export interface GateHost {
     slot: number
     pid: number
     request: string
+    alias: string
     elapsedMs: number
   }): void
   say(level: 'info' | 'warn' | 'error', message: string): void
@@ -164,15 +165,19 @@ export class Gate {
     }, AGAIN_MS)
   }
 
-  served({ exchange, sentAt }: Ticket, failure?: PorticoError): void {
+  served({ exchange, script, sentAt }: Ticket, failure?: PorticoError): void {
     this.#busy--
     if (failure !== undefined) this.counts.errors++
     if (failure?.code === 'BACKEND_SLOW') {
+      const { method, origin, query } = exchange.line
+      const name = Buffer.from(script.name, 'latin1').toString()
       this.#host.stuck({
         app: this.#app.name,
         slot: -1,
         pid: 0,
-        request: `${exchange.line.method} ${exchange.line.origin}`,
+        request: `${method} ${origin}`,
+        // PHP knows no other path than the script's.
+        alias: `${method} ${name}${query === '' ? '' : `?${query}`}`,
         elapsedMs: performance.now() - sentAt,
       })
     }
