@@ -285,25 +285,34 @@ function headLength(bytes: Buffer, at: number, end: number): number {
   return 2 + (size === 127 ? 8 : size === 126 ? 2 : 0) + ((second & MASKED) === 0 ? 0 : 4)
 }
 
-/** Below this many bytes a view of words costs more than it saves. */
-const WORTH_WORDS = 128
+/** Below this many bytes words do not pay. */
+const WORTH_WORDS = 32
+
+/** The words of the memory that was unmasked last: one read brings many messages. */
+let memory: ArrayBufferLike | null = null
+let words = new Int32Array(0)
 
 /**
  * XORs `bytes[from, to)` with the masking key (§5.3), as it was read little-endian; returns the key for
- * the byte after the last. By words: 6 GB/s instead of 0.6.
+ * the byte after the last.
  */
 export function unmask(bytes: Buffer, from: number, to: number, key: number): number {
   let mask = key
   let at = from
   if (to - from >= WORTH_WORDS) {
-    for (; ((bytes.byteOffset + at) & 3) !== 0; at++) {
+    const { buffer, byteOffset } = bytes
+    for (; ((byteOffset + at) & 3) !== 0; at++) {
       bytes[at]! ^= mask
       mask = (mask >>> 8) | (mask << 24)
     }
-    const count = (to - at) >> 2
-    const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, count)
-    for (let i = 0; i < count; i++) words[i]! ^= mask
-    at += count * 4
+    if (memory !== buffer) {
+      memory = buffer
+      words = new Int32Array(buffer, 0, buffer.byteLength >> 2)
+    }
+    const all = words
+    const last = (byteOffset + to) >> 2
+    for (let i = (byteOffset + at) >> 2; i < last; i++) all[i]! ^= mask
+    at = last * 4 - byteOffset
   }
   for (; at < to; at++) {
     bytes[at]! ^= mask
