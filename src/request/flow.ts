@@ -13,7 +13,7 @@ import type { AnswerHead, Exchange, Peer } from './exchange.ts'
 import type { AccessLog } from './log.ts'
 import { RedirectedExchange } from './redirected.ts'
 import type { Router } from './route.ts'
-import { addSlash } from './slash.ts'
+import { addSlash, mergeSlashes, sendTo } from './slash.ts'
 import { Trust } from './trust.ts'
 
 /** The flow writes down what an exchange was routed to. */
@@ -107,6 +107,11 @@ export class Flow {
     if (host === null) return exchange.fail(new PorticoError('NO_HOST'))
     const match = host.find(line.path)
     if (host.lacksSlash(line.path)) return addSlash(exchange)
+    if (line.path.includes('//')) {
+      // Who spells `/private/` as `//private/` must not find it by another route, such as that of all files.
+      const merged = mergeSlashes(line.path)
+      if (host.find(merged)?.route !== match?.route) return sendTo(exchange, merged)
+    }
     if (match === null) return exchange.fail(new PorticoError('NOT_FOUND'))
     const { route } = match
     exchange.prefix = route.prefix

@@ -162,6 +162,21 @@ describe('paths', () => {
     expect(answer.status).toBe(308)
   })
 
+  test.each([
+    ['//private/x', '/private/x'],
+    ['/a//private//x', '/a/private/x'],
+    ['/x/..//private/x?y=//', '/private/x?y=//'],
+    ['//exact', '/exact'],
+    ['//evil.example//private', null],
+    ['/private//x', null],
+    ['//other//x', null],
+  ])('%s: slashes that lead to another route lead to a redirect', (path, location) => {
+    const ask = serving([host('*', ['/', '/private/', '/a/private/', '/exact'])])
+    const answer = ask(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+    expect(field(answer, 'location') ?? null).toBe(location)
+    expect(answer.status).toBe(location === null ? 200 : 301)
+  })
+
   test('no route is 404', () => {
     expect(serving([host('a', ['/a/'])])(get('/b')).status).toBe(404)
   })
