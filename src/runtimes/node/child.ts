@@ -5,9 +5,10 @@ import { constants } from 'node:os'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { LineReader } from '../../supervisor/lines.ts'
-import { type FromWorker, START_VARIABLE, type ToWorker, type WorkerStart } from './orders.ts'
+import type { FromWorker, ToWorker, WorkerStart } from './orders.ts'
+import { START_VARIABLE } from './start-variable.mjs'
 
-const ENTRY = fileURLToPath(new URL('./worker/entry.ts', import.meta.url))
+const ENTRY = fileURLToPath(new URL('./worker/entry.mjs', import.meta.url))
 /** A stack may be long, characters. */
 const LONGEST_LINE = 1_048_576
 /**

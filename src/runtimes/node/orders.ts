@@ -1,9 +1,7 @@
 /** What the warm parent and a worker tell each other: JSON lines, both ways, on the worker's descriptor 3. */
 import type { NodeAppPlan } from '../../site/plan.ts'
 
-/** In the worker's environment, as JSON, and removed from there at once. */
-export const START_VARIABLE = 'PORTICO_NODE_WORKER'
-
+/** In the variable of its environment that `start-variable.mjs` names, as JSON. */
 export interface WorkerStart {
   readonly app: NodeAppPlan
   /** Every server thread's socket. */

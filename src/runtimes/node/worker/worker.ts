@@ -18,7 +18,7 @@ import { ServerLink } from './server-link.ts'
 const CONTROL = 3
 /** What a program that asks for PORT is told where nobody says otherwise; nothing listens there. */
 const PORT = '3000'
-/** A worker that is to go waits so long for the servers' QUIT, ms. */
+/** Servers and the warm parent both say when a worker is to go: how long one waits for the other, ms. */
 const PATIENCE_MS = 2_000
 /** The thread that watches needs little memory. */
 const WATCH_LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 }
@@ -26,7 +26,7 @@ const WATCH_LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, 
 /** Prepares for the application's module, which Node runs next, and serves it when asked to. */
 export function begin(start: WorkerStart): void {
   process.env.PORT ??= PORT
-  const watch = new Worker(new URL('./watch.ts', import.meta.url), {
+  const watch = new Worker(new URL('./watch-entry.mjs', import.meta.url), {
     execArgv: [],
     resourceLimits: WATCH_LIMITS,
   })
@@ -126,7 +126,7 @@ class Life {
     if (this.#leaving) return
     this.#leaving = true
     this.#say()
-    setTimeout(() => void this.#end(), PATIENCE_MS).unref()
+    this.#endLater()
   }
 
   #say(): void {
@@ -134,9 +134,15 @@ class Life {
     this.#endWhenLeft()
   }
 
-  /** Every server has said that it sends no more. */
+  /** Every server has said that it sends no more: they end, and the warm parent will say the same. */
   #endWhenLeft(): void {
-    if (this.#links.every((link) => link.over)) void this.#end()
+    if (!this.#links.every((link) => link.over)) return
+    if (this.#leaving) void this.#end()
+    else this.#endLater()
+  }
+
+  #endLater(): void {
+    setTimeout(() => void this.#end(), PATIENCE_MS).unref()
   }
 
   async #end(): Promise<void> {
