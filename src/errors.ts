@@ -47,6 +47,7 @@ export type ErrorCode =
   | 'BACKEND_SLOW'
   | 'BACKEND_UNREACHABLE'
   | 'NO_BACKEND'
+  | 'BODY_NOT_TAKEN'
   | 'REQUEST_LOOP'
   | 'APP_BROKEN'
   | 'APP_FAILED'
@@ -207,6 +208,14 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     remedy: 'a pool must not name the address this site listens on',
   },
   NO_BACKEND: { status: 503, fault: 'backend', retry: true, message: 'no backend is available' },
+  BODY_NOT_TAKEN: {
+    status: 501,
+    fault: 'site',
+    retry: false,
+    message: 'the backend takes no request bodies by this protocol',
+    remedy:
+      'name the server with uwsgi:// and its --socket: uWSGI reads no body on a puwsgi socket',
+  },
   APP_BROKEN: {
     status: 500,
     fault: 'site',

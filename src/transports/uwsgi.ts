@@ -1,7 +1,9 @@
 /**
  * uwsgi to one server, such as uWSGI: a packet of variables and the body go out, an HTTP answer comes
- * back. `uwsgi` closes after each request; `puwsgi` goes on.
+ * back. `uwsgi` closes after each request. `puwsgi` goes on, but without bodies: uWSGI cannot read them
+ * there, and spins for ever when it is sent one.
  */
+import { PorticoError } from '../errors.ts'
 import type { Exchange } from '../request/exchange.ts'
 import type { TargetPlan } from '../site/plan.ts'
 import { encodePacket } from '../wire/uwsgi.ts'
@@ -27,7 +29,7 @@ export function uwsgi(
   return new Connections(
     target,
     { ...settings, keepAlive },
-    (receiver) => new UwsgiDialect(receiver, settings.modifier1, describe),
+    (receiver) => new UwsgiDialect(receiver, settings.modifier1, describe, target),
   )
 }
 
@@ -36,16 +38,28 @@ class UwsgiDialect implements Dialect {
   readonly farewell = null
   readonly #modifier1: number
   readonly #describe: Describe
+  /** The name of a target that takes no bodies, else ''. */
+  readonly #bodiless: string
 
-  constructor(receiver: AnswerReceiver, modifier1: number, describe: Describe) {
+  constructor(
+    receiver: AnswerReceiver,
+    modifier1: number,
+    describe: Describe,
+    target: Pick<TargetPlan, 'name' | 'scheme'>,
+  ) {
     this.reader = new AnswerDecoder(receiver)
+    this.#bodiless = target.scheme === 'puwsgi' ? target.name : ''
     this.#modifier1 = modifier1
     this.#describe = describe
   }
 
   begin(exchange: Exchange): Uint8Array {
-    const length = contentLength(exchange.fields)
-    return encodePacket(this.#modifier1, 0, ['CONTENT_LENGTH', length, ...this.#describe(exchange)])
+    const { fields } = exchange
+    if (this.#bodiless !== '' && fields.contentLength > 0) {
+      throw new PorticoError('BODY_NOT_TAKEN', this.#bodiless)
+    }
+    const told = ['CONTENT_LENGTH', contentLength(fields), ...this.#describe(exchange)]
+    return encodePacket(this.#modifier1, 0, told)
   }
 
   part(chunk: Uint8Array): Uint8Array {
