@@ -33,6 +33,8 @@ export interface RequestOptions {
   readonly spool?: string
   /** '' for none; by default that of `body`. */
   readonly length?: string
+  /** REQUEST_MORE or REQUEST_WEBSOCKET. */
+  readonly flags?: number
 }
 
 /** What a worker made of a request. */
@@ -50,6 +52,8 @@ export interface Answer {
   serviceMicroseconds: number
   /** Types of the frames, in order. */
   frames: number[]
+  /** Field lines of END. */
+  trailers: string
   /** Of a FILE frame. */
   file?: { path: string; offset: number; length: number }
 }
@@ -104,7 +108,7 @@ export function requestFrame(id: number, options: RequestOptions = {}): Buffer {
   const lengths = Buffer.alloc(8)
   lengths.writeUInt32LE(line.length, 0)
   lengths.writeUInt32LE(fields.length, 4)
-  const flags = options.spool === undefined ? 0 : REQUEST_SPOOLED
+  const flags = options.spool === undefined ? (options.flags ?? 0) : REQUEST_SPOOLED
   return frame(FrameType.REQUEST, id, flags, Buffer.concat([lengths, line, fields, body]))
 }
 
@@ -141,7 +145,13 @@ interface Pending {
 
 /** One worker's connection. */
 export class WorkerLink {
-  readonly hello: { app: string; slot: number; pid: number; capacity: number }
+  readonly hello: {
+    app: string
+    slot: number
+    pid: number
+    capacity: number
+    streams: boolean
+  }
   readonly socket: Socket
   /** Types of all the frames that came, with their ids. */
   readonly seen: Frame[] = []
@@ -199,6 +209,7 @@ export class WorkerLink {
           failed: false,
           serviceMicroseconds: 0,
           frames: [],
+          trailers: '',
         },
         chunks: [],
         done,
@@ -261,7 +272,15 @@ export class WorkerLink {
         return
       case FrameType.END:
         answer.serviceMicroseconds = one.payload.readUInt32LE(0)
+        answer.trailers = one.payload.toString('latin1', 4)
         break
+      case FrameType.INFORM:
+      case FrameType.GRANT:
+      case FrameType.ACCEPT:
+      case FrameType.SEND:
+      case FrameType.SHUT:
+        // For the test to look at, in `seen`.
+        return
       default:
         throw new Error(`frame of type ${one.type} for request ${one.id}`)
     }
