@@ -3,8 +3,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Browser } from './support/browser.ts'
 import { Portico, PYTHON } from './support/portico.ts'
-import { type Ask, type Reply, Visitor } from './support/visitor.ts'
+import type { Reply } from './support/visitor.ts'
 
 const STATIC = '/usr/lib/python3/dist-packages/django/contrib/admin/static/admin'
 const APPS = new URL('../apps', import.meta.url).pathname
@@ -21,37 +22,15 @@ apps:
 
 let portico: Portico
 
-/** A browser, as far as cookies and forms go. */
-class Browser implements Disposable {
-  #visitor: Visitor | null = null
-  readonly #cookies = new Map<string, string>()
-
-  async get(path: string, ask: Ask = {}): Promise<Reply> {
-    const Cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-    this.#visitor ??= await Visitor.to(portico.port)
-    const reply = await this.#visitor.ask(path, { ...ask, fields: { ...ask.fields, Cookie } })
-    if (reply.fields.connection === 'close') this[Symbol.dispose]()
-    for (const line of reply.fields['set-cookie']?.split('\n') ?? []) {
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-      this.#cookies.set(name, value)
-    }
-    return reply
-  }
-
-  /** Sends a form with the token that `page` holds. */
-  post(path: string, page: Reply, form: Record<string, string>): Promise<Reply> {
-    const [, token = ''] = /name="csrfmiddlewaretoken" value="([^"]+)"/.exec(page.text) ?? []
-    return this.get(path, {
-      method: 'POST',
-      fields: { 'Content-Type': 'application/x-www-form-urlencoded' },
-      body: new URLSearchParams({ csrfmiddlewaretoken: token, ...form }).toString(),
-    })
-  }
-
-  [Symbol.dispose](): void {
-    this.#visitor?.leave()
-    this.#visitor = null
-  }
+/** Sends a form with the token that `page` holds. */
+function submit(
+  browser: Browser,
+  path: string,
+  page: Reply,
+  form: Record<string, string>,
+): Promise<Reply> {
+  const [, token = ''] = /name="csrfmiddlewaretoken" value="([^"]+)"/.exec(page.text) ?? []
+  return browser.post(path, { csrfmiddlewaretoken: token, ...form })
 }
 
 beforeAll(async () => {
@@ -64,7 +43,7 @@ afterAll(async () => {
 })
 
 test('log in, add somebody, find them in the database after a reload, log out', async () => {
-  using browser = new Browser()
+  using browser = new Browser(portico.port, 'localhost')
   const sent = await browser.get('/admin/')
   expect(sent).toMatchObject({ status: 302, fields: { location: '/admin/login/?next=/admin/' } })
   const login = await browser.get('/admin/login/?next=/admin/')
@@ -75,10 +54,13 @@ test('log in, add somebody, find them in the database after a reload, log out', 
   expect(css.text).toContain('body')
   expect(css.fields['cache-control']).toContain('max-age=3600')
 
-  const wrong = await browser.post('/admin/login/', login, { username: 'admin', password: 'guess' })
+  const wrong = await submit(browser, '/admin/login/', login, {
+    username: 'admin',
+    password: 'guess',
+  })
   expect(wrong).toMatchObject({ status: 200 })
   expect(wrong.text).toContain('errornote')
-  const right = await browser.post('/admin/login/', login, {
+  const right = await submit(browser, '/admin/login/', login, {
     username: 'admin',
     password: 'a secret of tests',
     next: '/admin/',
@@ -88,7 +70,7 @@ test('log in, add somebody, find them in the database after a reload, log out', 
   expect((await browser.get('/admin/')).text).toContain('Site administration')
 
   const form = await browser.get('/admin/auth/user/add/')
-  const added = await browser.post('/admin/auth/user/add/', form, {
+  const added = await submit(browser, '/admin/auth/user/add/', form, {
     username: 'ada',
     password1: 'Engine-1843',
     password2: 'Engine-1843',
@@ -100,14 +82,19 @@ test('log in, add somebody, find them in the database after a reload, log out', 
   expect((await browser.get('/admin/auth/user/')).text).toContain('>ada<')
   expect((await browser.get('/admin/auth/user/')).text).toContain('>ada<')
 
-  expect(await browser.post('/admin/logout/', form, {})).toMatchObject({ status: 200 })
+  expect(await submit(browser, '/admin/logout/', form, {})).toMatchObject({ status: 200 })
   expect(await browser.get('/admin/')).toMatchObject({ status: 302 })
 })
 
 test('a form without its token is refused', async () => {
-  using browser = new Browser()
+  using browser = new Browser(portico.port, 'localhost')
   const login = await browser.get('/admin/login/')
-  const forged = await browser.post('/admin/login/', { ...login, text: '' }, { username: 'admin' })
+  const forged = await submit(
+    browser,
+    '/admin/login/',
+    { ...login, text: '' },
+    { username: 'admin' },
+  )
   expect(forged.status).toBe(403)
   expect(forged.text).toContain('CSRF')
 })

@@ -14,7 +14,7 @@ import type { AppState } from '../../server/protocol.ts'
 import type { PhpAppPlan } from '../../site/plan.ts'
 import { fastcgi } from '../../transports/fastcgi.ts'
 import type { Attempt, Transport } from '../../transports/transport.ts'
-import { type Script, variablesOf } from '../../transports/variables.ts'
+import { type Script, setVariable, variablesOf } from '../../transports/variables.ts'
 import { Queue } from '../../transports/worker-link/queue.ts'
 
 /** Without a connection for so long, the service is not there. Its sockets are of this machine. */
@@ -219,9 +219,16 @@ export class Gate {
   }
 }
 
+/**
+ * PHP applications look here for what their server can do: WordPress makes pretty links without
+ * `/index.php/` in them only for those that it knows to have a front controller.
+ */
+const SOFTWARE = 'Portico (like nginx)'
+
 /** What nginx's `fastcgi_params` tells PHP. */
 function describe(exchange: Exchange, script: Script): readonly string[] {
   const list = variablesOf(exchange, script)
+  setVariable(list, 'SERVER_SOFTWARE', SOFTWARE)
   // php-cgi wants to see that a web server stands before it.
   list.push('REDIRECT_STATUS', '200')
   return list

@@ -1,4 +1,5 @@
 /** A PHP application. */
+import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import {
   absolutePath,
@@ -12,6 +13,11 @@ import type { PhpAppPlan } from '../plan.ts'
 import { type KeyPath, quote } from '../problem.ts'
 import type { PhpSettings } from '../settings/apps.ts'
 import { drawCommon } from './common.ts'
+
+/** Scripts mostly wait, for a database or another server: so many for a core where `workers` says `auto`. */
+const WORKERS_EACH_CORE = 4
+/** But no more than have room, bytes each. */
+const WORKER_MEMORY = 134_217_728
 
 export function drawPhp(
   drawing: Drawing,
@@ -42,6 +48,11 @@ export function drawPhp(
       const relative = folder.replace(/^\/+/, '').replace(/\/*$/, '/')
       return absolutePath(drawing, [...path, 'php'], join(settings.php, relative)) + '/'
     }),
-    ...drawCommon(drawing, path, settings),
+    ...drawCommon(drawing, path, settings, usualWorkers()),
   }
+}
+
+function usualWorkers(): number {
+  const room = Math.floor(totalmem() / WORKER_MEMORY)
+  return Math.max(2, Math.min(availableParallelism() * WORKERS_EACH_CORE, room))
 }

@@ -32,7 +32,7 @@ const common = {
   ) as TextMap,
   workers: autoCount(
     4096,
-    'Processes that run requests. `auto`: WEB_CONCURRENCY where it is set, else one a core.',
+    'Processes that run requests. `auto`: WEB_CONCURRENCY where it is set, else one a core, and four for PHP.',
   ) as AutoCount,
   deadline: durationOrZero(
     '60s',
@@ -126,8 +126,8 @@ const php = {
     'the name of a setting of php.ini',
   ) as TextMap,
   'no-scripts': texts(
-    [],
-    'Folders in which no PHP is run, such as `wp-content/uploads/`: what visitors upload must never be a program.',
+    ['wp-content/uploads/', 'sites/default/files/', 'uploads/'],
+    'Folders in which no PHP is run, relative to the document root: what visitors upload must never be a program.',
     'a folder',
   ) as Texts,
 }
