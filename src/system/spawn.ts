@@ -88,8 +88,11 @@ const idle: Slot[] = []
 const waiting: Launch[] = []
 let started = 0
 
-/** Starts a program. Signals are as at a fresh login: none ignored, none blocked. */
+/** Starts a program. Signals are as at a fresh login: none ignored, none blocked. Throws for a NUL. */
 export function launch(what: Launch): void {
+  for (const list of [[what.file, what.folder], what.args, what.env]) {
+    if (list.some(hasNul)) throw new Error('NUL in what a program is started with')
+  }
   if (started === MOST_AT_ONCE) return void waiting.push(what)
   started++
   begin(what)
@@ -172,9 +175,12 @@ function layOut(slot: Slot, what: Launch): { argv: Buffer; envp: Buffer; folder:
   }
 }
 
+function hasNul(text: string): boolean {
+  return text.includes('\0')
+}
+
 /** A C string; returns where the next one may begin. */
 function put(arena: Buffer, at: number, text: string): number {
-  if (text.includes('\0')) throw new Error('NUL in what a program is started with')
   const end = at + arena.write(text, at, 'latin1')
   arena[end] = 0
   return end + 1

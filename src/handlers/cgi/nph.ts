@@ -2,6 +2,7 @@
  * The output of programs that answer in HTTP themselves (RFC 3875 §5): decoded as any server's answer
  * and framed anew, so that what follows on the visitor's connection is never theirs to say.
  */
+import { PorticoError } from '../../errors.ts'
 import type { AnswerReceiver, ReceivedHead } from '../../transports/backend/answer.ts'
 import type { CgiReceiver } from '../../transports/backend/cgi-answer.ts'
 import { HeadBytes } from '../../transports/backend/head-bytes.ts'
@@ -65,6 +66,9 @@ export class NphDecoder implements AnswerReceiver {
   }
 
   head(answer: ReceivedHead): void {
+    if (answer.head.status === 101) {
+      throw new PorticoError('BACKEND_LIED', 'a protocol that was not asked for')
+    }
     this.#begun = true
     this.#receiver.head({ ...answer, named: true, location: '', local: false })
   }

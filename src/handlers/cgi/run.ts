@@ -86,6 +86,7 @@ export class Run {
     this.#words = new Words((line) => owner.say('warn', `${this.#name}: ${line}`))
     exchange.onGone = this.#gone
     exchange.onDrain = this.#drained
+    this.#deadline = this.#later()
     this.#start(env, stdin, keep)
   }
 
@@ -272,10 +273,15 @@ export class Run {
 
   /** Four times a second: most programs are over before the first one. */
   tick(): void {
-    if (this.#state === State.STARTING || this.#state === State.OVER) return
+    if (this.#pid !== 0) this.#watch()
+    // Also while it is being started: its file may be on a disk that does not answer.
+    if (this.#state !== State.OVER && clock.now > this.#deadline) this.#expire()
+  }
+
+  #watch(): void {
+    if (this.#state === State.OVER) return
     if (this.#stderrStream === null && this.#listen() > MUCH) this.#listenAlways()
     if (this.#state === State.ENDING || this.#state === State.KILLED) this.#checkEnded()
-    if (clock.now > this.#deadline) this.#expire()
   }
 
   // Ends.
@@ -288,7 +294,7 @@ export class Run {
     }
     const { deadlineMs } = this.#owner
     if (this.#state === State.WRITING && hasEnded(this.#pid)) return this.#endWithout()
-    const what = this.#state === State.WRITING ? 'wrote nothing' : 'went on behind its answer'
+    const what = this.#state === State.ENDING ? 'went on behind its answer' : 'wrote nothing'
     this.#owner.say('error', `${this.#name} ${what} for ${deadlineMs} ms: killed`)
     if (!this.#answered) this.#fail(new PorticoError('APP_DEADLINE', 'CGI'))
     this.#kill()
@@ -318,6 +324,7 @@ export class Run {
   /** Ends the program and all it has started: politely, and then for certain. */
   #kill(): void {
     this.#state = State.KILLED
+    this.#deadline = NEVER
     // Still being started: as soon as it has been.
     if (this.#pid === 0) return
     this.#stdout?.destroy()
@@ -329,11 +336,12 @@ export class Run {
 
   /** At once: the server ends. */
   close(): void {
-    if (this.#pid === 0 || this.#state === State.OVER) return
-    this.#signal('SIGKILL')
+    if (this.#state !== State.OVER) this.#signal('SIGKILL')
   }
 
   #signal(signal: NodeJS.Signals): void {
+    // Group 0 would be our own.
+    if (this.#pid === 0) return
     try {
       process.kill(-this.#pid, signal)
     } catch {
