@@ -38,6 +38,7 @@ export class Backend {
       cwd: this.folder,
       env: { PATH: process.env.PATH, LEFT: this.path('left') },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
     })
     this.#child = child
     for (const stream of [child.stdout, child.stderr]) {
@@ -76,13 +77,27 @@ export class Backend {
     })
   }
 
+  /** Writes a file into its folder; returns the path. */
+  write(name: string, content: string, mode = 0o644): string {
+    writeFileSync(this.path(name), content, { mode })
+    return this.path(name)
+  }
+
   remove(name: string): void {
     rmSync(this.path(name), { force: true })
+  }
+
+  /** Kills it with all that it has started. */
+  async killAll(): Promise<void> {
+    const group = -(this.#child?.pid ?? 0)
+    await this.kill()
+    if (group < 0) await until('its group to end', () => !kill(group))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     // Its master takes its workers along.
     await this.kill('SIGTERM')
+    await this.killAll()
     rmSync(this.folder, { recursive: true, force: true })
   }
 }
@@ -133,7 +148,7 @@ export function phpFpm(more = ''): Promise<Backend> {
   writeFileSync(
     backend.path('fpm.conf'),
     `[global]
-error_log = /dev/stderr
+error_log = ${backend.path('fpm.log')}
 log_level = warning
 [www]
 ${user}
@@ -145,6 +160,7 @@ catch_workers_output = no
 php_admin_value[error_log] =
 php_admin_flag[log_errors] = on
 php_admin_value[output_buffering] = 0
+php_admin_flag[display_errors] = off
 ${more}
 `,
   )
