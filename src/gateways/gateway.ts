@@ -1,6 +1,5 @@
 /** The seam between listening sockets and the protocols that come over them. */
-import type { Socket } from 'node:net'
-import type { Connection } from '../listen/accept.ts'
+import type { ByteStream, Connection } from '../listen/byte-stream.ts'
 import type { Counters } from '../request/counters.ts'
 import type { Peer } from '../request/exchange.ts'
 import type { Flow } from '../request/flow.ts'
@@ -12,7 +11,7 @@ export interface Gateway {
   /** Whether there is room for one more connection. */
   admit(): boolean
   /** Takes an accepted connection. `peer`: who is at its other end, where that is not the socket's own. */
-  connect(socket: Socket, peer?: Peer): Connection
+  connect(socket: ByteStream, peer?: Peer): Connection
   /** Lets every connection finish; `done` is called when none is left. */
   drain(done: () => void): void
   /** Cuts what is left. */

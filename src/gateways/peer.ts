@@ -1,14 +1,14 @@
-import type { Socket } from 'node:net'
 /** Who is on the other end, asked of the kernel only when somebody wants to know. */
+import type { ByteStream } from '../listen/byte-stream.ts'
 import type { Peer } from '../request/exchange.ts'
 
 export class SocketPeer implements Peer {
-  readonly #socket: Socket
+  readonly #socket: ByteStream
   readonly scheme = 'http'
   #address: string | null = null
   #localAddress: string | null = null
 
-  constructor(socket: Socket) {
+  constructor(socket: ByteStream) {
     this.#socket = socket
     // After the visitor has left the kernel no longer knows; the log still asks.
     this.#address = plain(socket.remoteAddress)

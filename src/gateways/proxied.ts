@@ -1,7 +1,6 @@
 /** Takes the PROXY protocol header off connections, then lets another gateway go on with them. */
-import type { Socket } from 'node:net'
 import { PorticoError } from '../errors.ts'
-import type { Connection } from '../listen/accept.ts'
+import type { ByteStream, Connection } from '../listen/byte-stream.ts'
 import { clock, onTick } from '../request/clock.ts'
 import type { Peer } from '../request/exchange.ts'
 import { type Proxied, readProxyHeader } from '../wire/proxy-protocol.ts'
@@ -41,7 +40,7 @@ export class ProxiedGateway implements Gateway {
     return this.#waiting.size < this.#options.most && this.#inner.admit()
   }
 
-  connect(socket: Socket): Connection {
+  connect(socket: ByteStream): Connection {
     const connection = new ProxiedConnection(socket, this, clock.now + this.#options.headMs)
     this.#waiting.add(connection)
     return connection
@@ -94,7 +93,7 @@ export class ProxiedGateway implements Gateway {
 }
 
 class ProxiedConnection implements Connection {
-  readonly socket: Socket
+  readonly socket: ByteStream
   readonly #gateway: ProxiedGateway
   /** On `clock.now`. */
   readonly #deadline: number
@@ -102,7 +101,7 @@ class ProxiedConnection implements Connection {
   #held: Buffer | null = null
   #inner: Connection | null = null
 
-  constructor(socket: Socket, gateway: ProxiedGateway, deadline: number) {
+  constructor(socket: ByteStream, gateway: ProxiedGateway, deadline: number) {
     this.socket = socket
     this.#gateway = gateway
     this.#deadline = deadline

@@ -5,7 +5,7 @@
  *     starting ──► ready ◄──► reloading ──► stopping
  */
 import { ListeningSockets, type PreparedSockets } from '../listen/sockets.ts'
-import type { Address, SitePlan } from '../site/plan.ts'
+import type { SitePlan } from '../site/plan.ts'
 import { raiseFileLimit } from '../system/limits.ts'
 import { type ServiceManager, serviceManager } from '../system/sd-notify.ts'
 import { type Credentials, findCredentials, losesGroups } from '../system/users.ts'

@@ -8,14 +8,13 @@
  *
  * What cannot be used yet waits in `#rest`, of at most one read: reading pauses meanwhile.
  */
-import type { Socket } from 'node:net'
 import { PorticoError } from '../../errors.ts'
-import type { Connection } from '../../listen/accept.ts'
+import type { ByteStream, Connection } from '../../listen/byte-stream.ts'
 import { clock } from '../../request/clock.ts'
 import { errorPage } from '../../request/error-page.ts'
 import { type AnswerHead, COPIED, type Peer } from '../../request/exchange.ts'
 import type { CgiRequest } from '../../wire/cgi-request.ts'
-import { queueSize, sendFileTo } from '../handle.ts'
+import { sendFileTo } from '../handle.ts'
 import { SocketPeer } from '../peer.ts'
 import { type Front, FrontExchange } from './exchange.ts'
 import type { FrontGateway } from './gateway.ts'
@@ -27,7 +26,7 @@ const LINGER_MS = 2_000
 const MOST_LINGER_MS = 30_000
 
 export abstract class FrontConnection implements Connection, Front {
-  readonly socket: Socket
+  readonly socket: ByteStream
   protected readonly gateway: FrontGateway
   /** The request in hand. */
   protected exchange: FrontExchange | null = null
@@ -50,7 +49,7 @@ export abstract class FrontConnection implements Connection, Front {
   /** On `clock.now`, when the current phase has lasted too long. */
   #deadline: number
 
-  constructor(gateway: FrontGateway, socket: Socket, peer: Peer | undefined) {
+  constructor(gateway: FrontGateway, socket: ByteStream, peer: Peer | undefined) {
     this.gateway = gateway
     this.socket = socket
     this.#told = peer
@@ -194,7 +193,7 @@ export abstract class FrontConnection implements Connection, Front {
 
   #progressed(): boolean {
     const before = this.#queued
-    this.#queued = queueSize(this.socket)
+    this.#queued = this.socket.queueSize
     return this.#queued !== before
   }
 
@@ -242,7 +241,7 @@ export abstract class FrontConnection implements Connection, Front {
     if (this.socket.writableLength === 0) return true
     if (!this.#sendStalled) {
       this.#sendStalled = true
-      this.#queued = queueSize(this.socket)
+      this.#queued = this.socket.queueSize
       this.#deadline = clock.now + this.gateway.timeouts.sendMs
     }
     return false

@@ -1,6 +1,5 @@
 /** Web servers in front of us: makes connections of sockets and hands their requests to the flow. */
-import type { Socket } from 'node:net'
-import type { Connection } from '../../listen/accept.ts'
+import type { ByteStream, Connection } from '../../listen/byte-stream.ts'
 import { onTick } from '../../request/clock.ts'
 import type { Counters } from '../../request/counters.ts'
 import type { Peer } from '../../request/exchange.ts'
@@ -15,7 +14,7 @@ const DRAIN_IDLE_MS = 5_000
 /** How a protocol makes a connection of a socket. */
 export type Connect = (
   gateway: FrontGateway,
-  socket: Socket,
+  socket: ByteStream,
   peer: Peer | undefined,
 ) => FrontConnection
 
@@ -49,7 +48,7 @@ export class FrontGateway implements Gateway {
     return this.#connections.size < this.limits.connections
   }
 
-  connect(socket: Socket, peer?: Peer): Connection {
+  connect(socket: ByteStream, peer?: Peer): Connection {
     const connection = this.#connect(this, socket, peer)
     this.#connections.add(connection)
     this.counters.opened()

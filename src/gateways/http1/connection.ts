@@ -8,16 +8,15 @@
  *
  * Requests that come while one is in hand wait in `#pending`; when that is large, reading pauses.
  */
-import type { Socket } from 'node:net'
 import { PorticoError } from '../../errors.ts'
-import type { Connection } from '../../listen/accept.ts'
+import type { ByteStream, Connection } from '../../listen/byte-stream.ts'
 import { clock } from '../../request/clock.ts'
 import { errorPage } from '../../request/error-page.ts'
 import type { Peer } from '../../request/exchange.ts'
 import { Memo } from '../../wire/memo.ts'
 import { parseRequestFields, type RequestFields } from '../../wire/request-fields.ts'
 import { parseRequestLine, type RequestLine } from '../../wire/request-line.ts'
-import { queueSize, sendFileTo } from '../handle.ts'
+import { sendFileTo } from '../handle.ts'
 import { SocketPeer } from '../peer.ts'
 import { encodeHead, join } from './encode.ts'
 import { Http1Exchange } from './exchange.ts'
@@ -46,7 +45,7 @@ const lines = new Memo<RequestLine>(2048)
 const fieldBlocks = [new Memo<RequestFields>(1024), new Memo<RequestFields>(1024)]
 
 export class Http1Connection implements Connection {
-  readonly socket: Socket
+  readonly socket: ByteStream
   readonly #gateway: Http1Gateway
   #peer: Peer | null
   #phase: number = Phase.IDLE
@@ -73,7 +72,7 @@ export class Http1Connection implements Connection {
   /** On `clock.now`, when the current phase has lasted too long. */
   #deadline: number
 
-  constructor(gateway: Http1Gateway, socket: Socket, peer?: Peer) {
+  constructor(gateway: Http1Gateway, socket: ByteStream, peer?: Peer) {
     this.#gateway = gateway
     this.#peer = peer ?? null
     this.socket = socket
@@ -253,7 +252,7 @@ export class Http1Connection implements Connection {
   /** How much the kernel has taken of a large write shows only in the handle's queue. */
   #progressed(): boolean {
     const before = this.#queued
-    this.#queued = queueSize(this.socket)
+    this.#queued = this.socket.queueSize
     return this.#queued !== before
   }
 
@@ -287,7 +286,7 @@ export class Http1Connection implements Connection {
     if (this.socket.writableLength === 0) return true
     if (!this.#sendStalled) {
       this.#sendStalled = true
-      this.#queued = queueSize(this.socket)
+      this.#queued = this.socket.queueSize
       this.#deadline = clock.now + this.#gateway.timeouts.sendMs
     }
     return false

@@ -1,7 +1,6 @@
 /** Visitors over HTTP/1.1: makes connections of sockets and hands their requests to the flow. */
-import type { Socket } from 'node:net'
 import type { PorticoError } from '../../errors.ts'
-import type { Connection } from '../../listen/accept.ts'
+import type { ByteStream, Connection } from '../../listen/byte-stream.ts'
 import { onTick } from '../../request/clock.ts'
 import type { Counters } from '../../request/counters.ts'
 import type { Peer } from '../../request/exchange.ts'
@@ -50,7 +49,7 @@ export class Http1Gateway implements Gateway {
     return this.#connections.size < this.limits.connections
   }
 
-  connect(socket: Socket, peer?: Peer): Connection {
+  connect(socket: ByteStream, peer?: Peer): Connection {
     const connection = new Http1Connection(this, socket, peer)
     this.#connections.add(connection)
     this.counters.opened()

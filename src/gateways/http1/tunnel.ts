@@ -1,14 +1,15 @@
 /** The raw connection after an upgrade, as a Duplex: the socket itself reads into the shared buffer. */
-import type { Socket } from 'node:net'
+
 import { Duplex } from 'node:stream'
+import type { ByteStream } from '../../listen/byte-stream.ts'
 
 export class Tunnel extends Duplex {
-  readonly #socket: Socket
+  readonly #socket: ByteStream
   /** Bytes given to the socket. */
   sent = 0
   #drained: (() => void) | null = null
 
-  constructor(socket: Socket) {
+  constructor(socket: ByteStream) {
     super({ allowHalfOpen: true })
     this.#socket = socket
   }

@@ -1,5 +1,5 @@
 /** Web servers that speak SCGI to us: nginx's `scgi_pass`, Apache's mod_proxy_scgi. One request a connection. */
-import type { Socket } from 'node:net'
+import type { ByteStream } from '../../listen/byte-stream.ts'
 import type { AnswerHead, Peer } from '../../request/exchange.ts'
 import { CgiRequestReader } from '../../wire/cgi-request.ts'
 import { decodeHeaders, ScgiDecoder } from '../../wire/scgi.ts'
@@ -23,7 +23,7 @@ class ScgiConnection extends PacketConnection {
   protected readonly requests = requests
   protected readonly decoder: ScgiDecoder
 
-  constructor(gateway: FrontGateway, socket: Socket, peer: Peer | undefined) {
+  constructor(gateway: FrontGateway, socket: ByteStream, peer: Peer | undefined) {
     super(gateway, socket, peer)
     this.decoder = new ScgiDecoder(gateway.limits.head)
   }

@@ -2,8 +2,9 @@
  * Web servers that speak uwsgi to us, as they did to uWSGI: nginx's `uwsgi_pass`, Apache's
  * mod_proxy_uwsgi. An answer is a plain HTTP answer; its end is the connection's, or its length.
  */
-import type { Socket } from 'node:net'
+
 import { PorticoError } from '../../errors.ts'
+import type { ByteStream } from '../../listen/byte-stream.ts'
 import type { AnswerHead, Peer } from '../../request/exchange.ts'
 import { CgiRequestReader } from '../../wire/cgi-request.ts'
 import { decodeVariables, Modifier, PacketDecoder, PONG } from '../../wire/uwsgi.ts'
@@ -41,7 +42,12 @@ class UwsgiConnection extends PacketConnection {
   protected readonly decoder: PacketDecoder
   readonly #persistent: boolean
 
-  constructor(gateway: FrontGateway, socket: Socket, peer: Peer | undefined, persistent: boolean) {
+  constructor(
+    gateway: FrontGateway,
+    socket: ByteStream,
+    peer: Peer | undefined,
+    persistent: boolean,
+  ) {
     super(gateway, socket, peer)
     this.decoder = new PacketDecoder(gateway.limits.head)
     this.#persistent = persistent

@@ -2,9 +2,8 @@
  * Hot: one worker as one server thread sees it: requests go out in shared writes, answers come back
  * in shared reads. `claimed` places in shared memory are held while anything is in its hands.
  */
-import type { Socket } from 'node:net'
 import { PorticoError } from '../../errors.ts'
-import type { Connection } from '../../listen/accept.ts'
+import type { ByteStream, Connection } from '../../listen/byte-stream.ts'
 import { discardBody } from '../../request/body.ts'
 import { clock } from '../../request/clock.ts'
 import { type AnswerHead, COPIED } from '../../request/exchange.ts'
@@ -73,7 +72,7 @@ const NOTHING = new Uint8Array(0)
 const heads = new Memo<AnswerHead>(1024)
 
 export class WorkerLink implements Connection, FrameSink, JobLink {
-  readonly #socket: Socket
+  readonly #socket: ByteStream
   readonly #reader: FrameReader = new FrameReader(this)
   #owner: LinkOwner
   hello: Hello | null = null
@@ -88,8 +87,6 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   batch = 0
   /** What was written last, when that was a request. */
   #last: Job | null = null
-  /** It ended without having read all that we wrote. */
-  #readLess = false
   /** Flags of REQUEST that the worker understands. */
   #understands = REQUEST_SPOOLED
   /** Jobs with a head that may go out when the read at hand is done. */
@@ -101,18 +98,16 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   /** Somebody waits for `drained`. */
   #awaited = false
 
-  constructor(socket: Socket, owner: LinkOwner) {
+  constructor(socket: ByteStream, owner: LinkOwner) {
     this.#socket = socket
     this.#owner = owner
-    // A unix socket says so: EPIPE where it was closed before, ECONNRESET where something lay unread.
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#readLess = error.code === 'EPIPE' || error.code === 'ECONNRESET'
-    })
   }
 
   /** The request that the worker had not read completely when it ended: nothing of it was done. */
   get unread(): Job | null {
-    return this.#readLess ? this.#last : null
+    // A unix socket says so: EPIPE where it was closed before, ECONNRESET where something lay unread.
+    const { trouble } = this.#socket
+    return trouble === 'EPIPE' || trouble === 'ECONNRESET' ? this.#last : null
   }
 
   get inHand(): number {

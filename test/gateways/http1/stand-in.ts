@@ -5,13 +5,16 @@
  */
 import { Socket } from 'node:net'
 import type { Http1Gateway } from '../../../src/gateways/http1/gateway.ts'
-import type { Connection } from '../../../src/listen/accept.ts'
+import type { ByteStream, Connection } from '../../../src/listen/byte-stream.ts'
 
 const shared = Buffer.alloc(65_536)
 /** What a reader that goes too far would take for the end of a line, a head, a chunk. */
 const BAIT = Buffer.from('\r\n\r\nGET /bait HTTP/1.1\r\nHost: bait\r\n\r\n0\r\n\r\n')
 
 class Wire extends Socket {
+  readonly queueSize = 0
+  readonly fd = -1
+  readonly trouble = ''
   readonly written: Buffer[] = []
   finished = false
   onResume: () => void = () => {}
@@ -58,7 +61,7 @@ export class StandIn {
   #end = false
 
   constructor(gateway: Http1Gateway) {
-    this.#connection = gateway.connect(this.#wire)
+    this.#connection = gateway.connect(this.#wire as unknown as ByteStream)
     this.#wire.onResume = () => {
       if (!this.#paused) return
       this.#paused = false

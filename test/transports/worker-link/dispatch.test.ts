@@ -1,8 +1,9 @@
 /** Two server threads and one worker: whatever falls between two steps, no request waits for ever. */
-import type { Socket } from 'node:net'
+
 import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import type { ByteStream } from '../../../src/listen/byte-stream.ts'
 import type { Exchange } from '../../../src/request/exchange.ts'
 import { Claims } from '../../../src/transports/worker-link/claims.ts'
 import { Dispatch } from '../../../src/transports/worker-link/dispatch.ts'
@@ -46,7 +47,7 @@ class Thread {
   connect(): WorkerLink {
     this.#socket = new PassThrough()
     this.#socket.on('data', (bytes: Buffer) => this.got.push(bytes.readUInt32LE(4) >>> 17))
-    this.link = new WorkerLink(this.#socket as unknown as Socket, this.dispatch)
+    this.link = new WorkerLink(this.#socket as unknown as ByteStream, this.dispatch)
     const hello = JSON.stringify({ app: 'app', slot: 0, pid: 1, capacity: 1 })
     this.#receive(frame(FrameType.HELLO, 0, Buffer.from(hello)))
     return this.link
@@ -54,7 +55,7 @@ class Thread {
 
   /** The worker ends; what the socket says about it. */
   lose(code: string): void {
-    if (code !== '') this.#socket.emit('error', Object.assign(new Error(code), { code }))
+    Object.assign(this.#socket, { trouble: code })
     this.link.closed()
   }
 
