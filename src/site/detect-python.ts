@@ -7,9 +7,9 @@ import { stat } from './drawing.ts'
 const LARGEST = 256 * 1024
 
 export interface PythonFile {
-  /** The name of the WSGI callable at the top level, or ''. */
+  /** The name of the callable at the top level, or ''. */
   readonly callable: string
-  /** Whether what is there speaks ASGI. */
+  /** Whether what is there seems to speak ASGI. The worker sees it for sure. */
   readonly asgi: boolean
 }
 
@@ -23,7 +23,7 @@ export function inspectPython(file: string): PythonFile {
   const callable = NAMES.find((name) => defines(text, name)) ?? ''
   const coroutine = NAMES.some((name) => new RegExp(`^async\\s+def\\s+${name}\\b`, 'm').test(text))
   return {
-    callable: coroutine ? '' : callable,
+    callable,
     asgi: coroutine || ASGI.test(text) || DJANGO_ASGI.test(text),
   }
 }
@@ -31,15 +31,15 @@ export function inspectPython(file: string): PythonFile {
 function defines(text: string, name: string): boolean {
   const forms = [
     `^${name}\\s*(?::[^=\\n]+)?=(?!=)`, // app = …, app: Flask = …
-    `^(?:def|class)\\s+${name}\\b`,
+    `^(?:(?:async\\s+)?def|class)\\s+${name}\\b`,
     `^from\\s+\\S+\\s+import\\s+(?:[^\\n#]*[\\s,(])?${name}\\b(?!\\s+as\\b)`,
     `^(?:from\\s+\\S+\\s+)?import\\s+[^\\n#]*\\bas\\s+${name}\\b`,
   ]
   return forms.some((form) => new RegExp(form, 'm').test(text))
 }
 
-/** The `wsgi` module of the project that this `manage.py` belongs to, or ''. */
-export function djangoModule(manage: string): string {
+/** The `wsgi` or `asgi` module of the project that this `manage.py` belongs to, or ''. */
+export function djangoModule(manage: string, name: 'wsgi' | 'asgi'): string {
   const folder = join(manage, '..')
   const settings =
     /DJANGO_SETTINGS_MODULE['"]\s*,\s*['"]([\w.]+)['"]/.exec(readText(manage))?.[1] ?? ''
@@ -47,9 +47,9 @@ export function djangoModule(manage: string): string {
   // `mysite.settings.production` and `config.settings`: the module is beside the settings, or above.
   for (let length = parts.length - 1; length >= 1; length--) {
     const packages = parts.slice(0, length)
-    if (isFile(join(folder, ...packages, 'wsgi.py'))) return [...packages, 'wsgi'].join('.')
+    if (isFile(join(folder, ...packages, `${name}.py`))) return [...packages, name].join('.')
   }
-  return packagedModule(folder, 'wsgi')
+  return packagedModule(folder, name)
 }
 
 /** `name.py` in exactly one package right below: `shop.wsgi`; else ''. */

@@ -94,9 +94,9 @@ function detectModule(target: string, dir: string): Detected {
       'module:callable; call a factory in the module itself: application = create_app()',
     )
   }
-  if (inside?.asgi === true && colon < 0 && inside.callable === '') failAsgi(file)
   const name = `${module}:${callable}`
-  return python(dir, name, `WSGI application ${name}`, reason, join(dir, name))
+  const what = inside?.asgi === true ? 'ASGI' : 'WSGI'
+  return python(dir, name, `${what} application ${name}`, reason, join(dir, name))
 }
 
 function detectFolder(folder: string): Detected {
@@ -104,31 +104,31 @@ function detectFolder(folder: string): Detected {
   if (site !== undefined) return detectFile(site)
   const here = (name: string): string => join(folder, name)
   if (isFile(here('manage.py'))) {
-    const module = djangoModule(here('manage.py'))
+    const module =
+      djangoModule(here('manage.py'), 'wsgi') || djangoModule(here('manage.py'), 'asgi')
     if (module === '') {
       fail(here('manage.py'), 'this Django project has no wsgi.py', 'a wsgi.py beside its settings')
     }
     const name = `${module}:application`
     return python(folder, name, `Django project: ${name}`, here('manage.py'), folder)
   }
-  for (const stem of ['wsgi', 'app', 'main', 'application']) {
+  for (const stem of ['wsgi', 'app', 'main', 'application', 'asgi']) {
     const file = here(`${stem}.py`)
     if (!isFile(file)) continue
-    const { callable, asgi } = inspectPython(file)
-    if (asgi) failAsgi(file)
-    if (callable === '' && stem !== 'wsgi') continue
-    const name = `${stem}:${callable || 'application'}`
-    return python(folder, name, `WSGI application ${name}`, file, folder)
+    if (inspectPython(file).callable === '' && !stem.endsWith('sgi')) continue
+    return pythonModule(folder, stem, file)
   }
-  if (isFile(here('asgi.py'))) failAsgi(here('asgi.py'))
-  const packaged = packagedModule(folder, 'wsgi')
-  if (packaged !== '') {
-    const file = moduleFile(folder, packaged)
-    const name = `${packaged}:${inspectPython(file).callable || 'application'}`
-    return python(folder, name, `WSGI application ${name}`, file, folder)
-  }
+  const packaged = packagedModule(folder, 'wsgi') || packagedModule(folder, 'asgi')
+  if (packaged !== '') return pythonModule(folder, packaged, moduleFile(folder, packaged))
   const found = recognizeFolder(folder)
   return found === undefined ? detectFiles(folder) : recognized(found, folder, folder)
+}
+
+function pythonModule(folder: string, module: string, file: string): Detected {
+  const { callable, asgi } = inspectPython(file)
+  const name = `${module}:${callable || 'application'}`
+  const what = asgi || module.endsWith('asgi') ? 'ASGI' : 'WSGI'
+  return python(folder, name, `${what} application ${name}`, file, folder)
 }
 
 function recognized(found: Recognized, base: string, identity: string): Detected {
@@ -188,10 +188,6 @@ function namesIn(folder: string): string[] {
   } catch {
     return []
   }
-}
-
-function failAsgi(file: string): never {
-  fail(file, 'an ASGI application: this version runs Python over WSGI only')
 }
 
 function fail(file: string, message: string, expected = '', meant = ''): never {

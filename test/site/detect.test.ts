@@ -10,6 +10,7 @@ def main():
 const DJANGO_WSGI = `from django.core.wsgi import get_wsgi_application
 application = get_wsgi_application()
 `
+const DJANGO_ASGI = DJANGO_WSGI.replaceAll('wsgi', 'asgi')
 
 async function found(files: Record<string, string>, target = '.') {
   const folder = folderWith(files)
@@ -205,20 +206,25 @@ describe('a folder', () => {
     expect(await found(files)).toMatchObject({ description, routes, warnings: [] })
   })
 
-  it.each([['asgi.py', 'an ASGI application: this version runs Python over WSGI only']])(
-    'with %s is not served',
-    async (name, message) => {
-      expect(await refused({ [name]: '' })).toEqual([
-        expect.stringContaining(`${name}: ${message}`),
-      ])
-    },
-  )
+  it.each<[string, Record<string, string>, string]>([
+    ['asgi.py', { 'asgi.py': '' }, 'asgi:application'],
+    ['FastAPI', { 'main.py': 'from fastapi import FastAPI\napp = FastAPI()\n' }, 'main:app'],
+    ['a coroutine', { 'app.py': 'async def app(scope, receive, send): ...' }, 'app:app'],
+    ['a package', { 'shop/asgi.py': DJANGO_ASGI }, 'shop.asgi:application'],
+  ])('with an ASGI application: %s', async (_, files, name) => {
+    expect(await found(files)).toMatchObject({
+      description: `ASGI application ${name}`,
+      routes: [APP],
+      apps: [`${name} in <here>`],
+      warnings: [],
+    })
+  })
 
-  it('with an ASGI application is not served', async () => {
-    const fast = 'from fastapi import FastAPI\napp = FastAPI()\n'
-    expect(await refused({ 'main.py': fast })).toEqual([expect.stringContaining('ASGI')])
-    expect(await refused({ 'app.py': 'async def app(scope, receive, send): ...' })).toEqual([
-      expect.stringContaining('ASGI'),
+  it('of a Django project is WSGI where it can be', async () => {
+    const files = { 'manage.py': DJANGO, 'mysite/settings.py': '', 'mysite/asgi.py': DJANGO_ASGI }
+    expect((await found(files)).apps).toEqual(['mysite.asgi:application in <here>'])
+    expect((await found({ ...files, 'mysite/wsgi.py': DJANGO_WSGI })).apps).toEqual([
+      'mysite.wsgi:application in <here>',
     ])
   })
 })
