@@ -9,6 +9,12 @@ import type { Logger } from './logger.ts'
  */
 const YOUNG_MS = 150
 
+/**
+ * A worker whose application refused to start exits with this code (sysexits.h: EX_CONFIG) and has
+ * logged why. However long it took, that was no life.
+ */
+const START_FAILED = 78
+
 /** A fork takes milliseconds; a parent that needs longer than this hangs. */
 const FORK_TIMEOUT_MS = 10_000
 
@@ -88,14 +94,16 @@ export class WorkerSlot {
   exited(death: Extract<FromParent, { type: 'exited' }>, expected: boolean): void {
     this.#pid = 0
     if (expected) return
-    const wait = this.#backoff.died(performance.now() - this.#startedAt)
+    const unborn = death.code === START_FAILED
+    const wait = this.#backoff.died(unborn ? 0 : performance.now() - this.#startedAt)
     this.#restarts += 1
     const how =
       death.signal === null
         ? `exit code ${death.code}`
         : (signalNames[death.signal] ?? `signal ${death.signal}`)
+    const what = unborn ? 'worker did not start' : `worker died (${how})`
     const again = wait === 0 ? 'replaced at once' : `the next one starts in ${wait} ms`
-    this.#logger.warn(`worker died (${how}); ${again}`, { app: this.#app, pid: death.pid })
+    this.#logger.warn(`${what}; ${again}`, { app: this.#app, pid: death.pid })
     if (this.#backoff.deaths === CIRCUIT_DEATHS) {
       this.#logger.error(
         `workers of ${this.#app} keep dying right after their start; see the lines above for why`,
