@@ -29,6 +29,8 @@ const streamed = new WeakMap<RequestFields, RequestFields>()
 
 const EMPTY = Buffer.alloc(0)
 const PADDING = Buffer.alloc(8)
+/** Of version 0: no record at all. */
+const NO_RECORD = Buffer.alloc(RECORD_HEAD)
 /** The empty record that ends STDOUT, and END_REQUEST. */
 const TAIL = RECORD_HEAD + END_REQUEST_SIZE
 
@@ -255,6 +257,15 @@ export class FastcgiConnection extends FrontConnection implements RecordSink {
   /** The kernel cannot put record heads into a file. */
   override sendFile(_: number, __: number, ___: number, done: (count: number) => void): void {
     done(-1)
+  }
+
+  /**
+   * nginx takes the connection's end for the answer's, or waits for ever: it only tells its visitor of
+   * what is broken when it is shown something that is no FastCGI.
+   */
+  override cut(): void {
+    this.send(NO_RECORD)
+    this.socket.destroySoon()
   }
 
   protected settle(exchange: FrontExchange): void {

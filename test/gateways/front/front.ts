@@ -69,7 +69,7 @@ export const uwsgiSpeech: Speech = {
   request: (asked: Asked): Buffer =>
     Buffer.concat([uwsgiSpeech.opening(asked), uwsgiSpeech.body(asked.body ?? '')]),
   body: (bytes: string | Uint8Array): Buffer => Buffer.from(bytes),
-  read: (received) => headAndBody(received, /^HTTP\/1\.1 (\d{3}) [^\r]*\r\n/),
+  read: (received: Buffer): Told => headAndBody(received, /^HTTP\/1\.1 (\d{3}) [^\r]*\r\n/),
 }
 
 export const scgiSpeech: Speech = {
@@ -82,12 +82,12 @@ export const scgiSpeech: Speech = {
   request: (asked: Asked): Buffer =>
     Buffer.concat([scgiSpeech.opening(asked), scgiSpeech.body(asked.body ?? '')]),
   body: (bytes: string | Uint8Array): Buffer => Buffer.from(bytes),
-  read: (received) => headAndBody(received, /^Status: (\d{3}) [^\r]*\r\n/),
+  read: (received: Buffer): Told => headAndBody(received, /^Status: (\d{3}) [^\r]*\r\n/),
 }
 
 export const ID = 1
 
-export function fastcgiOpening(asked: Asked, keep: boolean, id = ID): Buffer {
+export function fastcgiOpening(asked: Asked, keep: boolean, id: number = ID): Buffer {
   return Buffer.concat([
     encodeBeginRequest(id, Role.RESPONDER, keep ? KEEP_CONN : 0),
     encodeStream(RecordType.PARAMS, id, encodePairs(variablesOf(asked))),
@@ -95,7 +95,7 @@ export function fastcgiOpening(asked: Asked, keep: boolean, id = ID): Buffer {
   ])
 }
 
-export function fastcgiRequest(asked: Asked, keep: boolean, id = ID): Buffer {
+export function fastcgiRequest(asked: Asked, keep: boolean, id: number = ID): Buffer {
   return Buffer.concat([
     fastcgiOpening(asked, keep, id),
     encodeStream(RecordType.STDIN, id, Buffer.from(asked.body ?? '')),
@@ -131,8 +131,9 @@ export function records(received: Buffer): { ends: string[]; others: string[]; o
 export const fastcgiSpeech: Speech = {
   opening: (asked: Asked): Buffer => fastcgiOpening(asked, false),
   request: (asked: Asked): Buffer => fastcgiRequest(asked, false),
-  body: (bytes) => encodeStream(RecordType.STDIN, ID, Buffer.from(bytes)),
-  read: (received) => {
+  body: (bytes: string | Uint8Array): Buffer =>
+    encodeStream(RecordType.STDIN, ID, Buffer.from(bytes)),
+  read: (received: Buffer): Told => {
     const { ends, out } = records(received)
     if (ends[0] !== `${ID}: 0 0`) throw new Error(`it did not end: ${ends}`)
     return headAndBody(out[0]!, /^Status: (\d{3}) [^\r]*\r\n/)
