@@ -1,0 +1,220 @@
+/** What gateways rely on, of both kinds of streams, over TCP and unix sockets. */
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, connect as dial, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, describe, expect, it } from 'vitest'
+import type { ByteStream, Connection } from '../../src/listen/byte-stream.ts'
+import { isStreamHandle, LightStream } from '../../src/listen/light-stream.ts'
+import { NodeStream } from '../../src/listen/node-stream.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'portico-streams-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const shared = Buffer.alloc(65_536)
+
+/** A connection that notes what it is told. */
+class Notes implements Connection {
+  readonly stream: ByteStream
+  readonly told: string[] = []
+  bytes = 0
+  takes = true
+  readonly over = Promise.withResolvers<void>()
+
+  constructor(stream: ByteStream) {
+    this.stream = stream
+  }
+
+  read(bytes: Buffer, length: number): boolean {
+    this.bytes += length
+    if (length < 100) this.told.push(bytes.toString('latin1', 0, length))
+    return this.takes
+  }
+
+  ended(): void {
+    this.told.push('END')
+  }
+
+  drained(): void {
+    this.told.push('DRAIN')
+  }
+
+  closed(): void {
+    this.told.push('CLOSED')
+    this.over.resolve()
+  }
+}
+
+type Made = LightStream | NodeStream
+/** Has `server` make streams of its connections. */
+type Attach = (server: Server, made: (stream: Made) => void) => void
+
+const kinds: Record<string, Attach> = {
+  'on a handle': (server, made) => {
+    Reflect.get(server, '_handle').onconnection = (_: number, handle: unknown) => {
+      if (!isStreamHandle(handle)) throw new Error('this Node has other handles')
+      made(new LightStream(handle, shared))
+    }
+  },
+  'on a net.Socket': (server, made) => {
+    server.on('connection', (socket: Socket) => made(new NodeStream(socket)))
+  },
+}
+
+async function pair(attach: Attach, unix: boolean): Promise<[Notes, Socket, Server]> {
+  const server = createServer({ allowHalfOpen: true, highWaterMark: 1 })
+  server.listen(unix ? join(folder, `${Math.random()}.sock`) : { port: 0, host: '127.0.0.1' })
+  await once(server, 'listening')
+  const accepted = new Promise<Notes>((resolve) => {
+    attach(server, (stream) => {
+      const notes = new Notes(stream)
+      stream.start(notes)
+      resolve(notes)
+    })
+  })
+  const address = server.address()
+  const target = typeof address === 'string' ? { path: address } : { port: address!.port }
+  const visitor = dial({ ...target, allowHalfOpen: true })
+  visitor.on('error', () => {})
+  await once(visitor, 'connect')
+  return [await accepted, visitor, server]
+}
+
+async function come(what: () => boolean): Promise<void> {
+  for (let i = 0; i < 500 && !what(); i++) await sleep(10)
+  expect(what()).toBe(true)
+}
+
+describe.each(Object.entries(kinds))('a stream %s', (_, attach) => {
+  describe.each([
+    ['over TCP', false],
+    ['over a unix socket', true],
+  ])('%s', (_, unix) => {
+    it('reads, writes and closes when both sides have said all', async () => {
+      const [notes, visitor, server] = await pair(attach, unix)
+      const { stream } = notes
+      visitor.write('hello')
+      await come(() => notes.told.includes('hello'))
+      stream.write(Buffer.from('one '))
+      stream.cork()
+      stream.write(Buffer.from('two '))
+      stream.write(Buffer.from('three'))
+      stream.uncork()
+      expect(stream.writableLength).toBe(0)
+      const [answer] = await once(visitor, 'data')
+      expect(String(answer)).toContain('one ')
+      visitor.end()
+      await come(() => notes.told.includes('END'))
+      stream.write(Buffer.from('!'))
+      stream.end()
+      await notes.over.promise
+      expect(notes.told.filter((each) => each !== 'DRAIN')).toEqual(['hello', 'END', 'CLOSED'])
+      expect(stream.destroyed).toBe(true)
+      expect(stream.fd).toBe(-1)
+      server.close()
+    })
+
+    it('knows its ends', async () => {
+      const [{ stream, over }, visitor, server] = await pair(attach, unix)
+      expect(stream.remoteAddress).toBe(unix ? undefined : '127.0.0.1')
+      expect(stream.remotePort).toBe(unix ? undefined : visitor.localPort)
+      expect(stream.localPort).toBe(unix ? undefined : visitor.remotePort)
+      expect(stream.fd).toBeGreaterThan(2)
+      stream.destroy()
+      await over.promise
+      server.close()
+    })
+
+    it('says when a slow reader has taken everything', async () => {
+      const [notes, visitor, server] = await pair(attach, unix)
+      const { stream } = notes
+      visitor.pause()
+      const block = Buffer.alloc(8_000_000, 'x')
+      stream.write(block)
+      expect(stream.writableLength).toBeGreaterThan(0)
+      expect(stream.queueSize).toBeGreaterThan(0)
+      expect(notes.told).toEqual([])
+      let got = 0
+      visitor.on('data', (part: Buffer) => {
+        got += part.length
+      })
+      visitor.resume()
+      await come(() => notes.told.includes('DRAIN'))
+      expect(stream.writableLength).toBe(0)
+      stream.destroySoon()
+      await notes.over.promise
+      await come(() => got === block.length)
+      server.close()
+    })
+
+    it('closes soon: what was written leaves first', async () => {
+      const [notes, visitor, server] = await pair(attach, unix)
+      let got = 0
+      visitor.on('data', (part: Buffer) => {
+        got += part.length
+      })
+      notes.stream.cork()
+      notes.stream.write(Buffer.alloc(6_000_000))
+      notes.stream.write(Buffer.alloc(10))
+      notes.stream.end()
+      notes.stream.destroySoon()
+      await once(visitor, 'end')
+      expect(got).toBe(6_000_010)
+      await notes.over.promise
+      server.close()
+    })
+
+    it('reads no more until it is resumed', async () => {
+      const [notes, visitor, server] = await pair(attach, unix)
+      notes.takes = false
+      visitor.write(Buffer.alloc(4_000_000))
+      await come(() => notes.bytes > 0)
+      const before = notes.bytes
+      await sleep(50)
+      expect(notes.bytes).toBe(before)
+      notes.takes = true
+      notes.stream.resume()
+      await come(() => notes.bytes === 4_000_000)
+      notes.stream.destroy()
+      await notes.over.promise
+      server.close()
+    })
+
+    it('says what broke it, once, and takes everything that comes later in silence', async () => {
+      const [notes, visitor, server] = await pair(attach, unix)
+      const { stream } = notes
+      visitor.destroy()
+      for (let i = 0; i < 50 && !stream.destroyed; i++) {
+        stream.write(Buffer.alloc(100_000))
+        await sleep(5)
+      }
+      await notes.over.promise
+      expect(['EPIPE', 'ECONNRESET']).toContain(stream.trouble)
+      for (const act of [
+        'end',
+        'cork',
+        'uncork',
+        'destroy',
+        'destroySoon',
+        'resetAndDestroy',
+        'resume',
+      ] as const) {
+        stream[act]()
+      }
+      await sleep(20)
+      expect(notes.told.filter((each) => each === 'CLOSED')).toHaveLength(1)
+      server.close()
+    })
+  })
+
+  it('resets', async () => {
+    const [notes, visitor, server] = await pair(attach, false)
+    const failed = once(visitor, 'error')
+    notes.stream.resetAndDestroy()
+    expect((await failed)[0]).toMatchObject({ code: 'ECONNRESET' })
+    await notes.over.promise
+    server.close()
+  })
+})
