@@ -29,7 +29,10 @@ export function app(dispatch: Dispatch, spool: string): Handler {
       if (fields.upgrade !== '' && dispatch.takes !== 'whole' && asksForWebSocket(fields)) {
         return openWebSocket(exchange, dispatch)
       }
-      if (dispatch.takes === 'streams' && (fields.chunked || fields.contentLength > 0)) {
+      if (!fields.chunked && fields.contentLength === 0) {
+        return dispatch.submit(new Job(exchange, EMPTY_BODY, clock.now))
+      }
+      if (dispatch.takes === 'streams') {
         return dispatch.submit(new Job(exchange, null, clock.now))
       }
       gatherBody(
@@ -43,6 +46,8 @@ export function app(dispatch: Dispatch, spool: string): Handler {
 }
 
 function openWebSocket(exchange: Exchange, dispatch: Dispatch): void {
+  // It would hold up the end of this server, or be cut at once.
+  if (dispatch.draining) return exchange.fail(new PorticoError('STOPPING'))
   if (exchange.canUpgrade !== true) return exchange.fail(new PorticoError('NO_WEBSOCKET'))
   const handshake = readHandshake(exchange.line, exchange.fields)
   if (!handshake.right) {

@@ -29,6 +29,7 @@ export const CloseCode = {
   TOO_LARGE: 1009,
   INTERNAL: 1011,
   RESTART: 1012,
+  TRY_LATER: 1013,
 } as const
 
 /** Largest payload of a ping, pong or close (§5.5). */
@@ -103,6 +104,13 @@ export class WebSocketDecoder {
   /** Bytes that are kept of a message that is not complete. */
   get held(): number {
     return this.#gathered.length
+  }
+
+  /** Lets go of them: nothing is decoded any more. */
+  stop(): void {
+    this.done = true
+    this.#gathered = EMPTY
+    this.#filled = 0
   }
 
   /**
@@ -290,7 +298,7 @@ const WORTH_WORDS = 32
 
 /** The words of the memory that was unmasked last: one read brings many messages. */
 let memory: ArrayBufferLike | null = null
-let words = new Int32Array(0)
+let words: Int32Array = new Int32Array(0)
 
 /**
  * XORs `bytes[from, to)` with the masking key (§5.3), as it was read little-endian; returns the key for

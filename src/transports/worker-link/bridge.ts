@@ -36,6 +36,15 @@ const CLOSE_MS = 10_000
  */
 const MOST_EMPTY = 65_536
 
+/** An unfinished message of this size is nobody's fault, however many there are, bytes. */
+const FAIR_SHARE = 65_536
+
+/** What this thread keeps of unfinished messages, and how much it may be, bytes. */
+export const unfinished: { bytes: number; readonly most: number } = {
+  bytes: 0,
+  most: 268_435_456,
+}
+
 /** All that are open in this thread. */
 const open = new Set<Bridge>()
 let stopTicking: (() => void) | null = null
@@ -82,6 +91,9 @@ export class Bridge implements WebSocketSink {
   /** Of the last ping: only that need be answered (RFC 6455 §5.5.3). */
   #pong: Buffer | null = null
   #endsNext = false
+
+  /** Bytes of an unfinished message. */
+  #held = 0
 
   #heard = 0
   #pinged = false
@@ -178,6 +190,7 @@ export class Bridge implements WebSocketSink {
     try {
       while (at < bytes.length && this.#state < State.ENDING) {
         at = this.#decoder.decode(bytes, at, bytes.length)
+        if (this.#decoder.held !== this.#held) this.#hold(this.#decoder.held)
         if (this.#mayRead) continue
         this.#paused = true
         this.#rest = at < bytes.length ? bytes.subarray(at) : null
@@ -187,6 +200,15 @@ export class Bridge implements WebSocketSink {
     } catch (error) {
       if (!(error instanceof WebSocketFault)) throw error
       this.#refuse(error.code, error.message)
+    }
+  }
+
+  /** Visitors that never finish their large messages must not use up the memory together. */
+  #hold(bytes: number): void {
+    unfinished.bytes += bytes - this.#held
+    this.#held = bytes
+    if (bytes > FAIR_SHARE && unfinished.bytes > unfinished.most) {
+      throw new WebSocketFault(CloseCode.TRY_LATER, 'too many large messages at once')
     }
   }
 
@@ -232,7 +254,7 @@ export class Bridge implements WebSocketSink {
     this.#tell(CloseCode.LOST, '')
     this.#state = State.OVER
     this.#out = []
-    this.#rest = null
+    this.#letGo()
     forget(this)
   }
 
@@ -267,10 +289,18 @@ export class Bridge implements WebSocketSink {
     this.#deadline = clock.now + CLOSE_MS
     this.#endsNext = true
     this.#paused = false
-    this.#rest = null
     this.#pong = null
+    this.#letGo()
     this.#visitor?.resume()
     this.#flushSoon()
+  }
+
+  /** Nothing is decoded any more. */
+  #letGo(): void {
+    this.#rest = null
+    this.#decoder.stop()
+    unfinished.bytes -= this.#held
+    this.#held = 0
   }
 
   /** Called at every tick of the clock. */

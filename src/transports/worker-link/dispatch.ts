@@ -56,7 +56,8 @@ export class Dispatch implements LinkOwner {
   #listening = false
   /** Workers take many requests at a time. */
   #many = false
-  #draining = false
+  /** The server accepts no more. */
+  draining = false
   /** How workers take requests: not known before one has connected. */
   takes: 'unknown' | 'whole' | 'streams' = 'unknown'
   readonly counts: AppCounts = { requests: 0, errors: 0 }
@@ -90,10 +91,6 @@ export class Dispatch implements LinkOwner {
   submit(job: Job): void {
     this.counts.requests++
     if (this.#status.state === 'broken') return this.#fail(job, this.#broken(this.#status.detail))
-    if (this.#draining && job.webSocket !== null) {
-      // It would hold up the end of this server, or be cut at once.
-      return this.#fail(job, new PorticoError('STOPPING'))
-    }
     if (this.waiting === 0) {
       const link = this.#claim()
       if (link !== null) {
@@ -139,7 +136,7 @@ export class Dispatch implements LinkOwner {
 
   /** The server accepts no more: WebSockets end, so that it need not wait for them. */
   drain(): void {
-    this.#draining = true
+    this.draining = true
     for (const link of this.#links.values()) link.retire()
   }
 
@@ -156,7 +153,7 @@ export class Dispatch implements LinkOwner {
     this.#links.set(hello.slot, link)
     this.#many = hello.capacity > 1
     this.takes = hello.streams ? 'streams' : 'whole'
-    if (this.#draining) link.retire()
+    if (this.draining) link.retire()
     this.#planPump()
     return this
   }

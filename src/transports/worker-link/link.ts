@@ -180,6 +180,11 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   }
 
   request(job: Job, more: boolean): void {
+    if (more && !this.#streams) {
+      // A worker of another kind than the last one.
+      job.fail(new PorticoError('APP_STARTING', 'this worker takes no body in pieces'))
+      return this.skip(job)
+    }
     this.#request(job, more ? REQUEST_MORE : job.flags & this.#understands)
     this.flushShared()
   }

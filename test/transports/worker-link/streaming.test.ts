@@ -340,6 +340,26 @@ test('a worker that does not stream gets whole bodies', async () => {
   expect((await visitor.reply()).status).toBe(200)
 })
 
+test('a body that waits in the queue for a worker of the other kind', async () => {
+  await using site = await AppSite.open({ worker: { capacity: 1 } })
+  using first = await Visitor.to(site.port)
+  first.send('GET /busy HTTP/1.1\r\nHost: a\r\n\r\n')
+  await site.worker.next()
+  const visitors = [await Visitor.to(site.port), await Visitor.to(site.port)]
+  visitors[0]!.send(`${post(6)}abc`)
+  visitors[1]!.send(`${post(6)}abcdef`)
+  await until('both', () => site.dispatch.waiting === 2)
+  site.worker.die()
+  await until('its end', () => site.dispatch.workers === 0)
+  const worker = await site.connect({ streams: false, capacity: 2 })
+  expect((await visitors[0]!.reply()).status).toBe(503)
+  const request = await worker.next()
+  expect(request.whole.toString()).toBe('abcdef')
+  request.respond(200)
+  expect((await visitors[1]!.reply()).status).toBe(200)
+  for (const visitor of visitors) visitor.leave()
+})
+
 test('many requests share a write, and their answers a read', async () => {
   await using site = await AppSite.open()
   const { worker } = site

@@ -1,6 +1,7 @@
 /** WebSockets between visitors and a worker: what is said, and every way to end. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test, vi } from 'vitest'
+import { unfinished } from '../../../src/transports/worker-link/bridge.ts'
 import { FrameType, INITIAL_GRANT, REQUEST_WEBSOCKET, TEXT } from '../../../src/wire/frames.ts'
 import { CloseCode, Opcode } from '../../../src/wire/websocket.ts'
 import { until } from '../../supervisor/site.ts'
@@ -423,6 +424,28 @@ test('a visitor that is faster than the worker waits', async () => {
   request.grant(INITIAL_GRANT)
   await request.got(MESSAGE, count)
 }, 20_000)
+
+test('unfinished messages do not use up the memory together', async () => {
+  await using open = await opened()
+  const { visitor, request, site } = open
+  const other = await join(site)
+  visitor.frame(Opcode.BINARY, Buffer.alloc(60_000), false)
+  const others = unfinished.most - 1_000_000
+  unfinished.bytes += others
+  other.visitor.frame(Opcode.BINARY, Buffer.alloc(3_000_000), false)
+  expect((await closed(other.request)).code).toBe(CloseCode.TRY_LATER)
+  await other.visitor.end()
+  unfinished.bytes -= others
+  // The small one goes on, and afterwards nothing is held.
+  visitor.frame(Opcode.CONTINUATION, 'end')
+  await request.got(MESSAGE)
+  visitor.frame(Opcode.BINARY, Buffer.alloc(60_000), false)
+  await until('it to be held', () => unfinished.bytes >= 60_000)
+  visitor.socket.destroy()
+  await closed(request)
+  expect(unfinished.bytes).toBe(0)
+  other.visitor[Symbol.dispose]()
+})
 
 test('empty messages without end are too many', async () => {
   await using open = await opened()
