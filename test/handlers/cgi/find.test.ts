@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { PorticoError } from '../../../src/errors.ts'
 import { Finder } from '../../../src/handlers/cgi/find.ts'
+import { clock } from '../../../src/request/clock.ts'
 import { Programs } from './folder.ts'
 
 const programs = new Programs({
@@ -107,6 +108,18 @@ describe('a folder of programs', () => {
   it('is found by an exact route, and by a regular expression', () => {
     expect(find('/run/env.sh', '/run/env.sh')).toMatchObject({ script: '/env.sh', pathInfo: '' })
     expect(find('/a/b/deep.cgi/more', '')).toMatchObject({ pathInfo: '/more' })
+  })
+})
+
+describe('what changes', () => {
+  it('is seen a second later at most, what is new at once', () => {
+    const finder = new Finder(programs.plan())
+    expect(find('/cgi-bin/new.sh', '/cgi-bin/', finder)).toBe('NOT_FOUND')
+    const file = programs.write('new.sh', '')
+    expect(find('/cgi-bin/new.sh', '/cgi-bin/', finder)).toMatchObject({ pathInfo: '' })
+    chmodSync(file, 0o644)
+    clock.now += 2000
+    expect(find('/cgi-bin/new.sh', '/cgi-bin/', finder)).toBe('FILE_UNREADABLE')
   })
 })
 
