@@ -200,8 +200,9 @@ export function describeBy(plan: VariablesPlan, host: string): Describe {
   const params = Object.entries(plan.params)
     .filter(([name]) => name !== 'CONTENT_LENGTH')
     .map(([name, value]) => [name, bytes(value)] as const)
-  const { SCRIPT_NAME: name, PATH_INFO: info } = plan.params
-  const restOfPath = name !== undefined && info === undefined
+  const { SCRIPT_NAME, PATH_INFO } = plan.params
+  const restOfPath = SCRIPT_NAME !== undefined && PATH_INFO === undefined
+  const name = bytes(SCRIPT_NAME ?? '')
   return (exchange) => {
     const { path } = exchange.line
     const script =
