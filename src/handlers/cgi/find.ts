@@ -10,6 +10,7 @@ import type { CgiPlan } from '../../site/plan.ts'
 import { bytePath, nativePath } from '../files/byte-path.ts'
 import { failure } from '../files/failure.ts'
 import { realPath, realPathInside, statOf } from '../files/inspect.ts'
+import { printable } from './words.ts'
 
 /** A program and how the path divides at it (RFC 3875 §4.1.13, §4.1.5). */
 export interface Program {
@@ -129,7 +130,9 @@ export class Finder {
     try {
       accessSync(native, constants.X_OK)
     } catch (cause) {
-      throw new PorticoError('FILE_UNREADABLE', `${text(file)} cannot be run: chmod +x`, { cause })
+      throw new PorticoError('FILE_UNREADABLE', `${printable(file)} cannot be run: chmod +x`, {
+        cause,
+      })
     }
     return { file, script, scriptName, pathInfo }
   }
@@ -144,9 +147,4 @@ function segmentEnd(path: string, from: number): number {
 /** The folder of a program: where it runs. */
 export function folderOf(file: string): string {
   return dirname(file)
-}
-
-/** A path of bytes for people. */
-export function text(path: string): string {
-  return Buffer.from(path, 'latin1').toString()
 }
