@@ -2,8 +2,8 @@
  * Debian's Flask, Django, Falcon, Bottle and Pyramid keep one contract behind the whole server: each
  * with one thread and with four, as it is and under `wsgiref.validate`, mounted at a prefix.
  */
-import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { keepsContract } from './support/contract.ts'
 import { APPS, Portico, PYTHON } from './support/portico.ts'
 import { type Ask, Visitor } from './support/visitor.ts'
 
@@ -30,16 +30,6 @@ ${apps.join('\n')}
 `
 }
 
-function multipart(file: Uint8Array): Ask {
-  const head =
-    '--frontier\r\nContent-Disposition: form-data; name="file"; filename="notes.bin"\r\n' +
-    'Content-Type: application/octet-stream\r\n\r\n'
-  return {
-    fields: { 'Content-Type': 'multipart/form-data; boundary=frontier' },
-    body: Buffer.concat([Buffer.from(head), file, Buffer.from('\r\n--frontier--\r\n')]),
-  }
-}
-
 describe.each([1, 2])('%d server threads', (serverThreads) => {
   let portico: Portico
   beforeAll(async () => {
@@ -57,41 +47,8 @@ describe.each([1, 2])('%d server threads', (serverThreads) => {
     async ({ name, threads, how, at }) => {
       using visitor = await Visitor.to(portico.port)
       const asked = (path: string, ask?: Ask) => visitor.ask(`/${at}${path}`, ask)
-
-      expect(await asked('/')).toMatchObject({ status: 200, text: `Hello from ${name}` })
-      const head = await asked('/', { method: 'HEAD' })
-      expect(head).toMatchObject({ status: 200, text: '' })
-      expect(head.fields).toMatchObject({ 'content-length': String(`Hello from ${name}`.length) })
-      expect(await asked('/nowhere')).toMatchObject({ status: 404 })
-
-      const form = await asked('/form', {
-        fields: { 'Content-Type': 'application/x-www-form-urlencoded' },
-        body: 'name=Gr%C3%A4tel+%26+Co',
-      })
-      expect(form).toMatchObject({ status: 200, text: 'name=Grätel & Co' })
-
       const size = how === 'plain' && threads === serverThreads ** 2 ? 20 * MB : MB / 4
-      const file = randomBytes(size)
-      const hash = createHash('sha256').update(file).digest('hex')
-      expect(await asked('/upload', multipart(file))).toMatchObject({
-        status: 200,
-        text: `notes.bin ${size} ${hash}`,
-      })
-
-      const first = await asked('/cookie')
-      const cookie = first.fields['set-cookie']?.split(';')[0] ?? ''
-      expect(await asked('/cookie', { fields: { Cookie: cookie } })).toMatchObject({ text: '2' })
-
-      const redirect = await asked('/redirect')
-      expect(redirect.status).toBe(302)
-      expect(redirect.fields.location).toMatch(new RegExp(`^(http://localhost)?/${at}/$`))
-
-      const stream = await asked('/stream')
-      expect(stream).toMatchObject({ status: 200, text: '0\n1\n2\n3\n4\n' })
-      expect(stream.fields).toMatchObject({ 'transfer-encoding': 'chunked' })
-
-      expect(await asked('/error')).toMatchObject({ status: 500 })
-      expect((await asked('/')).text).toBe(`Hello from ${name}`)
+      await keepsContract(name, `/${at}`, size, asked)
     },
     30_000,
   )
