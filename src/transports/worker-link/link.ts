@@ -437,6 +437,8 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   #file(job: Job, payload: Buffer): void {
     // Its head has gone out already: the worker sends the bytes itself.
     if (job.announced === null) return this.opened(job.id, true)
+    // Nor may it go out now: who opens the file needs it.
+    this.#announced = this.#announced.filter((other) => other !== job)
     this.#owner.file(this, job, {
       offset: Number(payload.readBigUInt64LE(0)),
       length: Number(payload.readBigUInt64LE(8)),
