@@ -33,7 +33,10 @@ class Thread {
   answered = 0
   failed = 0
 
-  constructor(claims: Claims) {
+  readonly #capacity: number
+
+  constructor(claims: Claims, capacity = 1) {
+    this.#capacity = capacity
     this.dispatch = new Dispatch(appPlan({ workers: 1 }), claims, {
       dev: false,
       stuck: () => {},
@@ -48,7 +51,7 @@ class Thread {
     this.#socket = new PassThrough()
     this.#socket.on('data', (bytes: Buffer) => this.got.push(bytes.readUInt32LE(4) >>> 17))
     this.link = new WorkerLink(this.#socket as unknown as ByteStream, this.dispatch)
-    const hello = JSON.stringify({ app: 'app', slot: 0, pid: 1, capacity: 1 })
+    const hello = JSON.stringify({ app: 'app', slot: 0, pid: 1, capacity: this.#capacity })
     this.#receive(frame(FrameType.HELLO, 0, Buffer.from(hello)))
     return this.link
   }
@@ -194,3 +197,24 @@ test.each([
     expect([thread.answered, thread.failed]).toEqual([again, 1 - again])
   },
 )
+
+test('a worker with many places is shared: none waits while there is one', async () => {
+  const memory = Claims.allocate(1, 2)
+  const threads = [0, 1].map((thread) => new Thread(new Claims(memory, 1, 2, thread), 3))
+  const [first, second] = threads
+  if (first === undefined || second === undefined) throw new Error('two threads')
+  await sleep(10)
+  for (let i = 0; i < 5; i++) first.ask()
+  for (let i = 0; i < 5; i++) second.ask()
+  await sleep(10)
+  expect([first.link.inHand, second.link.inHand]).toEqual([3, 0])
+  // Each place goes in turn to whoever waits, and all are in use until nobody does.
+  for (let left = 10; left > 0; left--) {
+    expect(first.link.inHand + second.link.inHand).toBe(Math.min(left, 3))
+    const next = first.link.inHand >= second.link.inHand ? first : second
+    next.answer()
+    await sleep(5)
+  }
+  expect([first.answered, second.answered]).toEqual([5, 5])
+  expect(new Claims(memory, 1, 2, 0).load(0)).toBe(0)
+})

@@ -186,6 +186,31 @@ test('a visitor that leaves: CANCEL, and the place is free after END', async () 
   expect((await answer).status).toBe(200)
 })
 
+test('a visitor that leaves while it waits for a place costs none', async () => {
+  await using site = await AppSite.open({ worker: { capacity: 1 } })
+  const { worker } = site
+  const busy = ask(site.port, '/busy')
+  const inHand = await worker.next()
+  for (const bytes of [`${post(10)}abc`, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n']) {
+    const visitor = await Visitor.to(site.port)
+    visitor.send(bytes)
+    await until('it to wait', () => site.dispatch.waiting > 0)
+    visitor.socket.resetAndDestroy()
+  }
+  await sleep(20)
+  worker.onRequest = (request) => {
+    if (request.path === '/last') request.respond(200)
+  }
+  // One whose body lies unread may be found to have left only when it is read.
+  worker.onFrame = (request, { type }) => {
+    if (type === CANCEL) request.end({ failed: true })
+  }
+  const last = ask(site.port, '/last')
+  inHand.respond(200)
+  expect([(await busy).status, (await last).status]).toEqual([200, 200])
+  await until('the place', () => site.dispatch.busy === 0)
+})
+
 test.each([
   ['too large', `${post('chunked')}80\r\n${'a'.repeat(128)}\r\n`, 413],
   ['malformed', `${post('chunked')}3\r\nabc\r\nzz\r\n`, 400],
