@@ -30,6 +30,10 @@ export function begin(start: WorkerStart): void {
     execArgv: [],
     resourceLimits: WATCH_LIMITS,
   })
+  // Until the module is loaded, orders wait, and it is the module that keeps the process alive.
+  const orders: ToWorker[] = []
+  let life: Life | null = null
+  watch.on('message', (order: ToWorker) => (life === null ? orders.push(order) : life.act(order)))
   watch.unref()
   installFetch()
   const path = join(dirname(start.links[0]!), `http-${process.pid}.sock`)
@@ -40,8 +44,10 @@ export function begin(start: WorkerStart): void {
       const exports: object = await import(pathToFileURL(start.app.file).href)
       const program = await findProgram(start.app, exports, listening, path)
       process.off('uncaughtException', giveUp)
-      new Life(start, program, exports, path, watch)
+      life = new Life(start, program, exports, path)
+      watch.ref()
       tell({ type: 'loaded' })
+      for (const order of orders) life.act(order)
     } catch (error) {
       giveUp(error)
     }
@@ -81,18 +87,17 @@ class Life {
   #leaving = false
   #ending = false
 
-  constructor(start: WorkerStart, program: Program, exports: object, path: string, watch: Worker) {
+  constructor(start: WorkerStart, program: Program, exports: object, path: string) {
     this.#start = start
     this.#program = program
     this.#exports = exports
     this.#path = path
-    watch.on('message', (message: ToWorker) => {
-      if (message.type === 'serve') this.#serve(message.slot)
-      else this.#leave()
-    })
-    // From here on it keeps the process alive: what it hears is the life of this worker.
-    watch.ref()
     process.on('SIGTERM', () => this.#leave())
+  }
+
+  act(order: ToWorker): void {
+    if (order.type === 'serve') this.#serve(order.slot)
+    else this.#leave()
   }
 
   #serve(slot: number): void {
