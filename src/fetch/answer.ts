@@ -88,6 +88,24 @@ async function pump(
   exchange.onDrain = () => drained()
   if (exchange.gone) return reader.cancel()
   exchange.start(head, length)
+  try {
+    await copy(exchange, length, reader, (resolve) => {
+      drained = resolve
+    })
+  } catch (error) {
+    reader.cancel(error).catch(() => {})
+    throw error
+  }
+}
+
+/** Until the end of either side. `wait` is given what to call when the visitor has taken all. */
+async function copy(
+  exchange: FetchExchange,
+  length: number,
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  wait: (drained: () => void) => void,
+): Promise<void> {
+  let sent = 0
   for (;;) {
     const { done, value } = await reader.read()
     if (exchange.gone) return
@@ -95,10 +113,15 @@ async function pump(
     if (!(value instanceof Uint8Array)) {
       throw new TypeError('the body of a Response must be a stream of Uint8Array')
     }
+    sent += value.length
+    if (length >= 0 && sent > length) {
+      throw new RangeError(`the body of a Response is longer than its Content-Length of ${length}`)
+    }
     if (value.length === 0 || exchange.write(value, false)) continue
-    await new Promise<void>((resolve) => {
-      drained = resolve
-    })
+    await new Promise<void>(wait)
+  }
+  if (sent < length) {
+    throw new RangeError(`the body of a Response ended after ${sent} of ${length} bytes`)
   }
   exchange.end()
 }

@@ -56,6 +56,7 @@ export default {
       case '/empty': return new Response(null, { status: 204 })
       case '/bad': return new Response('x', { headers: { 'x-a': 'a\\x01b' } })
       case '/short': return new Response(new Blob(['ab']).stream(), { headers: { 'content-length': '5' } })
+      case '/long': return new Response(new Blob(['ab']).stream(), { headers: { 'content-length': '1' } })
       case '/broken': return new Response(new ReadableStream({
         start(c) { c.enqueue(new TextEncoder().encode('part')) },
         pull() { return new Promise((_, no) => setTimeout(() => no(new Error('cut')), 20)) },
@@ -144,6 +145,9 @@ describe.each(RUNS)('a fetch handler, run: %s', (run) => {
     await portico.logged(/must return a Response, not undefined/)
     expect((await ask(port, '/bad')).status).toBe(500)
     await expect(ask(port, '/short')).rejects.toThrow()
+    await portico.logged(/ended after 2 of 5 bytes/)
+    expect((await ask(port, '/long')).status).toBe(500)
+    await portico.logged(/longer than its Content-Length of 1/)
     await expect(ask(port, '/broken')).rejects.toThrow()
     await portico.logged(/Error: cut/)
     expect((await ask(port, '/')).text).toBe('hello')
