@@ -7,9 +7,9 @@ import type { ByteStream, Connection } from '../../listen/byte-stream.ts'
 import { discardBody } from '../../request/body.ts'
 import { clock } from '../../request/clock.ts'
 import { type AnswerHead, COPIED } from '../../request/exchange.ts'
+import { withoutOrders } from '../../request/orders.ts'
 import {
   FAILED,
-  FRAME_HEAD,
   FrameType,
   REQUEST_MORE,
   REQUEST_SPOOLED,
@@ -18,11 +18,10 @@ import {
   TEXT,
 } from '../../wire/frames.ts'
 import { Memo } from '../../wire/memo.ts'
-import { withoutOrders } from '../backend/file-order.ts'
 import { interimFields, trailerFields } from './answer-fields.ts'
 import type { Bridge } from './bridge.ts'
-import { requestSize, writeFrameHead, writeRequest } from './encode.ts'
 import { FrameReader, type FrameSink } from './frame-reader.ts'
+import { FrameWriter } from './frame-writer.ts'
 import { InHand } from './in-hand.ts'
 import type { Announced, Job, JobLink } from './job.ts'
 
@@ -58,11 +57,6 @@ export interface FileBody {
   readonly length: number
 }
 
-const ARENA = 65_536
-/** What is larger goes out in a buffer of its own. */
-const LARGE = ARENA / 2
-/** Bytes that the worker has not taken, beyond which visitors are held back. */
-const CONGESTED = 1_048_576
 /** Largest `capacity` of a worker. */
 const MOST_CAPACITY = 100_000
 
@@ -73,6 +67,7 @@ const heads = new Memo<AnswerHead>(1024)
 
 export class WorkerLink implements Connection, FrameSink, JobLink {
   readonly #socket: ByteStream
+  readonly #writer: FrameWriter
   readonly #reader: FrameReader = new FrameReader(this)
   #owner: LinkOwner
   hello: Hello | null = null
@@ -81,17 +76,10 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   claimed = 0
   /** It takes no more requests: a deadline has passed, or the worker was told to go. */
   shut = false
-  #arena: Buffer = Buffer.allocUnsafeSlow(ARENA)
-  #filled = 0
-  /** Jobs written since the last flush. */
-  batch = 0
-  /** What was written last, when that was a request. */
-  #last: Job | null = null
   /** Flags of REQUEST that the worker understands. */
   #understands = REQUEST_SPOOLED
   /** Jobs with a head that may go out when the read at hand is done. */
   #announced: Job[] = []
-  #flushPlanned = false
   #retired = false
   /** When it was asked whether it is alive, on `clock.now`; 0: it has answered. */
   unanswered = 0
@@ -100,6 +88,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
 
   constructor(socket: ByteStream, owner: LinkOwner) {
     this.#socket = socket
+    this.#writer = new FrameWriter(socket)
     this.#owner = owner
   }
 
@@ -107,7 +96,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   get unread(): Job | null {
     // A unix socket says so: EPIPE where it was closed before, ECONNRESET where something lay unread.
     const { trouble } = this.#socket
-    return trouble === 'EPIPE' || trouble === 'ECONNRESET' ? this.#last : null
+    return trouble === 'EPIPE' || trouble === 'ECONNRESET' ? this.#writer.last : null
   }
 
   get inHand(): number {
@@ -131,50 +120,22 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     this.#jobs.add(job)
     job.link = this
     job.since = clock.now
-    if (job.upload === null || job.upload.sent) this.#request(job, job.flags & this.#understands)
-    else job.upload.open(this)
+    if (job.upload === null || job.upload.sent) {
+      this.#writer.request(job, job.flags & this.#understands)
+    } else job.upload.open(this)
   }
 
-  #request(job: Job, flags: number): void {
-    this.#last = job
-    const { bytes } = job.body
-    this.#room(requestSize(job.line, job.fields, bytes))
-    this.#filled = writeRequest(
-      this.#arena,
-      this.#filled,
-      job.id,
-      job.line,
-      job.fields,
-      bytes,
-      flags,
-    )
-    this.batch++
+  /** Requests written since the last flush. */
+  get batch(): number {
+    return this.#writer.batch
   }
 
   flush(): void {
-    if (this.#filled === 0) return
-    const bytes = this.#arena.subarray(0, this.#filled)
-    this.#filled = 0
-    this.batch = 0
-    this.#socket.write(bytes)
-    // What the kernel did not take at once still refers to the arena.
-    if (this.#socket.writableLength > 0) this.#arena = Buffer.allocUnsafeSlow(ARENA)
-  }
-
-  /** Flushes when this turn of the event loop is over, with all that is written until then. */
-  flushSoon(): void {
-    if (this.#flushPlanned) return
-    this.#flushPlanned = true
-    setImmediate(WorkerLink.#flushPlannedNow, this)
-  }
-
-  static #flushPlannedNow(link: WorkerLink): void {
-    link.#flushPlanned = false
-    link.flush()
+    this.#writer.flush()
   }
 
   get congested(): boolean {
-    if (this.#socket.writableLength + this.#filled < CONGESTED) return false
+    if (!this.#writer.congested) return false
     this.#awaited = true
     return true
   }
@@ -185,14 +146,14 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
       job.fail(new PorticoError('APP_STARTING', 'this worker takes no body in pieces'))
       return this.skip(job)
     }
-    this.#request(job, more ? REQUEST_MORE : job.flags & this.#understands)
+    this.#writer.request(job, more ? REQUEST_MORE : job.flags & this.#understands)
     this.flushShared()
   }
 
   /** Flushes at once when nothing else is in the worker's hands: there is no company to wait for. */
   flushShared(): void {
-    if (this.#jobs.size === 1) this.flush()
-    else this.flushSoon()
+    if (this.#jobs.size === 1) this.#writer.flush()
+    else this.#writer.flushSoon()
   }
 
   skip(job: Job): void {
@@ -220,30 +181,11 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   }
 
   #carry(type: number, flags: number, id: number, bytes: Uint8Array): void {
-    if (this.#jobs.get(id) === null) return
-    this.#last = null
-    const size = FRAME_HEAD + bytes.length
-    if (size > LARGE) {
-      this.flush()
-      const frame = Buffer.allocUnsafeSlow(size)
-      frame.set(bytes, writeFrameHead(frame, 0, type, flags, id, bytes.length))
-      this.#socket.write(frame)
-      return
-    }
-    this.#room(size)
-    const at = writeFrameHead(this.#arena, this.#filled, type, flags, id, bytes.length)
-    this.#arena.set(bytes, at)
-    this.#filled = at + bytes.length
-    this.flushSoon()
+    if (this.#jobs.get(id) !== null) this.#writer.bytes(type, flags, id, bytes)
   }
 
   grant(id: number, bytes: number): void {
-    if (this.#jobs.get(id) === null) return
-    this.#last = null
-    this.#room(FRAME_HEAD + 4)
-    const at = writeFrameHead(this.#arena, this.#filled, FrameType.WINDOW, 0, id, 4)
-    this.#filled = this.#arena.writeUInt32LE(bytes, at)
-    this.flush()
+    if (this.#jobs.get(id) !== null) this.#writer.number(FrameType.WINDOW, id, bytes)
   }
 
   cancel(id: number): void {
@@ -252,39 +194,26 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     if (job === null || job.upload?.sent === false) return
     // How long the worker may take to let go of it counts from here.
     if (this.#streams) job.since = clock.now
-    this.#bare(FrameType.CANCEL, 0, id)
+    this.#writer.bare(FrameType.CANCEL, 0, id)
   }
 
   /** Asks whether it is alive. */
   ping(): void {
     if (this.unanswered !== 0) return
     this.unanswered = clock.now
-    this.#bare(FrameType.PING, 0, 0)
+    this.#writer.bare(FrameType.PING, 0, 0)
   }
 
   /** Answers FILE. */
   opened(id: number, refused: boolean): void {
-    this.#bare(FrameType.OPENED, refused ? 1 : 0, id)
-  }
-
-  #bare(type: number, flags: number, id: number): void {
-    this.#last = null
-    this.#room(FRAME_HEAD)
-    this.#filled = writeFrameHead(this.#arena, this.#filled, type, flags, id, 0)
-    this.flush()
-  }
-
-  #room(size: number): void {
-    if (this.#arena.length - this.#filled >= size) return
-    this.flush()
-    if (this.#arena.length < size) this.#arena = Buffer.allocUnsafeSlow(size)
+    this.#writer.bare(FrameType.OPENED, refused ? 1 : 0, id)
   }
 
   /** Has the worker end after what it has in hand; WebSockets do not hold it up. */
   quit(): void {
     this.shut = true
     this.retire()
-    this.#bare(FrameType.QUIT, 0, 0)
+    this.#writer.bare(FrameType.QUIT, 0, 0)
   }
 
   /** Closes the WebSockets: their visitors come back to whoever serves then. */
@@ -448,7 +377,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
 
   #over(job: Job, us: number, failed: boolean): void {
     this.#jobs.delete(job)
-    if (this.#last === job) this.#last = null
+    if (this.#writer.last === job) this.#writer.last = null
     job.link = null
     job.webSocket?.workerEnded(true)
     discardBody(job.body)
