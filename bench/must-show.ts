@@ -77,6 +77,21 @@ export const MUST_SHOW: readonly Target[] = [
     ...atLeast(1.5, 'ratio'),
   },
   {
+    text: 'ASGI hello, 32 keep-alive connections, 1 worker: to uvicorn with httptools and uvloop',
+    ...rate('asgi-hello-32', 'uvicorn'),
+    ...atLeast(2, 'ratio'),
+  },
+  {
+    text: '… at 128 connections',
+    ...rate('asgi-hello-128', 'uvicorn'),
+    ...aimFor(2, 'ratio'),
+  },
+  {
+    text: '… at 32 connections: to Granian',
+    ...rate('asgi-hello-32', 'Granian'),
+    ...aimFor(1, 'ratio'),
+  },
+  {
     text: 'p99 with 1% of requests taking 200 ms, 4 workers: to nginx + uWSGI',
     measure: ratio('wsgi-slow-mix', NGINX_UWSGI, 'p99'),
     ...atMost(1.1, 'ratio'),
@@ -120,6 +135,11 @@ export const MUST_SHOW: readonly Target[] = [
     text: '… of a shell script',
     measure: ratio('cgi-sh', NGINX_FCGIWRAP, 'rate'),
     ...atLeast(1, 'ratio'),
+  },
+  {
+    text: 'a fetch handler, `run: threads`: to plain node:http',
+    ...rate('node-fetch-hello', 'node:http'),
+    ...atLeast(1.2, 'ratio'),
   },
   {
     text: 'a 1 GiB file, bytes/s: to nginx with sendfile',

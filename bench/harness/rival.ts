@@ -8,10 +8,14 @@ export type Site =
       readonly module: string
       readonly workers: number
     }
+  /** The same over ASGI. */
+  | { readonly kind: 'asgi'; readonly module: string; readonly workers: number }
   /** A folder with an index.php. */
   | { readonly kind: 'php'; readonly root: string; readonly workers: number }
   /** A folder of programs, of which so many may run at a time. */
   | { readonly kind: 'cgi'; readonly root: string; readonly programs: number }
+  /** The fetch handler of bench/apps, or what does the same. */
+  | { readonly kind: 'fetch' }
   | { readonly kind: 'files'; readonly root: string }
   | { readonly kind: 'fixed'; readonly body: string }
   | { readonly kind: 'proxy'; readonly upstreamPort: number }

@@ -12,7 +12,7 @@ const VENV = join(import.meta.dirname, '../.venv')
 export const VENV_PYTHON: string = join(VENV, 'bin/python')
 
 /** The newest of each at the time of installing; the version is in the results. */
-const PACKAGES = ['gunicorn', 'granian', 'bjoern']
+const PACKAGES = ['gunicorn', 'granian', 'bjoern', 'uvicorn', 'httptools', 'uvloop']
 
 /** Makes the environment and installs what is not in it yet. What fails is told, and missing. */
 export function prepareVenv(progress: (text: string) => void): void {

@@ -2,9 +2,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PYTHON } from '../harness/machine.ts'
 import { Missing, type Rival, type Site } from '../harness/rival.ts'
+import { VENV_PYTHON } from '../harness/venv.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const APPS = join(ROOT, 'bench/apps')
+export const FETCH_APP: string = join(APPS, 'fetch-hello.ts')
 export const PORTICO: string = join(ROOT, 'bin/portico')
 
 /** Us: one server thread, since there is one core for everybody. */
@@ -23,12 +25,17 @@ export const portico: Rival = {
 
 /** The site file for `site`, listening on the address `on`. */
 export function siteFile(site: Site, dir: string, on: string): string {
+  return siteOf(content(site), dir, on)
+}
+
+/** The site file with the given routes and applications. */
+export function siteOf(content: string, dir: string, on: string): string {
   return `listen: "${on}"
 threads: 1
 admin: ${dir}/admin.sock
 log: { access: off }
 limits: { connections: 10000 }
-${content(site)}`
+${content}`
 }
 
 function content(site: Site): string {
@@ -38,6 +45,12 @@ function content(site: Site): string {
 apps:
   bench: { python: "${site.module}:application", interpreter: ${PYTHON}, dir: ${APPS}, workers: ${site.workers} }
 `
+    case 'asgi':
+      // In the rivals' environment: with the same interpreter and the same uvloop.
+      return `hosts: { "*": { /: { app: bench } } }
+apps:
+  bench: { python: "${site.module}:application", interpreter: ${VENV_PYTHON}, dir: ${APPS}, workers: ${site.workers} }
+`
     case 'php':
       return `hosts: { "*": { /: { app: bench } } }
 apps: { bench: { php: ${site.root}, workers: ${site.workers} } }
@@ -45,6 +58,10 @@ ${process.getuid?.() === 0 ? 'user: www-data\n' : ''}`
     case 'cgi':
       return `hosts: { "*": { /: { cgi: ${site.root}, concurrency: ${site.programs} } } }
 ${process.getuid?.() === 0 ? 'user: root\n' : ''}`
+    case 'fetch':
+      return `hosts: { "*": { /: { app: bench } } }
+apps: { bench: { node: ${FETCH_APP}, run: threads } }
+`
     case 'files':
       return `hosts: { "*": { /: { files: ${site.root} } } }\n`
     case 'fixed':

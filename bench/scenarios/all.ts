@@ -1,5 +1,6 @@
 /** Every scenario, in the order of the report. */
 import type { Scenario } from '../harness/scenario.ts'
+import { asgiHello32, asgiHello128 } from './asgi-hello.ts'
 import { cgiC, cgiShell } from './cgi.ts'
 import { file1g } from './file-1g.ts'
 import { file1k } from './file-1k.ts'
@@ -7,6 +8,7 @@ import { fixedAnswer } from './fixed-answer.ts'
 import { flaskHello } from './flask-hello.ts'
 import { idleMemory } from './idle-memory.ts'
 import { killLoss } from './kill-loss.ts'
+import { nodeFetchHello } from './node-fetch-hello.ts'
 import { phpHello } from './php-hello.ts'
 import { proxySmall } from './proxy-small.ts'
 import { reloadLoss } from './reload-loss.ts'
@@ -22,12 +24,15 @@ export const SCENARIOS: readonly Scenario[] = [
   wsgiHello128,
   wsgiHelloVaried,
   flaskHello,
+  asgiHello32,
+  asgiHello128,
   wsgiSlowMix,
   file1k,
   fixedAnswer,
   proxySmall,
   uwsgiIn,
   phpHello,
+  nodeFetchHello,
   cgiC,
   cgiShell,
   file1g,
