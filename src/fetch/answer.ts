@@ -1,6 +1,7 @@
 /** Hot: a Response as the answer to an exchange. */
 import { PorticoError } from '../errors.ts'
 import { type AnswerHead, HAS_DATE, HAS_SERVER } from '../request/exchange.ts'
+import { withoutOrders } from '../request/orders.ts'
 import { parseFields } from '../wire/fields.ts'
 import { Memo } from '../wire/memo.ts'
 import type { FetchExchange } from './exchange.ts'
@@ -130,7 +131,7 @@ function plainHead(status: number, reason: string, block: string): AnswerHead {
   const key = `${status} ${reason}\r\n${block}`
   const known = heads.get(key)
   if (known !== undefined) return known
-  const head: AnswerHead = { status, reason: wire(reason), fields: wire(block), has: 0 }
+  const head: AnswerHead = { status, reason: wire(reason), has: 0, ...withoutOrders(wire(block)) }
   return heads.put(key, head, () => Buffer.from(key, 'latin1').toString('latin1'))
 }
 
@@ -154,7 +155,7 @@ function notableHead(status: number, reason: string, block: string, decoded = fa
     if (name === 'server') has |= HAS_SERVER
     fields += `${name}: ${value}\r\n`
   }
-  return { head: { status, reason, fields, has }, length }
+  return { head: { status, reason, has, ...withoutOrders(fields) }, length }
 }
 
 /** A flat copy, since the text was put together of pieces. */

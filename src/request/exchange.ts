@@ -65,6 +65,11 @@ export interface AnswerHead {
   readonly fixed?: true
   /** Taken out of the fields. Only routes that name folders to send from follow it. */
   readonly file?: FileOrder
+  /**
+   * All that was taken out as no visitor's business, a block as `fields`: X-Accel-Redirect and the like.
+   * A web server before us, which passes our answers on, is told.
+   */
+  readonly orders?: string
 }
 
 export interface Exchange {

@@ -10,6 +10,8 @@ type Protocol = (typeof PROTOCOLS)[number]
 
 let backend: Backend
 let portico: Portico
+/** A socket on which web servers are believed. */
+let trusting: string
 
 beforeAll(async () => {
   backend = await uwsgi()
@@ -22,11 +24,16 @@ beforeAll(async () => {
   portico = await Portico.serve({
     'kept/a b.txt': 'what was kept',
     'site.yaml': `
-listen: "127.0.0.1:0"
+listen: ["127.0.0.1:0", "unix:./trusted.sock"]
+trusted: [unix]
 threads: 1
 hosts: ${hosts.join('')}
 `,
   })
+})
+
+beforeAll(() => {
+  trusting = `${portico.folder}/trusted.sock`
 })
 
 afterAll(async () => {
@@ -218,6 +225,16 @@ describe.each(PROTOCOLS)('%s', (protocol: Protocol) => {
       .poll(() => get('/hello').then(({ status }) => status), { timeout: 5_000 })
       .toBe(200)
   })
+})
+
+test('a web server in front is told what is for web servers', async () => {
+  const fields = { Host: 'uwsgi.test', 'X-Forwarded-For': '192.0.2.1' }
+  const told = await ask(trusting, '/mounted/send?by=X-Accel-Redirect&path=/a', { fields })
+  expect(told.fields).toMatchObject({ 'x-accel-redirect': '/a', 'x-accel-buffering': 'no' })
+  const plain = await ask(portico.port, '/mounted/send?by=X-Accel-Redirect&path=/a', { fields })
+  expect(plain.fields).not.toHaveProperty('x-accel-redirect')
+  const kept = await ask(trusting, '/send?by=X-Accel-Redirect&path=/kept/a%2520b.txt', { fields })
+  expect(kept.text).toBe('what was kept')
 })
 
 test('a killed server is a 502 at once, and serves again when it is back', async () => {

@@ -4,12 +4,12 @@ import type { AnswerHead } from '../../request/exchange.ts'
 
 /** As uWSGI answers: a plain HTTP head, with the version that was asked in. `length` in bytes, or -1. */
 export function httpHead(protocol: string, head: AnswerHead, length: number): string {
-  return `${protocol} ${statusOf(head)}\r\n${head.fields}${lengthLine(length)}\r\n`
+  return `${protocol} ${statusOf(head)}\r\n${head.fields}${head.orders ?? ''}${lengthLine(length)}\r\n`
 }
 
 /** As CGI programs answer (RFC 3875 §6.3.3). */
 export function cgiHead(head: AnswerHead, length: number): string {
-  return `Status: ${statusOf(head)}\r\n${head.fields}${lengthLine(length)}\r\n`
+  return `Status: ${statusOf(head)}\r\n${head.fields}${head.orders ?? ''}${lengthLine(length)}\r\n`
 }
 
 function statusOf(head: AnswerHead): string {

@@ -78,6 +78,12 @@ function common(head: AnswerHead, server: string): string {
   return `HTTP/1.1 ${head.status} ${reason}\r\n${named}${date}${head.fields}`
 }
 
+/** `head` as a web server before us is told it: with what only servers read. */
+export function withOrders(head: AnswerHead): AnswerHead {
+  const { orders = '', ...rest } = head
+  return { ...rest, fields: head.fields + orders }
+}
+
 /** Head and body as one buffer. */
 export function join(head: string, body: Uint8Array): Buffer {
   const bytes = Buffer.allocUnsafe(head.length + body.length)

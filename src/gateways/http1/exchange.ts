@@ -20,7 +20,7 @@ import { ChunkedDecoder } from '../../wire/chunked.ts'
 import { checkTrailers, type RequestFields } from '../../wire/request-fields.ts'
 import type { RequestLine } from '../../wire/request-line.ts'
 import type { Http1Connection } from './connection.ts'
-import { encodeHead, encodeWhole, Framing, join } from './encode.ts'
+import { encodeHead, encodeWhole, Framing, join, withOrders } from './encode.ts'
 import { Tunnel } from './tunnel.ts'
 
 const AnswerState = { NONE: 0, STREAMING: 1, DONE: 2, TUNNEL: 3 } as const
@@ -209,8 +209,9 @@ export class Http1Exchange implements Exchange {
     )
   }
 
-  respond(head: AnswerHead, body: Uint8Array, length: number = body.length): void {
+  respond(given: AnswerHead, body: Uint8Array, length: number = body.length): void {
     if (this.#state !== AnswerState.NONE || this.gone) return
+    const head = this.#toldTo(given)
     const bodiless = this.#begin(head)
     let framing = body.length
     if (bodiless)
@@ -230,8 +231,9 @@ export class Http1Exchange implements Exchange {
     this.#finish()
   }
 
-  start(head: AnswerHead, length: number): void {
+  start(given: AnswerHead, length: number): void {
     if (this.#state !== AnswerState.NONE || this.gone) return
+    const head = this.#toldTo(given)
     const bodiless = this.#begin(head)
     this.#state = AnswerState.STREAMING
     this.#dropBody = bodiless
@@ -366,6 +368,11 @@ export class Http1Exchange implements Exchange {
     this.onGone = null
     this.onDrain = null
     onGone?.()
+  }
+
+  /** A trusted proxy may be the one that a backend's orders are for. */
+  #toldTo(head: AnswerHead): AnswerHead {
+    return head.orders === undefined || this.peer.proxy === undefined ? head : withOrders(head)
   }
 
   #begin(head: AnswerHead): boolean {

@@ -1,10 +1,10 @@
 /** CGI answers on their way to a visitor: the head, remembered, and the body behind it. Pure. */
 import { type AnswerHead, HAS_DATE, HAS_SERVER } from '../../request/exchange.ts'
+import { withoutOrders } from '../../request/orders.ts'
 import { cgiHeadEnd, parseCgiAnswer } from '../../wire/cgi-answer.ts'
 import { Memo } from '../../wire/memo.ts'
 import { type AnswerReader, MOST_FIELDS, MOST_HEADS, type ReceivedHead } from './answer.ts'
 import { eachField, endsHere } from './end-to-end.ts'
-import { withoutOrders } from './file-order.ts'
 import { HeadBytes } from './head-bytes.ts'
 
 /** The head of a CGI answer; `named`, `location` and `local` as in `CgiAnswerFacts`. */

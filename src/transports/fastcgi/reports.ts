@@ -58,9 +58,10 @@ export class Reports {
   }
 }
 
-/** What would move the cursor, or forge a line of the log. */
-const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/g
+/** What would move the cursor, forge a line of the log, or have it read backwards. */
+const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 function escaped(character: string): string {
-  return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
+  const code = character.charCodeAt(0).toString(16)
+  return code.length > 2 ? `\\u${code}` : `\\x${code.padStart(2, '0')}`
 }

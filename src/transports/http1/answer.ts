@@ -1,11 +1,11 @@
 /** An answer's head as a transport needs it: what goes to the visitor, and where its body ends. Pure. */
 import { type AnswerHead, HAS_DATE, HAS_SERVER } from '../../request/exchange.ts'
+import { withoutOrders } from '../../request/orders.ts'
 import { type AnswerHeadFacts, parseAnswerHead } from '../../wire/answer-head.ts'
 import { fieldValue } from '../../wire/fields.ts'
 import { Memo } from '../../wire/memo.ts'
 import { MOST_FIELDS, MOST_HEADS, type ReceivedHead } from '../backend/answer.ts'
 import { eachField, endsHere } from '../backend/end-to-end.ts'
-import { withoutOrders } from '../backend/file-order.ts'
 
 export interface HttpHead extends ReceivedHead {
   readonly facts: AnswerHeadFacts
