@@ -7,10 +7,10 @@ import {
   encodeFrame,
   mayBeSent,
   Opcode,
-  unmask,
-  WebSocketDecoder,
   WebSocketFault,
 } from '../../src/wire/websocket.ts'
+import { WebSocketDecoder } from '../../src/wire/websocket-decoder.ts'
+import { unmask } from '../../src/wire/websocket-mask.ts'
 
 const { BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT } = Opcode
 const MASK = 0x1234_5678

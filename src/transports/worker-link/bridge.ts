@@ -16,13 +16,13 @@ import {
   encodeFrame,
   mayBeSent,
   Opcode,
-  WebSocketDecoder,
   WebSocketFault,
-  type WebSocketSink,
 } from '../../wire/websocket.ts'
+import { WebSocketDecoder, type WebSocketSink } from '../../wire/websocket-decoder.ts'
 import { acceptKey } from '../../wire/websocket-handshake.ts'
 import { acceptedFields } from './answer-fields.ts'
 import { GRANT, type Job } from './job.ts'
+import { Outbox } from './outbox.ts'
 
 const State = { OFFERED: 0, OPEN: 1, CLOSING: 2, ENDING: 3, OVER: 4 } as const
 
@@ -35,6 +35,8 @@ const CLOSE_MS = 10_000
  * it grants nothing.
  */
 const MOST_EMPTY = 65_536
+
+const NOTHING = new Uint8Array(0)
 
 /** An unfinished message of this size is nobody's fault, however many there are, bytes. */
 const FAIR_SHARE = 65_536
@@ -77,21 +79,9 @@ export class Bridge implements WebSocketSink {
   #rest: Buffer | null = null
   #paused = false
 
-  /** Frames for the next write. */
-  #out: Buffer[] = []
-  #outBytes = 0
-  #flushPlanned = false
-  /** A write has not been taken yet. */
-  #writing = false
-  /** Payload bytes from the worker in the frames for the next write, and in the write under way. */
-  #taken = 0
-  #takenNow = 0
-  /** What has been taken, not yet granted back. */
+  #outbox: Outbox | null = null
+  /** What the visitor has taken, not yet granted back. */
   #granted = 0
-  /** Of the last ping: only that need be answered (RFC 6455 §5.5.3). */
-  #pong: Buffer | null = null
-  #endsNext = false
-
   /** Bytes of an unfinished message. */
   #held = 0
 
@@ -126,6 +116,7 @@ export class Bridge implements WebSocketSink {
       has: 0,
     })
     this.#visitor = visitor
+    this.#outbox = new Outbox(visitor, this.#taken)
     watch(this)
     // The reason is of no use to anyone: 'close' follows.
     visitor.on('error', () => {})
@@ -136,8 +127,8 @@ export class Bridge implements WebSocketSink {
 
   send(text: boolean, payload: Uint8Array): void {
     if (this.#state !== State.OPEN) return
-    this.#taken += payload.length
-    this.#put(encodeFrame(text ? Opcode.TEXT : Opcode.BINARY, payload))
+    const frame = encodeFrame(text ? Opcode.TEXT : Opcode.BINARY, payload)
+    this.#outbox?.put(frame, payload.length)
   }
 
   shut(code: number, reason: string): void {
@@ -223,8 +214,7 @@ export class Bridge implements WebSocketSink {
   }
 
   ping(payload: Buffer): void {
-    this.#pong = Buffer.from(payload)
-    this.#flushSoon()
+    this.#outbox?.pong(payload)
   }
 
   pong(): void {}
@@ -253,7 +243,6 @@ export class Bridge implements WebSocketSink {
     if (this.#state === State.OVER) return
     this.#tell(CloseCode.LOST, '')
     this.#state = State.OVER
-    this.#out = []
     this.#letGo()
     forget(this)
   }
@@ -279,7 +268,7 @@ export class Bridge implements WebSocketSink {
   }
 
   #putClose(code: number, reason: string): void {
-    this.#put(encodeFrame(Opcode.CLOSE, closePayload(code, reason)))
+    this.#outbox?.put(encodeFrame(Opcode.CLOSE, closePayload(code, reason)), 0)
   }
 
   /** RFC 6455 §7.1.1: the server closes the connection first, behind the last frame. */
@@ -287,12 +276,10 @@ export class Bridge implements WebSocketSink {
     if (this.#state >= State.ENDING) return
     this.#state = State.ENDING
     this.#deadline = clock.now + CLOSE_MS
-    this.#endsNext = true
     this.#paused = false
-    this.#pong = null
     this.#letGo()
     this.#visitor?.resume()
-    this.#flushSoon()
+    this.#outbox?.end()
   }
 
   /** Nothing is decoded any more. */
@@ -311,65 +298,16 @@ export class Bridge implements WebSocketSink {
     this.#heard = now
     if (!this.#pinged) {
       this.#pinged = true
-      return this.#put(encodeFrame(Opcode.PING, NOTHING))
+      return this.#outbox?.put(encodeFrame(Opcode.PING, NOTHING), 0)
     }
     this.#refuse(CloseCode.INTERNAL, 'no answer to a ping')
   }
 
-  // To the visitor.
-
-  #put(frame: Buffer): void {
-    this.#out.push(frame)
-    this.#outBytes += frame.length
-    this.#flushSoon()
-  }
-
-  /** All that is written in this turn leaves in one write. */
-  #flushSoon(): void {
-    if (this.#flushPlanned || this.#writing) return
-    this.#flushPlanned = true
-    process.nextTick(Bridge.#flush, this)
-  }
-
-  static #flush(bridge: Bridge): void {
-    bridge.#flushPlanned = false
-    bridge.#flushNow()
-  }
-
-  #flushNow(): void {
-    const visitor = this.#visitor
-    if (visitor === null || this.#state === State.OVER) return
-    if (this.#pong !== null) {
-      const frame = encodeFrame(Opcode.PONG, this.#pong)
-      this.#pong = null
-      this.#out.push(frame)
-      this.#outBytes += frame.length
-    }
-    if (this.#out.length > 0) {
-      const bytes =
-        this.#out.length === 1 ? this.#out[0]! : Buffer.concat(this.#out, this.#outBytes)
-      this.#out = []
-      this.#outBytes = 0
-      this.#writing = true
-      this.#takenNow = this.#taken
-      this.#taken = 0
-      visitor.write(bytes, this.#written)
-    } else if (this.#endsNext) {
-      this.#endsNext = false
-      visitor.end()
-    }
-  }
-
-  /** The visitor's socket has taken the last write. */
-  readonly #written = (): void => {
-    this.#writing = false
-    this.#granted += this.#takenNow
-    if (this.#granted >= GRANT) {
-      this.#job.link?.grant(this.#job.id, this.#granted)
-      this.#granted = 0
-    }
-    if (this.#out.length > 0 || this.#pong !== null || this.#endsNext) this.#flushNow()
+  /** The visitor's socket has taken so many bytes of SEND. */
+  readonly #taken = (bytes: number): void => {
+    this.#granted += bytes
+    if (this.#granted < GRANT) return
+    this.#job.link?.grant(this.#job.id, this.#granted)
+    this.#granted = 0
   }
 }
-
-const NOTHING = new Uint8Array(0)

@@ -1,13 +1,8 @@
 /** A visitor with a WebSocket that says exactly what a test wants, frame by frame. */
 import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
-import {
-  CloseCode,
-  closePayload,
-  encodeFrame,
-  Opcode,
-  WebSocketDecoder,
-} from '../../../src/wire/websocket.ts'
+import { CloseCode, closePayload, encodeFrame, Opcode } from '../../../src/wire/websocket.ts'
+import { WebSocketDecoder } from '../../../src/wire/websocket-decoder.ts'
 import { acceptKey } from '../../../src/wire/websocket-handshake.ts'
 import { type Reply, Visitor } from '../../flows/support/visitor.ts'
 import { until } from '../../supervisor/site.ts'

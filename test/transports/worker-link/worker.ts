@@ -159,7 +159,9 @@ export class FakeWorker {
   onRequest: (request: Request) => void = () => {}
   /** Told of each later frame. */
   onFrame: (request: Request, frame: Frame) => void = () => {}
-  readonly #reader = new FrameReader()
+  #parts: Buffer[] = []
+  #have = 0
+  #need = FRAME_HEAD
   readonly #byId = new Map<number, Request>()
   #taken = 0
 
@@ -167,7 +169,7 @@ export class FakeWorker {
     this.socket = socket
     socket.on('data', (chunk: Buffer) => {
       this.reads++
-      for (const frame of this.#reader.feed(chunk)) this.#take(frame)
+      this.#read(chunk)
     })
     socket.on('error', () => {})
   }
@@ -203,6 +205,24 @@ export class FakeWorker {
 
   die(): void {
     this.socket.destroy()
+  }
+
+  /** A large frame is put together once, when all of it is here. */
+  #read(chunk: Buffer): void {
+    this.#parts.push(chunk)
+    this.#have += chunk.length
+    if (this.#have < this.#need) return
+    const reader = new FrameReader()
+    const all = Buffer.concat(this.#parts)
+    let used = 0
+    for (const frame of reader.feed(all)) {
+      used += FRAME_HEAD + frame.payload.length
+      this.#take(frame)
+    }
+    const rest = all.subarray(used)
+    this.#parts = [rest]
+    this.#have = rest.length
+    this.#need = FRAME_HEAD + (rest.length < 4 ? 0 : rest.readUInt32LE(0))
   }
 
   #take(frame: Frame): void {
