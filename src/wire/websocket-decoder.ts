@@ -42,8 +42,8 @@ export class WebSocketDecoder {
   readonly #sink: WebSocketSink
   readonly #masked: boolean
   readonly #most: number
-  /** A frame's head that is not complete. */
-  readonly #head: Buffer = Buffer.alloc(LARGEST_HEAD)
+  /** A frame's head that is not complete. Few connections ever need it. */
+  #head: Buffer = EMPTY
   #headFilled = 0
 
   // The frame at hand, once its head is known.
@@ -60,7 +60,7 @@ export class WebSocketDecoder {
   /** How much of a text is known to be UTF-8. */
   #valid = 0
   /** The payload of a control frame that came in pieces, amid a message. */
-  readonly #control: Buffer = Buffer.alloc(MOST_CONTROL)
+  #control: Buffer = EMPTY
   #controlFilled = 0
   /** A close has come: nothing may follow. */
   done = false
@@ -116,6 +116,7 @@ export class WebSocketDecoder {
         return at + length
       }
     }
+    if (this.#head.length === 0) this.#head = Buffer.alloc(LARGEST_HEAD)
     let from = at
     while (from < end) {
       this.#head[this.#headFilled++] = bytes[from++]!
@@ -228,6 +229,7 @@ export class WebSocketDecoder {
   #takeControl(part: Buffer, complete: boolean): void {
     let payload = part
     if (!complete || this.#controlFilled > 0) {
+      if (this.#control.length === 0) this.#control = Buffer.alloc(MOST_CONTROL)
       this.#control.set(part, this.#controlFilled)
       this.#controlFilled += part.length
       if (!complete) return
