@@ -43,6 +43,8 @@ export class FastcgiConnection extends FrontConnection implements RecordSink {
   #paramsSize = 0
   /** Complete but for whether it has a body: only the first record of STDIN tells. */
   #undecided: CgiRequest | null = null
+  /** The end of STDIN has come. */
+  #inputEnded = false
   /** Bytes of a body for which nobody was ready. */
   #held: Buffer | null = null
 
@@ -106,6 +108,7 @@ export class FastcgiConnection extends FrontConnection implements RecordSink {
     this.keep = keep
     this.#params = []
     this.#paramsSize = 0
+    this.#inputEnded = false
   }
 
   #decline(id: number, status: number): void {
@@ -181,6 +184,7 @@ export class FastcgiConnection extends FrontConnection implements RecordSink {
   }
 
   #stdinEnd(): void {
+    this.#inputEnded = true
     const undecided = this.#undecided
     if (undecided !== null) {
       this.#undecided = null
@@ -268,11 +272,12 @@ export class FastcgiConnection extends FrontConnection implements RecordSink {
     this.socket.destroySoon()
   }
 
-  protected settle(exchange: FrontExchange): void {
+  protected settle(exchange: FrontExchange): boolean {
     if (exchange.gone) this.#decline(this.#id, ProtocolStatus.REQUEST_COMPLETE)
     // What is still to come of its body is read over, as its id is nobody's then.
     exchange.bodyDone = true
     this.#forget()
+    return this.#inputEnded
   }
 
   #forget(): void {

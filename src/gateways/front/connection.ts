@@ -66,8 +66,11 @@ export abstract class FrontConnection implements Connection, Front {
   protected abstract take(bytes: Buffer, from: number, to: number): number
   /** A request has begun to come but is not complete. */
   protected abstract get heading(): boolean
-  /** The answer is complete: nothing of its request may be mistaken for the next one. */
-  protected abstract settle(exchange: FrontExchange): void
+  /**
+   * The answer is complete: nothing of its request may be mistaken for the next one. Returns whether
+   * all of the request has been read.
+   */
+  protected abstract settle(exchange: FrontExchange): boolean
   /** Bytes of an answer as the protocol wraps them. */
   abstract emit(head: string, part: Uint8Array, owned: boolean, last: boolean): boolean
   abstract head(exchange: FrontExchange, head: AnswerHead, length: number): string
@@ -262,10 +265,10 @@ export abstract class FrontConnection implements Connection, Front {
     if (!this.#processing) this.#advance()
   }
 
-  /** Where only the connection's end tells the answer's end, an orderly one would make the part look whole. */
-  cut(reset: boolean): void {
-    if (reset && this.socket.remoteAddress !== undefined) this.socket.resetAndDestroy()
-    else this.socket.destroy()
+  /** An orderly end could be taken for the answer's: fronts need not believe its length. */
+  cut(): void {
+    if (this.socket.remoteAddress === undefined) this.socket.destroy()
+    else this.socket.resetAndDestroy()
   }
 
   // The loop.
@@ -306,14 +309,14 @@ export abstract class FrontConnection implements Connection, Front {
     const { exchange } = this
     if (exchange === null || !exchange.done) return false
     if (this.gateway.draining) this.keep = false
-    this.settle(exchange)
+    const readWhole = this.settle(exchange)
     // What is left of the body has to come before the next request.
     if (this.keep && !exchange.bodyDone) return true
     this.exchange = null
     this.gateway.flow.finished(exchange)
     if (this.#phase === Phase.CLOSED) return false
     if (!this.keep) {
-      if (exchange.bodyDone && this.socket.writableLength === 0) this.#leave()
+      if (readWhole && this.socket.writableLength === 0) this.#leave()
       else this.close()
       return false
     }
@@ -333,7 +336,7 @@ export abstract class FrontConnection implements Connection, Front {
   #broken(error: PorticoError): void {
     if (this.exchange === null) return this.refuse(error)
     this.#bodyFailed(error)
-    if (!this.exchange.done) this.cut(false)
+    if (!this.exchange.done) this.cut()
     else this.#finished()
   }
 

@@ -35,8 +35,8 @@ export interface Front {
   bodyWanted(): void
   /** The exchange's answer is complete. */
   answered(): void
-  /** Ends the connection in the middle of an answer; `reset`: nothing else would show that. */
-  cut(reset: boolean): void
+  /** Ends the connection in the middle of an answer, so that the front sees that. */
+  cut(): void
 }
 
 export class FrontExchange implements RoutedExchange {
@@ -97,9 +97,9 @@ export class FrontExchange implements RoutedExchange {
     return this.#state === AnswerState.DONE
   }
 
-  /** Bytes of the request's body that have not come yet. */
+  /** Bytes of the request's body that have not come yet, whether or not anybody waits for them. */
   get bodyLeft(): number {
-    return this.bodyDone ? 0 : this.#bodyLeft
+    return this.#bodyLeft
   }
 
   // The request's body.
@@ -147,6 +147,7 @@ export class FrontExchange implements RoutedExchange {
     if (this.#bodyLeft !== UNMEASURED) {
       return this.bodyFailed(new PorticoError('VISITOR_LEFT', 'before the body was complete'))
     }
+    this.#bodyLeft = 0
     this.bodyDone = true
     this.#endBody()
   }
@@ -304,7 +305,7 @@ export class FrontExchange implements RoutedExchange {
 
   #cut(error: PorticoError): void {
     this.error ??= error
-    this.#front.cut(this.#owed < 0)
+    this.#front.cut()
   }
 }
 

@@ -60,10 +60,11 @@ export abstract class PacketConnection extends FrontConnection {
     }
   }
 
-  protected settle(exchange: FrontExchange): void {
-    if (exchange.bodyDone) return
-    if (exchange.bodyLeft > WORTH_DISCARDING) this.keep = false
-    else if (this.keep) exchange.discardBody()
+  protected settle(exchange: FrontExchange): boolean {
+    const { bodyLeft } = exchange
+    if (bodyLeft > WORTH_DISCARDING || (bodyLeft > 0 && exchange.bodyDone)) this.keep = false
+    else if (bodyLeft > 0 && this.keep) exchange.discardBody()
+    return bodyLeft === 0
   }
 
   emit(head: string, part: Uint8Array, owned: boolean): boolean {

@@ -194,6 +194,20 @@ describe.each(PROTOCOLS)('%s', (name, speech, make) => {
     visitor.leave()
   })
 
+  it('loses no answer that comes before the body', async () => {
+    const { port } = await serve({ routes: { '/': says('hello') }, limits: { body: 10_000_000 } })
+    const visitor = await Visitor.at(port)
+    visitor.socket.pause()
+    await visitor.sent(speech.opening({ method: 'POST', length: '2000000' }))
+    await sleep(50)
+    for (let i = 0; i < 20; i++) visitor.send(speech.body(Buffer.alloc(60_000)))
+    await sleep(50)
+    visitor.socket.resume()
+    expect((await answer(visitor)).body.toString()).toBe('hello')
+    expect(visitor.broken).toBe('')
+    visitor.leave()
+  })
+
   it('ignores more body than was announced', async () => {
     const { port } = await serve({ routes: { '/': echo() } })
     const told = await ask(port, { method: 'POST', body: 'abcdef', length: '3' })
