@@ -238,7 +238,7 @@ test('a web server in front is told what is for web servers', async () => {
 })
 
 test('a killed server is a 502 at once, and serves again when it is back', async () => {
-  await backend.kill()
+  await backend.killAll()
   for (const protocol of PROTOCOLS) {
     const began = performance.now()
     const reply = await ask(portico.port, '/hello', { fields: { Host: `${protocol}.test` } })

@@ -39,6 +39,7 @@ function tell(kind: Kind, parts: readonly Uint8Array[], method = 'GET'): Story {
   const reports = new Reports((line) => story.reports.push(line))
   const decoder =
     kind === 'cgi' ? new CgiAnswerDecoder(receiver) : new FastcgiReader(receiver, reports)
+  if (decoder instanceof FastcgiReader) decoder.next()
   decoder.expect(method)
   const shared = Buffer.alloc(parts.reduce((most, part) => Math.max(most, part.length), 1))
   try {

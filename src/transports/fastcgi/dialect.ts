@@ -4,30 +4,25 @@ import {
   encodeBeginRequest,
   encodeStream,
   KEEP_CONN,
+  RECORD_HEAD,
   RecordType,
   Role,
   recordHead,
   streamSize,
+  writeRecordHead,
   writeStream,
 } from '../../wire/fastcgi.ts'
 import { encodePairs } from '../../wire/fastcgi-params.ts'
 import type { AnswerReceiver } from '../backend/answer.ts'
 import type { Dialect } from '../backend/dialect.ts'
 import { contentLength, type Describe } from '../variables.ts'
-import { FastcgiReader, REQUEST_ID } from './reader.ts'
+import { FastcgiReader } from './reader.ts'
 import { Reports } from './reports.ts'
-
-const BEGIN_ONCE = encodeBeginRequest(REQUEST_ID, Role.RESPONDER, 0)
-const BEGIN_KEPT = encodeBeginRequest(REQUEST_ID, Role.RESPONDER, KEEP_CONN)
-const PARAMS_END = recordHead(RecordType.PARAMS, REQUEST_ID, 0, 0)
-const STDIN_END = recordHead(RecordType.STDIN, REQUEST_ID, 0, 0)
-const ABORT = recordHead(RecordType.ABORT_REQUEST, REQUEST_ID, 0, 0)
 
 export class FastcgiDialect implements Dialect {
   readonly reader: FastcgiReader
-  readonly farewell: Uint8Array = ABORT
   readonly #describe: Describe
-  readonly #begin: Buffer
+  readonly #flags: number
   readonly #reports: Reports
 
   constructor(
@@ -37,39 +32,37 @@ export class FastcgiDialect implements Dialect {
     log: (line: string) => void,
   ) {
     this.#describe = describe
-    this.#begin = keep ? BEGIN_KEPT : BEGIN_ONCE
+    this.#flags = keep ? KEEP_CONN : 0
     this.#reports = new Reports(log)
     this.reader = new FastcgiReader(receiver, this.#reports)
+  }
+
+  get farewell(): Uint8Array {
+    return recordHead(RecordType.ABORT_REQUEST, this.reader.id, 0, 0)
   }
 
   begin(exchange: Exchange): Uint8Array {
     const { line, fields } = exchange
     this.#reports.about(line)
-    const pairs = encodePairs([
-      'CONTENT_LENGTH',
-      contentLength(fields),
-      ...this.#describe(exchange),
-    ])
+    const id = this.reader.next()
+    const told = ['CONTENT_LENGTH', contentLength(fields), ...this.#describe(exchange)]
+    const pairs = encodePairs(told)
     const hasBody = fields.chunked || fields.contentLength > 0
-    const begin = this.#begin
-    const bytes = Buffer.allocUnsafe(
-      begin.length +
-        streamSize(pairs.length) +
-        PARAMS_END.length +
-        (hasBody ? 0 : STDIN_END.length),
-    )
+    const begin = encodeBeginRequest(id, Role.RESPONDER, this.#flags)
+    const size = begin.length + streamSize(pairs.length) + (hasBody ? 1 : 2) * RECORD_HEAD
+    const bytes = Buffer.allocUnsafe(size)
     bytes.set(begin)
-    const at = writeStream(bytes, begin.length, RecordType.PARAMS, REQUEST_ID, pairs)
-    bytes.set(PARAMS_END, at)
-    if (!hasBody) bytes.set(STDIN_END, at + PARAMS_END.length)
+    let at = writeStream(bytes, begin.length, RecordType.PARAMS, id, pairs)
+    at = writeRecordHead(bytes, at, RecordType.PARAMS, id, 0, 0)
+    if (!hasBody) writeRecordHead(bytes, at, RecordType.STDIN, id, 0, 0)
     return bytes
   }
 
   part(chunk: Uint8Array): Uint8Array {
-    return encodeStream(RecordType.STDIN, REQUEST_ID, chunk)
+    return encodeStream(RecordType.STDIN, this.reader.id, chunk)
   }
 
   end(): Uint8Array {
-    return STDIN_END
+    return recordHead(RecordType.STDIN, this.reader.id, 0, 0)
   }
 }

@@ -6,10 +6,14 @@ import type { AnswerReader } from '../backend/answer.ts'
 import { CgiAnswerDecoder, type CgiReceiver } from '../backend/cgi-answer.ts'
 import type { Reports } from './reports.ts'
 
-/** One request at a time on a connection, so they all have this id. */
-export const REQUEST_ID = 1
+const MOST_IDS = 0xffff
 
 export class FastcgiReader implements AnswerReader, RecordSink {
+  /**
+   * Of the request that is being answered. One at a time is on a connection, but each has another id: a
+   * server that still speaks of the one before is not taken for one that answers the next visitor.
+   */
+  id = 0
   done = false
   /** Servers that were not asked to keep the connection close it, which shows. */
   readonly persistent = true
@@ -22,6 +26,12 @@ export class FastcgiReader implements AnswerReader, RecordSink {
   constructor(receiver: CgiReceiver, reports: Reports) {
     this.#answer = new CgiAnswerDecoder(receiver)
     this.#reports = reports
+  }
+
+  /** The id for the next request. */
+  next(): number {
+    this.id = (this.id % MOST_IDS) + 1
+    return this.id
   }
 
   expect(method: string): void {
@@ -59,7 +69,7 @@ export class FastcgiReader implements AnswerReader, RecordSink {
   }
 
   record(type: number, id: number, content: Buffer): boolean {
-    if (type !== RecordType.END_REQUEST || id !== REQUEST_ID || content.length < 8) {
+    if (type !== RecordType.END_REQUEST || id !== this.id || content.length < 8) {
       throw new PorticoError('BACKEND_LIED', `record of type ${type} for request ${id}`)
     }
     this.#reports.end(content.readUInt32BE(0))
@@ -79,7 +89,7 @@ export class FastcgiReader implements AnswerReader, RecordSink {
   /** A stream that a responder may write, of the one request there is, before its end. */
   #check(type: number, id: number): void {
     const ours = type === RecordType.STDERR || (type === RecordType.STDOUT && !this.#stdoutEnded)
-    if (!ours || id !== REQUEST_ID) {
+    if (!ours || id !== this.id) {
       throw new PorticoError('BACKEND_LIED', `stream ${type} of request ${id}`)
     }
   }
