@@ -17,6 +17,7 @@ import { fetchHandler, ThreadApp } from '../handlers/fetch.ts'
 import { files } from '../handlers/files.ts'
 import { NodeApp, nodeHandler } from '../handlers/node.ts'
 import { Gate } from '../handlers/php/gate.ts'
+import { Seats } from '../handlers/php/seats.ts'
 import { php } from '../handlers/php.ts'
 import { proxy } from '../handlers/proxy.ts'
 import { redirect } from '../handlers/redirect.ts'
@@ -49,6 +50,7 @@ const port = parentPort!
 const { plan } = start
 
 const tell = (message: FromThread): void => port.postMessage(message)
+const complain = (message: string): void => tell({ type: 'log', level: 'warn', message })
 
 const host: DispatchHost = {
   dev: plan.dev,
@@ -72,9 +74,9 @@ for (const [name, memory] of Object.entries(start.apps)) {
   if (app.kind === 'php') {
     const socket = serviceSocket(dirname(start.linkPath), plan, name)
     const { dev, stuck } = host
-    const say = (level: 'info' | 'warn' | 'error', message: string): void =>
-      tell({ type: 'log', level, message })
-    gates.set(name, new Gate(app, socket, { dev, stuck, say }))
+    const { threads, thread } = start
+    const seats = new Seats(memory.claims, app.workers, threads, thread, name)
+    gates.set(name, new Gate(app, socket, seats, { dev, stuck, complain }))
     continue
   }
   const claims = new Claims(memory.claims, memory.slots, start.threads, start.thread)
@@ -92,8 +94,6 @@ const stranger: LinkOwner = {
   file: () => {},
   lost: () => {},
 }
-
-const complain = (message: string): void => tell({ type: 'log', level: 'warn', message })
 
 const pools = new Map(
   Object.entries(plan.pools).map(([name, pool]) => [

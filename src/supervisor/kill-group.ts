@@ -1,6 +1,9 @@
 /** Ends a whole process group, and one that nobody is left to end. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { type Credentials, launchAs } from '../system/users.ts'
+import { delay } from './timers.ts'
+
+const POLL_MS = 20
 
 /** `leader` was started as the leader of a group of its own. */
 export function killGroup(leader: ChildProcess): void {
@@ -9,6 +12,21 @@ export function killGroup(leader: ChildProcess): void {
     process.kill(-leader.pid, 'SIGKILL')
   } catch {
     // Nobody is left in it.
+  }
+}
+
+/** The same, once what is left of the group has had `graceMs` to end by itself. */
+export async function endGroup(leader: ChildProcess, graceMs: number): Promise<void> {
+  const until = performance.now() + graceMs
+  while (performance.now() < until && isGroupAlive(leader)) await delay(POLL_MS)
+  killGroup(leader)
+}
+
+function isGroupAlive({ pid }: ChildProcess): boolean {
+  try {
+    return pid !== undefined && process.kill(-pid, 0)
+  } catch {
+    return false
   }
 }
 

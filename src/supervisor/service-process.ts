@@ -19,7 +19,7 @@ import type { AppFacts } from './app-process.ts'
 import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
 import { childrenOf, isChild } from './children.ts'
 import { childEnvironment } from './environment.ts'
-import { guardGroup, killGroup } from './kill-group.ts'
+import { endGroup, guardGroup, killGroup } from './kill-group.ts'
 import { LineReader } from './lines.ts'
 import { LONGEST_LOG_LINE } from './log-socket.ts'
 import type { Logger } from './logger.ts'
@@ -148,12 +148,16 @@ export class ServiceProcess implements AppLifetime {
         if (child.pid === undefined) ended = error.message
         resolve()
       })
-      // Not `exit`: its last words have arrived then.
-      child.once('close', (code, signal) => {
+      const bury = (code: number | null, signal: string | null): void => {
         ended = signal ?? `exit code ${code}`
-        this.#buried(child)
+        if (this.#child === child) this.#child = null
         resolve()
+      }
+      // At `close` its last words have arrived. One that is replaced is not waited for.
+      child.once('exit', (code, signal) => {
+        if (this.#recycling) bury(code, signal)
       })
+      child.once('close', bury)
     })
     while (ended === '' && !(await answers(socket, service))) {
       if (performance.now() - startedAt > app.startTimeoutMs) {
@@ -203,9 +207,10 @@ export class ServiceProcess implements AppLifetime {
     if (child.pid === undefined) return child
     const guard = guardGroup(child, credentials)
     child.once('exit', () => {
-      // Its workers would keep the socket from the next one.
-      killGroup(child)
-      guard.kill('SIGKILL')
+      // Its workers would keep the socket from the next one, unless they are about to end.
+      const stopping = this.#over.signal.aborted
+      const graceMs = stopping ? Number.POSITIVE_INFINITY : this.#recycling ? RECYCLE_MS : 0
+      void endGroup(child, graceMs).then(() => guard.kill('SIGKILL'))
     })
     for (const stream of [child.stdout, child.stderr]) {
       const reader = new LineReader(LONGEST_LOG_LINE, (line) => {
@@ -263,10 +268,6 @@ export class ServiceProcess implements AppLifetime {
       this.#change({ state: 'broken', detail: `its process keeps dying (${how}); see the log` })
     } else if (this.#status.state === 'running') this.#change({ state: 'starting' })
     this.#restartTimer = setTimeout(() => this.start(), wait)
-  }
-
-  #buried(child: ChildProcess): void {
-    if (this.#child === child) this.#child = null
   }
 
   stuck(report: Extract<FromServer, { type: 'stuck' }>): void {

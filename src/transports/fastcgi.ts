@@ -2,7 +2,6 @@
 import type { TargetPlan } from '../site/plan.ts'
 import { type ConnectionSettings, Connections } from './backend/connections.ts'
 import { FastcgiDialect } from './fastcgi/dialect.ts'
-import type { Transport } from './transport.ts'
 import type { Describe } from './variables.ts'
 
 export interface FastcgiSettings extends ConnectionSettings {
@@ -18,7 +17,7 @@ export function fastcgi(
   target: Pick<TargetPlan, 'name' | 'address'>,
   settings: FastcgiSettings,
   describe: Describe,
-): Transport {
+): Connections {
   const log = settings.log ?? ((line: string): void => console.error(line))
   const told = (line: string): void => log(`${target.name}: ${line}`)
   const keep = settings.keepAlive > 0

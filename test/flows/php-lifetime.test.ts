@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { until } from '../supervisor/site.ts'
 import { Load } from './support/load.ts'
@@ -32,6 +33,12 @@ async function pidsOf(portico: Portico): Promise<number[]> {
 }
 
 const allEnded = (pids: readonly number[]): boolean => pids.every((pid) => lookAt(pid) === null)
+
+/** Requests that may go over a used connection, and some that may not. */
+const alternating = (n: number): string =>
+  n % 5 === 0
+    ? 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\na=1'
+    : 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'
 
 describe.each(PHPS)('%s', (name, app) => {
   test('workers and master that are killed are replaced', async () => {
@@ -90,6 +97,31 @@ describe.each(PHPS)('%s', (name, app) => {
     const statuses = all.map(({ status }) => status).sort()
     expect(statuses).toEqual([200, 200, 200, 200, 503, 503, 503, 503])
   })
+
+  test.each([1, 3])(
+    '%d workers and four threads: nobody starves',
+    async (workers) => {
+      const files = { 'www/index.php': version(0) }
+      await using portico = await servePhp(files, {
+        app: `${app}workers: ${workers}\n`,
+        threads: 4,
+      })
+      await using load = new Load(portico.port, { kept: 16, fresh: 4, request: alternating })
+      await using idlers = new Load(portico.port, { kept: 8, fresh: 0, pauseMs: 50 })
+      await sleep(3000)
+      for (const result of [await load.stop(), await idlers.stop()]) {
+        expect(result.lost).toEqual([])
+        expect(Object.keys(result.statuses)).toEqual(['200'])
+        expect(result.slowestMs).toBeLessThan(2000)
+      }
+      // Nothing is left over once it is quiet.
+      await until('everything to be quiet', async () => {
+        const { busy, waiting } = (await portico.status()).apps.blog ?? {}
+        return busy === 0 && waiting === 0
+      })
+    },
+    20_000,
+  )
 
   test('reloads under load lose nothing, and new code is live', async () => {
     await using portico = await servePhp({ 'www/index.php': version(0) }, { app })

@@ -7,6 +7,14 @@ import type { AnswerReceiver } from './answer.ts'
 import { BackendConnection, type ConnectionOwner } from './connection.ts'
 import type { Dialect } from './dialect.ts'
 
+/** Who counts connections, where a backend has room for few. */
+export interface ConnectionCounter {
+  opened(): void
+  closed(): void
+  /** Whether a connection may stay open without an exchange; `open`: how many there are in this thread. */
+  mayKeep(open: number): boolean
+}
+
 /** A tunnel on which nothing moves is closed after this, ms. Chats are quiet for long. */
 const TUNNEL_IDLE_MS = 3_600_000
 
@@ -17,6 +25,7 @@ export type ConnectionSettings = Pick<
   readonly tunnelIdleMs?: number
   /** Longest between two reads of an answer's body, ms; `responseTimeoutMs` by default. */
   readonly bodyTimeoutMs?: number
+  readonly counter?: ConnectionCounter
 }
 
 /** The transport that speaks one protocol to `target`. */
@@ -30,6 +39,7 @@ export class Connections implements Transport, ConnectionOwner {
   readonly keepAliveMs: number
   readonly tunnelIdleMs: number
   readonly #mostIdle: number
+  readonly #counter: ConnectionCounter | null
   /** The last one used is taken first, so that the others can grow old and close. */
   readonly #idle: BackendConnection[] = []
   readonly #all: Set<BackendConnection> = new Set()
@@ -51,6 +61,7 @@ export class Connections implements Transport, ConnectionOwner {
     this.keepAliveMs = settings.keepAliveMs
     this.tunnelIdleMs = settings.tunnelIdleMs ?? TUNNEL_IDLE_MS
     this.#mostIdle = settings.keepAlive
+    this.#counter = settings.counter ?? null
     // One sweep a tick over all connections, instead of a timer for each request.
     this.#stopTicks = onTick((nowMs) => {
       for (const connection of this.#all) if (nowMs > connection.deadline) connection.expire()
@@ -64,6 +75,7 @@ export class Connections implements Transport, ConnectionOwner {
   }
 
   sendFresh(exchange: Exchange, attempt: Attempt): void {
+    this.#counter?.opened()
     this.#all.add(new BackendConnection(this, exchange, attempt))
   }
 
@@ -73,8 +85,19 @@ export class Connections implements Transport, ConnectionOwner {
     this.#forgetWhenOver()
   }
 
+  /** Connections that wait for an exchange. */
+  get idle(): number {
+    return this.#idle.length
+  }
+
+  /** Closes the one that has waited longest. */
+  dropIdle(): void {
+    this.#idle[0]?.destroy()
+  }
+
   keep(connection: BackendConnection): boolean {
     if (this.#isClosed || this.#idle.length >= this.#mostIdle) return false
+    if (this.#counter !== null && !this.#counter.mayKeep(this.#all.size)) return false
     this.#idle.push(connection)
     return true
   }
@@ -85,7 +108,7 @@ export class Connections implements Transport, ConnectionOwner {
   }
 
   closed(connection: BackendConnection): void {
-    this.#all.delete(connection)
+    if (this.#all.delete(connection)) this.#counter?.closed()
     this.#forgetWhenOver()
   }
 

@@ -30,8 +30,7 @@ routes:
 apps:
   blog:
     php: ./www
-    workers: 2
-${app.replace(/^(?=.)/gm, '    ')}
+${app.includes('workers:') ? '' : '    workers: 2\n'}${app.replace(/^(?=.)/gm, '    ')}
 `
 }
 
