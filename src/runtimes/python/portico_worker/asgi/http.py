@@ -13,6 +13,7 @@ from ..link import (
     FILE,
     HEAD,
     INFORM,
+    LONGEST_HOLD,
     MAX_DATA,
     MAX_WHOLE,
     RESPONSE,
@@ -65,7 +66,7 @@ class HttpRequest(Request):
             except (KeyError, TypeError):
                 head = fields.find(message)
             self.head = head
-            if message.get("trailers"):
+            if "trailers" in message and message["trailers"]:
                 self.trailers = b""
                 self.stage = STARTED
             else:
@@ -73,7 +74,7 @@ class HttpRequest(Request):
                 self.stage = STARTED if head[4] or self.bare or self.gone else PLAIN
         elif kind == "http.response.body":
             body = message.get("body", b"")
-            more = message.get("more_body", False)
+            more = "more_body" in message and message["more_body"]
             status, flags, declared, head, _ = self.head
             size = len(body)
             if (
@@ -87,14 +88,16 @@ class HttpRequest(Request):
                 now = perf_counter()
                 more = len(head)
                 service = int((now - self.began) * 1e6) & 0xFFFFFFFF
-                self.link.queue(
+                link = self.link
+                link.held.append(
                     answer_head.pack(
                         16 + more + size, self.id, RESPONSE, flags, status, more, service, declared
                     )
                     + head
-                    + body,
-                    now,
+                    + body
                 )
+                if not link.planned or now - link.turn >= LONGEST_HOLD:
+                    link.queued(now)
                 if self.waiting:
                     self.wake()
             else:

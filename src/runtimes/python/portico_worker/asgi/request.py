@@ -5,6 +5,7 @@ from time import perf_counter
 from .. import trace
 from ..answer import FAILURE_HEAD, LONGEST_TRACEBACK, Answer, Left
 from ..link import END, FAILED, INITIAL_WINDOW, RESPONSE, answer_head, frame_head, u32
+from .scope import LENGTHS
 
 #: Where an answer stands: nothing yet; its head is known, and most likely it takes one frame; its head
 #: is known; the head has left, for HTTP and for a WebSocket; its body is complete and trailers follow;
@@ -13,8 +14,8 @@ NEW, PLAIN, STARTED, FLOWING, OPEN, TRAILING, DONE = range(7)
 
 
 class Request:
-    """The link sets `link`, `id`, `line`, `began` and `scope`; what stands here are every request's
-    beginnings.
+    """The link sets `link`, `id`, `began`, `scope` and `both`, of which the line is a part; what stands
+    here are every request's beginnings.
     """
 
     task = None
@@ -29,6 +30,10 @@ class Request:
     timer = None
 
     log = Answer.log
+
+    @property
+    def line(self):
+        return self.both[LENGTHS:]
 
     async def run(self, application):
         """The whole life of the request, as a task."""
