@@ -61,6 +61,20 @@ const NO_INIT: Init = {
   notable: false,
 }
 
+/** A body that somebody has looked at, and that nobody may have read: the stream to which it became. */
+interface Shown {
+  readonly value: string | Uint8Array
+  readonly stream: ReadableStream<Uint8Array>
+  /** Read, cancelled or sent. */
+  used: boolean
+}
+
+/**
+ * Middleware makes new Responses of old ones, `new Response(old.body, old)`: what is given so is known
+ * again, and is not read as a stream.
+ */
+const shown = new WeakMap<ReadableStream, Shown>()
+
 /** Takes what a Response was made from, which uses it up. Null where only the standard's way is left. */
 export let takeParts: (response: object) => Parts | null
 
@@ -74,12 +88,18 @@ export class LightResponse {
   #taken = false
   /** Once somebody has asked for them, the truth about the fields. */
   #headers: Headers | null = null
-  /** Once somebody has looked into the body, the truth about that. */
+  /** Once somebody has asked for `body`. */
+  #shown: Shown | null = null
+  /** Once somebody has read the body, or it was no text and no bytes, the truth about it. */
   #plain: Response | null = null
 
   static {
     takeParts = (response) => {
       if (!(#plain in response) || response.#plain !== null || response.#taken) return null
+      if (response.#shown !== null) {
+        if (response.#shown.used || response.#shown.stream.locked) return null
+        response.#shown.used = true
+      }
       if (response.#headers !== null) response.#writeDown(response.#headers)
       const body = response.#body
       if (body !== null) response.#taken = true
@@ -95,6 +115,18 @@ export class LightResponse {
 
   constructor(body?: Body, init?: ResponseInit) {
     const said = init === undefined || init === null ? NO_INIT : readInit(init)
+    const known = body instanceof ReadableStream ? shown.get(body) : undefined
+    if (
+      said !== null &&
+      known !== undefined &&
+      !known.used &&
+      !known.stream.locked &&
+      !isBare(said.status)
+    ) {
+      this.#set(said, known.value, '')
+      this.#shown = known
+      return
+    }
     const kept = said === null ? undefined : keepBody(body, said.status)
     if (said !== null && kept !== undefined) this.#set(said, kept, TEXT)
     else this.#wrap(new PlainResponse(body, init))
@@ -142,11 +174,15 @@ export class LightResponse {
   }
 
   get body(): Response['body'] {
-    return this.#body === null && this.#plain === null ? null : this.#real().body
+    if (this.#plain !== null) return this.#plain.body
+    if (this.#body === null) return null
+    if (this.#taken) return this.#real().body
+    this.#shown ??= show(this.#body)
+    return this.#shown.stream
   }
 
   get bodyUsed(): boolean {
-    return this.#plain === null ? this.#taken : this.#plain.bodyUsed
+    return this.#plain === null ? this.#taken || this.#shown?.used === true : this.#plain.bodyUsed
   }
 
   clone(): Response {
@@ -172,7 +208,7 @@ export class LightResponse {
     this.#headers = said.headers
     this.#notable = said.notable
     this.#body = body
-    if (typeof body !== 'string' || said.typed) return
+    if (typeof body !== 'string' || type === '' || said.typed) return
     if (said.headers !== null) said.headers.set('content-type', type)
     else this.#block = `content-type: ${type}\r\n${said.block}`
   }
@@ -188,9 +224,11 @@ export class LightResponse {
   #real(): Response {
     if (this.#plain !== null) return this.#plain
     const { headers } = this
-    const plain = new PlainResponse(this.#body, { headers, status: this.#status })
+    const body = this.#shown?.stream ?? this.#body
+    const plain = new PlainResponse(body, { headers, status: this.#status })
     this.#plain = plain
     this.#body = null
+    this.#shown = null
     // Used up, as it is here.
     if (this.#taken) void plain.arrayBuffer()
     return plain
@@ -263,11 +301,41 @@ function isTrimmed(value: string): boolean {
   return value === '' || (value.charCodeAt(0) > 0x20 && value.charCodeAt(value.length - 1) > 0x20)
 }
 
+/** Without content (Fetch §2.2.3). */
+function isBare(status: number): boolean {
+  return status === 204 || status === 205 || status === 304
+}
+
+/** The body as a stream that gives all of it at the first read. */
+function show(value: string | Uint8Array): Shown {
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      type: 'bytes',
+      pull(controller) {
+        if (one.used) return controller.error(new TypeError('the body was sent already'))
+        one.used = true
+        const bytes = typeof value === 'string' ? Buffer.from(value) : value
+        // An empty chunk is none for a stream of bytes.
+        if (bytes.length > 0) controller.enqueue(new Uint8Array(bytes))
+        controller.close()
+        ;(controller as ReadableByteStreamController).byobRequest?.respond(0)
+      },
+      cancel() {
+        one.used = true
+      },
+    },
+    { highWaterMark: 0 },
+  )
+  const one: Shown = { value, stream, used: false }
+  shown.set(stream, one)
+  return one
+}
+
 /** The body if it is one that needs no stream, as bytes that nobody else can change; undefined for any other. */
 function keepBody(body: unknown, status: number): string | Uint8Array | null | undefined {
   if (body === undefined || body === null) return null
-  // Statuses without content: a body with them is for Node's own to refuse.
-  if (status === 204 || status === 205 || status === 304) return undefined
+  // A body with them is for Node's own to refuse.
+  if (isBare(status)) return undefined
   if (typeof body === 'string') return body
   if (body instanceof Uint8Array && body.buffer instanceof ArrayBuffer) return new Uint8Array(body)
   return undefined

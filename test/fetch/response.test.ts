@@ -124,6 +124,27 @@ const KINDS: Readonly<Record<string, (response: Response) => unknown>> = {
     response.headers.delete('content-type')
     return looks(response)
   },
+  'when another is made of it': async (response) => {
+    const Same = response.constructor as typeof Response
+    const second = new Same(response.body, response)
+    const third = new Same(second.body, { headers: second.headers })
+    const cancelled = third.clone()
+    // Of a clone this waits for the other as well.
+    void cancelled.body?.cancel()
+    return [await looks(third), response.bodyUsed, second.bodyUsed, cancelled.bodyUsed]
+  },
+  'when its body is read by hand': async (response) => {
+    const parts: unknown[] = []
+    const reader = response.body?.getReader({ mode: 'byob' })
+    if (reader === undefined) return []
+    for (let view = new Uint8Array(5); ; ) {
+      const { done, value } = await reader.read(view)
+      if (done) break
+      parts.push(...value)
+      view = new Uint8Array(value.buffer)
+    }
+    return [parts, response.bodyUsed]
+  },
   'when its body is read in another way': async (response) => [
     (await response.blob()).type,
     response.bodyUsed,
@@ -186,6 +207,23 @@ test('it is used up once it is sent', async () => {
   expect(response.bodyUsed).toBe(true)
   await expect(response.text()).rejects.toThrow(TypeError)
   expect(() => response.clone()).toThrow(TypeError)
+})
+
+test('one that was made of it is sent as fast, and both are used up', async () => {
+  const response = new Light('a', { headers: { 'x-a': '1' } })
+  const { body } = response
+  const second = new Light(body, response)
+  expect(second.body).toBe(body)
+  expect(takeParts(second)).toMatchObject({ body: 'a', block: expect.stringContaining('x-a: 1') })
+  expect([response.bodyUsed, takeParts(response)]).toEqual([true, null])
+  await expect(body?.getReader().read()).rejects.toThrow(TypeError)
+
+  const read = new Light('a')
+  const reader = read.body!.getReader()
+  expect(takeParts(new Light('b'))).not.toBeNull()
+  expect(takeParts(read)).toBeNull()
+  await reader.read()
+  expect(takeParts(read)).toBeNull()
 })
 
 test('bytes are those at the time', async () => {

@@ -474,3 +474,38 @@ test('in a server thread, an error that nobody catches is logged, and the site g
   expect((await ask(portico.port, '/')).text).toBe('hello')
   expect((await portico.status()).server).toMatchObject({ pid: server.pid })
 })
+
+test('programs that end, and interpreters that are none, are told', async () => {
+  const apps = `apps:
+  ends: { node: ./ends.mjs }
+  none: { node: ./ends.mjs, interpreter: no-node-here }
+  wrong: { node: ./ends.mjs, mode: fetch }
+`
+  await using portico = await Portico.serve({
+    'site.yaml': `${HEAD}routes: { "/": { app: ends }, "/none/": { app: none }, "/wrong/": { app: wrong } }\n${apps}`,
+    'ends.mjs': 'console.log("that was all")\n',
+  })
+  await portico.logged(/that was all/)
+  await portico.logged(/application ends did not load: the program ended \(exit code 0\)/)
+  await portico.logged(/application none did not load: .*there is no Node at/)
+  await portico.logged(/application wrong did not load: .*exports no fetch handler/)
+  expect((await ask(portico.port, '/')).status).toBe(500)
+})
+
+test('no worker outlives its parent or the supervisor, however stuck', async () => {
+  await using portico = await Portico.serve({ 'site.yaml': site(''), 'app.ts': APP })
+  const { apps } = await portico.settled()
+  const stuck = Number((await ask(portico.port, '/pid')).text)
+  using visitor = await Visitor.to(portico.port)
+  visitor.send('GET /loop HTTP/1.1\r\nHost: a\r\n\r\n')
+  await sleep(200)
+  kill(apps.api?.parent ?? 0)
+  await until('its end', () => portico.processes().every(({ pid }) => pid !== stuck))
+  await portico.settled()
+  visitor.send('GET /loop HTTP/1.1\r\nHost: a\r\n\r\n')
+  using again = await Visitor.to(portico.port)
+  again.send('GET /loop HTTP/1.1\r\nHost: a\r\n\r\n')
+  await sleep(200)
+  portico.signal('SIGKILL')
+  await until('the end of all', () => portico.processes().length === 0)
+}, 20_000)
