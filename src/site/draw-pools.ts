@@ -5,6 +5,7 @@ import { type Drawing, textAsWritten } from './drawing.ts'
 import type { PoolPlan, TargetPlan } from './plan.ts'
 import { type KeyPath, quote } from './problem.ts'
 import { anonymousPool, type PoolSettings } from './settings/pools.ts'
+import { nodeAt } from './tree.ts'
 
 export class Pools {
   readonly #drawing: Drawing
@@ -81,13 +82,16 @@ function drawPool(
     const address = resolveSocket(drawing, path, parsed.address)
     servers.push({ name: to, scheme: parsed.scheme, address, weight })
   }
+  // A FastCGI server has a worker wait on every connection that is kept, whoever else waits for one.
+  const holdsWorkers = servers.some(({ scheme }) => scheme === 'fastcgi')
+  const asked = nodeAt(drawing.root, [...base, 'keep-alive']) !== undefined
   return {
     name,
     schedule: settings.schedule,
     servers,
     connectTimeoutMs: settings['connect-timeout'],
     responseTimeoutMs: settings['response-timeout'],
-    keepAlive: settings['keep-alive'],
+    keepAlive: holdsWorkers && !asked ? 0 : settings['keep-alive'],
     keepAliveMs: settings['keep-alive-timeout'],
     preserveHost: settings['preserve-host'],
     variables: {

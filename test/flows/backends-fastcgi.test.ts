@@ -21,8 +21,12 @@ threads: 1
 hosts:
   php.test:
     /: { ${server}, root: "${backend.folder}", send-files: { /kept/: ./kept }, params: { LEFT: "${backend.path('left')}" } }
+  kept.test:
+    /: { proxy: kept }
   front.test:
     /: { ${server}, root: "${backend.folder}", script: "${backend.path('index.php')}" }
+pools:
+  kept: { servers: ["fastcgi://unix:${backend.path('fastcgi')}"], root: "${backend.folder}", keep-alive: 4 }
 `,
     })
   })
@@ -80,13 +84,16 @@ hosts:
     backend.remove('picture.jpg')
   })
 
-  test('answers many requests over few connections, though its workers come and go', async () => {
+  test.each([
+    ['new', 'php.test'],
+    ['kept', 'kept.test'],
+  ])('answers over %s connections, though its workers come and go', async (_kind, host) => {
     const replies = await Promise.all(
       Array.from({ length: 8 }, async () => {
         using visitor = await Visitor.to(portico.port)
         const statuses: number[] = []
         for (let i = 0; i < 25; i++) {
-          const reply = await visitor.ask('/', { fields: { Host: 'php.test' } })
+          const reply = await visitor.ask('/', { fields: { Host: host } })
           statuses.push(reply.text === 'hello' ? reply.status : 0)
         }
         return statuses

@@ -70,7 +70,7 @@ const files = {
 }
 
 const sendFiles = textMap(
-  'Folders whose files the backend may have sent: `{ /protected/: ./files }` lets `X-Accel-Redirect: /protected/a.pdf`, and `X-Sendfile` with a path in that folder, answer with the file. Without it both fields are dropped.',
+  'Folders whose files the backend may have sent: `{ /protected/: ./files }` lets `X-Accel-Redirect: /protected/a.pdf`, and `X-Sendfile` with a path in that folder, answer with the file. Without it nothing is sent. Visitors never see these fields; a web server before us does.',
   /^\/(.*\/)?$/,
   'a path that begins and ends with /',
 ) as TextMap

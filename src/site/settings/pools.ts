@@ -85,7 +85,7 @@ const pool = {
     32,
     0,
     100_000,
-    'Idle connections kept for the next request, per server and server thread; for http, puwsgi and FastCGI.',
+    'Idle connections kept for the next request, per server and server thread; for http, puwsgi and FastCGI. With FastCGI servers none are kept unless this says so: each holds one of their workers, so keep fewer than those have for all threads together.',
   ) as Count,
   'keep-alive-timeout': duration(
     '4s',
