@@ -28,6 +28,8 @@ listen: ["127.0.0.1:0", "unix:./trusted.sock"]
 trusted: [unix]
 threads: 1
 hosts: ${hosts.join('')}
+  "*":
+    /websocket: { proxy: "uwsgi://unix:${backend.path('uwsgi')}" }
 `,
   })
 })
@@ -225,6 +227,17 @@ describe.each(PROTOCOLS)('%s', (protocol: Protocol) => {
       .poll(() => get('/hello').then(({ status }) => status), { timeout: 5_000 })
       .toBe(200)
   })
+})
+
+test('uwsgi carries WebSockets', async () => {
+  const socket = new WebSocket(`ws://127.0.0.1:${portico.port}/websocket`)
+  const echoed = await new Promise((resolve, reject) => {
+    socket.onopen = () => socket.send('hello')
+    socket.onmessage = ({ data }) => resolve(data)
+    socket.onerror = () => reject(new Error('no WebSocket'))
+  })
+  expect(echoed).toBe('hello')
+  socket.close()
 })
 
 test('a web server in front is told what is for web servers', async () => {

@@ -99,3 +99,11 @@ def do_send(environ, start_response, query):
         ],
     )
     return [b"dropped"]
+
+
+def do_websocket(environ, start_response, query):
+    import uwsgi
+
+    uwsgi.websocket_handshake()
+    uwsgi.websocket_send(uwsgi.websocket_recv())
+    return []
