@@ -14,6 +14,8 @@ export interface ServicePlace {
   /** Connections that may wait there. */
   readonly backlog: number
   readonly dev: boolean
+  /** Files are being edited: changes are to be seen at once. */
+  readonly watch: boolean
   /** Whom it has to become by itself, being started as root; '' when it is started as who it shall be. */
   readonly becomes: string
 }

@@ -89,6 +89,7 @@ export class Generation {
       return new ServiceProcess({
         ...common,
         runtime: runtimes.php!,
+        watch: plan.watch,
         socket,
         folder: socket.replace(/\.sock$/, ''),
         backlog: Math.max(LEAST_BACKLOG, plan.threads * app.workers),

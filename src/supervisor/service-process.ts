@@ -44,6 +44,7 @@ export interface ServiceOptions {
   readonly socket: string
   readonly backlog: number
   readonly dev: boolean
+  readonly watch: boolean
   readonly credentials: Credentials | null
   /** Whom it has to become by itself; '' when it is started as who it shall be. */
   readonly becomes: string
@@ -128,8 +129,9 @@ export class ServiceProcess implements AppLifetime {
   }
 
   async #launch(): Promise<void> {
-    const { app, runtime, folder, socket, backlog, dev, becomes } = this.#options
-    const service = await runtime.prepare(app, { folder, socket, backlog, dev, becomes })
+    const { app, runtime, folder, socket, backlog, dev, watch, becomes } = this.#options
+    const place = { folder, socket, backlog, dev, watch, becomes }
+    const service = await runtime.prepare(app, place)
     if (this.#over.signal.aborted) return
     this.#service = service
     this.#slow?.clear()

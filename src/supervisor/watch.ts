@@ -70,7 +70,8 @@ export function watchSite(
     for (const name of subfolders(folder)) if (!isIgnored(name)) addTree(join(folder, name))
   }
 
-  for (const app of Object.values(plan.apps)) addTree(app.dir)
+  // PHP reads its files anew by itself, and its applications write some of their own.
+  for (const app of Object.values(plan.apps)) if (app.kind !== 'php') addTree(app.dir)
   for (const source of plan.sources) add(dirname(source), false)
 
   return {

@@ -188,6 +188,19 @@ test('a setting that PHP refuses stops a reload', async () => {
   expect((await ask(portico.port, '/')).status).toBe(200)
 })
 
+test('with --reload, what is edited is live at once, without a reload', async () => {
+  const files = { 'www/index.php': version(0) }
+  await using portico = await servePhp(files, {}, { args: ['--reload'] })
+  for (let n = 1; n <= 3; n++) {
+    portico.write('www/index.php', version(n))
+    await until('the new version', async () => {
+      const { text } = await ask(portico.port, '/')
+      return text === `version ${n}`
+    })
+  }
+  expect((await portico.status()).generation).toBe(1)
+})
+
 test.runIf(root)('with `user:` every process of PHP is that user', async () => {
   await using portico = await servePhp(FILES)
   const uid = Number(execFileSync('id', ['-u', 'www-data'], { encoding: 'utf8' }))

@@ -1,5 +1,6 @@
 /** Settings of php.ini, and the same grammar in php-fpm's own configuration. Pure. */
 import type { PhpAppPlan } from '../../site/plan.ts'
+import type { ServicePlace } from '../service.ts'
 
 /** Names and numbers, and expressions of constants such as `E_ALL & ~E_DEPRECATED`. */
 const PLAIN = /^(?:[A-Za-z0-9_.+-]+|~?[A-Z_]+(?: *[&|^] *~?[A-Z_]+)*)$/
@@ -25,14 +26,17 @@ export function iniValue(text: string): string {
  *   But with `cgi.fix_pathinfo=0` PHP makes PHP_SELF of PATH_INFO alone, so that forms that post to it
  *   go nowhere, and would run PATH_TRANSLATED. php-fpm runs nothing but `.php` in any case.
  */
-export function iniFile(app: PhpAppPlan, dev: boolean): string {
+export function iniFile(
+  app: PhpAppPlan,
+  { dev, watch }: Pick<ServicePlace, 'dev' | 'watch'>,
+): string {
   const settings: Record<string, string> = {
     'opcache.enable': '1',
     expose_php: '0',
     log_errors: '1',
     display_errors: dev ? '1' : '0',
     // What was edited is to be seen at once; else after two seconds, as PHP has it.
-    ...(dev ? { 'opcache.revalidate_freq': '0' } : {}),
+    ...(dev || watch ? { 'opcache.revalidate_freq': '0' } : {}),
     ...app.ini,
     'cgi.fix_pathinfo': '1',
     'cgi.discard_path': '0',

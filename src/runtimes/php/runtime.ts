@@ -45,7 +45,7 @@ function fpm(app: PhpAppPlan, place: ServicePlace, { file }: Php): Particular {
     },
     files: {
       'php-fpm.conf': fpmConfig(app, place),
-      'portico.ini': iniFile(app, place.dev),
+      'portico.ini': iniFile(app, place),
     },
     stopSignal: 'SIGQUIT',
     traces: app.deadlineMs === 0 ? '' : join(place.folder, SLOW_LOG),
@@ -78,7 +78,7 @@ function cgi(app: PhpAppPlan, place: ServicePlace, { file }: Php): Particular {
   }
   return {
     command,
-    files: { 'portico.ini': iniFile(limited, place.dev) },
+    files: { 'portico.ini': iniFile(limited, place) },
     stopSignal: 'SIGTERM',
     traces: '',
     read: (line) => readPhp(line, 0),

@@ -35,6 +35,7 @@ const PLACE: ServicePlace = {
   socket: join(folder, 'app-0.sock'),
   backlog: 511,
   dev: false,
+  watch: false,
   becomes: '',
 }
 
@@ -74,12 +75,12 @@ describe('php-fpm.conf', () => {
 
 describe('php.ini', () => {
   test('what must be so comes last', () => {
-    const text = iniFile({ ...APP, ini: { 'cgi.fix_pathinfo': '0', memory_limit: '1G' } }, false)
+    const text = iniFile({ ...APP, ini: { 'cgi.fix_pathinfo': '0', memory_limit: '1G' } }, PLACE)
     expect(text).toMatch(/cgi\.fix_pathinfo = 1\n/)
     expect(text).not.toMatch(/fix_pathinfo = 0/)
     expect(text).toContain('memory_limit = 1G\n')
     expect(text).toContain('display_errors = 0\n')
-    expect(iniFile(APP, true)).toContain('display_errors = 1\n')
+    expect(iniFile(APP, { ...PLACE, dev: true })).toContain('display_errors = 1\n')
   })
 
   test.each(['256M', 'E_ALL & ~E_DEPRECATED', 'On', '-1', '1.5'])('%s is evaluated', (value) => {
