@@ -169,10 +169,12 @@ describe.each(loops)('ends in $name', ({ how }) => {
 
   test.each([
     ['a frame too long', Buffer.from([0, 0, 0, 2, 1, 0, 0, 0, 1, 0, 0, 0])],
+    ['a window without its bytes', frame(5, 1)],
     ['a request of 4 bytes', frame(1, 1, 0, Buffer.alloc(4))],
     ['a request longer inside than outside', frame(1, 1, 0, Buffer.alloc(12, 255))],
   ])('%s', async (_, bytes) => {
     const worker = await serving(how)
+    void worker.request({ path: '/deaf' }).catch(() => undefined)
     worker.socket.write(Buffer.concat([bytes, Buffer.alloc(40)]))
     expect(await supervisor.heard('exited')).toMatchObject({ code: 70 })
   })

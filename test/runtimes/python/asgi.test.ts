@@ -458,6 +458,12 @@ describe.each(loops)('in $name', ({ how }) => {
     }
   })
 
+  test('a body whose file is gone is a failure of that request alone', async () => {
+    const answer = await get('/echo', '', { spool: join(folder, 'gone'), length: '5' })
+    expect(answer).toMatchObject({ status: 500, failed: true })
+    expect((await get('/context')).status).toBe(200)
+  })
+
   test('an answer that failed is marked as that', async () => {
     const id = worker.nextId()
     const answered = worker.expect(id)

@@ -61,8 +61,9 @@ class HttpRequest(Request):
         if kind == "http.response.start" and self.stage == NEW:
             headers = message.get("headers")
             try:
-                # Only what can be walked twice.
-                head = _known[message["status"], tuple(map(tuple, headers)) if type(headers) is list else headers]
+                if type(headers) is list:
+                    headers = tuple(map(tuple, headers))
+                head = _known[message["status"], headers]
             except (KeyError, TypeError):
                 head = fields.find(message)
             self.head = head
@@ -148,7 +149,8 @@ class HttpRequest(Request):
         if not more and self.stage != DONE:
             if self.left > 0:
                 declared = self.head[2]
-                raise RuntimeError("content-length is %d, and %d bytes were sent" % (declared, declared - self.left))
+                sent = declared - self.left
+                raise RuntimeError("content-length is %d, and %d bytes were sent" % (declared, sent))
             if self.trailers is None:
                 self.finish()
             else:

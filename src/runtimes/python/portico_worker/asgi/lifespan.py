@@ -37,7 +37,8 @@ class Lifespan:
         except asyncio.TimeoutError:
             await self.cancel()
             raise StartupFailed(
-                "its lifespan startup took longer than %g s; raise `start timeout` if it needs that long" % seconds
+                "its lifespan startup took longer than %g s; "
+                "raise `start timeout` if it needs that long" % seconds
             ) from None
         if self.failure is not None:
             raise StartupFailed("its lifespan startup failed: " + self.failure)

@@ -188,6 +188,8 @@ class AsgiLink(Link):
             pass
         except Garbage as reason:
             self.worker.give_up(reason)
+        except struct.error as reason:
+            self.worker.give_up(Garbage("a frame that is too short: %s" % reason))
 
     def take_in(self):
         """Handles all the frames in hand."""
@@ -247,8 +249,14 @@ class AsgiLink(Link):
             request.both = both
             request.began = now
             request.scope = scope
-            if flags & (MORE | SPOOLED):
-                request.source = Upload(request) if flags & MORE else Spool(body)
+            if flags & MORE:
+                request.source = Upload(request)
+            elif flags & SPOOLED:
+                try:
+                    request.source = Spool(body)
+                except OSError as error:
+                    request.failed(error)
+                    continue
             elif body:
                 request.source = body
             if both.startswith(b"HEAD\0", LENGTHS):

@@ -7,7 +7,14 @@ takes a quarter of the time of making it; and of others what their header block 
 from ..environ import LONGEST_BLOCK, MOST_BLOCKS
 from ..link import Garbage
 
-_versions = {"HTTP/1.1": "1.1", "HTTP/1.0": "1.0", "HTTP/2.0": "2", "HTTP/2": "2", "HTTP/3.0": "3", "HTTP/3": "3"}
+_versions = {
+    "HTTP/1.1": "1.1",
+    "HTTP/1.0": "1.0",
+    "HTTP/2.0": "2",
+    "HTTP/2": "2",
+    "HTTP/3.0": "3",
+    "HTTP/3": "3",
+}
 _socket_schemes = {"http": "ws", "https": "wss"}
 
 _asgi = {"version": "3.0", "spec_version": "2.4"}

@@ -9,22 +9,19 @@ from . import tasks
 from .detect import as_single
 from .lifespan import Lifespan, StartupFailed
 
+# In the warm parent, for all its workers. In C, and several times as fast as asyncio's own loop.
+try:
+    from uvloop import new_event_loop
+except ImportError:
+    from asyncio import new_event_loop
+
 #: Exit code of a worker whose application does not start (sysexits.h: EX_CONFIG). The supervisor knows it.
 START_FAILED = 78
 
 
-def new_loop():
-    """uvloop's where it is installed."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
-
-
 def serve(application, _base, links, departure, app):
     """Answers requests until every server has said QUIT, or the worker has departed."""
-    loop = new_loop()
+    loop = new_event_loop()
     asyncio.set_event_loop(loop)
     tasks.show_on_signal(loop)
     worker = Worker(as_single(application), links, departure, app, loop)
