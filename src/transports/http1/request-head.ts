@@ -79,6 +79,8 @@ export class RequestHeads {
     eachField(fields, (written, name, value) => {
       if (endsHere(name, fields.connection) || speaksOfTheVisitor(name)) return
       if (name === 'host' || name === 'expect' || name === 'via') return
+      // No field of HTTP, and HTTP_PROXY to programs behind the backend (CVE-2016-5385).
+      if (name === 'proxy') return
       if (name === 'trailer' && !fields.chunked) return
       if (name === 'max-forwards') block += `${written}: ${oneLess(value)}\r\n`
       else block += `${written}: ${value}\r\n`
