@@ -22,6 +22,8 @@ const BACKENDS: Readonly<Record<string, { handler: string; cannot?: readonly Fea
   threads: { handler: '{ app: threads, body: 0 }' },
   gevent: { handler: '{ app: gevent, body: 0 }' },
   eventlet: { handler: '{ app: eventlet, body: 0 }' },
+  // ASGI has paths as UTF-8, and its bridge to WSGI has fields as ASCII.
+  asgi: { handler: '{ app: asgi, body: 0 }', cannot: ['bytes in paths', 'latin-1 fields'] },
   http: { handler: '{ proxy: "127.0.0.1:HTTP_PORT", body: 0 }' },
   // uWSGI answers nothing at all for an application that raises.
   uwsgi: { handler: '{ proxy: "uwsgi://unix:BEHIND/uwsgi", body: 0 }', cannot: ['failures'] },
@@ -68,8 +70,8 @@ beforeAll(async () => {
     ],
     ['ready'],
   ).start()
-  const app = (mode: string): string =>
-    `{ python: conformance, interpreter: ${PYTHON}, workers: 2, env: { LEFT: "${left}" }, ${mode} }`
+  const app = (mode: string, module = 'conformance'): string =>
+    `{ python: ${module}, interpreter: ${PYTHON}, workers: 2, env: { LEFT: "${left}" }, ${mode} }`
   const hosts = Object.entries(BACKENDS).flatMap(([name, { handler }]) => {
     const told = handler
       .replace('HTTP_PORT', String(port))
@@ -79,6 +81,7 @@ beforeAll(async () => {
   })
   portico = await Portico.serve({
     'conformance.py': readFileSync(`${APPS}/conformance.py`),
+    'conformance_asgi.py': readFileSync(`${APPS}/conformance_asgi.py`),
     'site.yaml': `
 listen: ["127.0.0.1:0", ${GATEWAYS.map((front) => `"${front}://unix:${socketOf(front)}"`).join(', ')}]
 threads: 2
@@ -90,6 +93,7 @@ apps:
   threads: ${app('threads: 8')}
   gevent: ${app('mode: gevent')}
   eventlet: ${app('mode: eventlet')}
+  asgi: ${app('mode: asgi', 'conformance_asgi')}
 `,
   })
   await portico.settled()
