@@ -80,16 +80,18 @@ async function serve(target: string, flags: Flags): Promise<number> {
     flags.json === true ? { ...options, format: 'json', colours: false } : options,
   )
   try {
-    const [{ supervise }, { node }, { python }, { php }] = await Promise.all([
+    const [{ supervise }, { node }, { python }, { php }, { psgi }, { rack }] = await Promise.all([
       import('../supervisor/supervisor.ts'),
       import('../runtimes/node/runtime.ts'),
       import('../runtimes/python/runtime.ts'),
       import('../runtimes/php/runtime.ts'),
+      import('../runtimes/perl/runtime.ts'),
+      import('../runtimes/ruby/runtime.ts'),
     ])
     return await supervise({
       load: () => load(target, overridesOf(flags)),
       logger,
-      runtimes: { node, python, php },
+      runtimes: { node, python, php, psgi, rack },
       serverMain: new URL('../server/main.ts', import.meta.url).pathname,
       version: about.version,
     })

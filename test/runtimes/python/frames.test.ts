@@ -194,7 +194,7 @@ describe('garbage', () => {
   const flagged = requestFrame(1)
   flagged.writeUInt8(2, 9)
 
-  describe.each(ways)('$name', ({ many, how }) => {
+  describe.each(ways)('$name', ({ how }) => {
     test.each([
       ['an unknown type', frame(99, 1)],
       ['an unknown type without its end', frame(99, 1, 0, Buffer.alloc(50)).subarray(0, 20)],

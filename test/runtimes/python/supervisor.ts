@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { python } from '../../../src/runtimes/python/runtime.ts'
-import type { FromParent, ToParent } from '../../../src/runtimes/runtime.ts'
-import type { PythonAppPlan } from '../../../src/site/plan.ts'
+import type { FromParent, Runtime, ToParent } from '../../../src/runtimes/runtime.ts'
+import type { AppPlan, PythonAppPlan } from '../../../src/site/plan.ts'
 import { LinkServer, type WorkerLink } from './link.ts'
 
 /** Debian's own: it has Flask, Django, Falcon, Bottle and Pyramid. */
@@ -58,7 +58,7 @@ export interface SupervisorOptions {
 export class Supervisor {
   readonly folder: string
   readonly links: readonly LinkServer[]
-  readonly app: PythonAppPlan
+  readonly app: AppPlan
   readonly parent: ChildProcess
   readonly exit: Promise<{ code: number | null; signal: string | null }>
   readonly messages: FromParent[] = []
@@ -72,7 +72,8 @@ export class Supervisor {
   #watchers: (() => void)[] = []
 
   private constructor(
-    app: PythonAppPlan,
+    app: AppPlan,
+    runtime: Runtime,
     links: readonly LinkServer[],
     folder: string,
     logs: Server,
@@ -89,7 +90,7 @@ export class Supervisor {
         this.#changed()
       })
     })
-    const command = python.command(app)
+    const command = runtime.command(app)
     this.parent = spawn(command.file, command.args, {
       cwd: command.cwd,
       env: command.env,
@@ -119,11 +120,20 @@ export class Supervisor {
   }
 
   /** Starts the warm parent of `some`, and as many server threads. */
-  static async start(
+  static start(
     some: Partial<PythonAppPlan> = {},
     options: SupervisorOptions = {},
   ): Promise<Supervisor> {
-    const folder = mkdtempSync(join(tmpdir(), 'portico-python-'))
+    return Supervisor.launch(plan(some), python, options)
+  }
+
+  /** The same for an application of any kind. */
+  static async launch(
+    app: AppPlan,
+    runtime: Runtime,
+    options: SupervisorOptions = {},
+  ): Promise<Supervisor> {
+    const folder = mkdtempSync(join(tmpdir(), `portico-${runtime.name}-`))
     const links: LinkServer[] = []
     for (let i = 0; i < (options.links ?? 1); i++) {
       const link = new LinkServer(join(folder, `link-${i}.sock`))
@@ -133,7 +143,7 @@ export class Supervisor {
     const logs = createServer()
     const log = join(folder, 'log.sock')
     await new Promise<void>((resolve) => logs.listen(log, resolve))
-    const supervisor = new Supervisor(plan(some), links, folder, logs)
+    const supervisor = new Supervisor(app, runtime, links, folder, logs)
     const paths = links.map((link) => link.path)
     supervisor.say({ type: 'configure', app: supervisor.app, links: paths, log, dev: false })
     return supervisor
@@ -144,9 +154,14 @@ export class Supervisor {
     some: Partial<PythonAppPlan> = {},
   ): Promise<{ supervisor: Supervisor; worker: WorkerLink }> {
     const supervisor = await Supervisor.start(some)
-    await supervisor.heard('loaded')
-    supervisor.say({ type: 'spawn', slot: 0 })
-    return { supervisor, worker: await supervisor.links[0]!.worker() }
+    return { supervisor, worker: await supervisor.first() }
+  }
+
+  /** Waits until the application is loaded, and for its first worker. */
+  async first(): Promise<WorkerLink> {
+    await this.heard('loaded')
+    this.say({ type: 'spawn', slot: 0 })
+    return this.links[0]!.worker()
   }
 
   say(message: ToParent): void {
