@@ -18,6 +18,9 @@ import {
 } from './messages.ts'
 import type { FromServer, ServerStatus, ToServer } from './protocol.ts'
 
+/** What the threads may take to write the last of their logs and to end. */
+const LAST_WORDS_MS = 1_000
+
 const startedAt = performance.now()
 
 function tell(message: FromServer): void {
@@ -32,6 +35,7 @@ class Server {
   #waiting: number
   #accepting: number
   #draining: number
+  #drained = false
   #over = false
 
   constructor(start: Extract<ToServer, { type: 'start' }>) {
@@ -144,19 +148,23 @@ class Server {
     }
   }
 
+  /** The supervisor has to know first that workers are about to end. */
   #finish(): void {
+    if (this.#drained) return
+    this.#drained = true
+    tell({ type: 'drained' })
+  }
+
+  end(): void {
     if (this.#over) return
     this.#over = true
     this.send({ type: 'close' })
-    // The threads write the last of their logs.
     let left = this.#threads.length
-    const end = (): void => {
-      if (--left > 0) return
-      tell({ type: 'drained' })
-      process.exit(0)
+    const ended = (): void => {
+      if (--left === 0) process.exit(0)
     }
-    for (const thread of this.#threads) thread.once('exit', end)
-    setTimeout(() => process.exit(0), 1000)
+    for (const thread of this.#threads) thread.once('exit', ended)
+    setTimeout(() => process.exit(0), LAST_WORDS_MS)
   }
 
   #die(reason: string): void {
@@ -183,6 +191,8 @@ process.on('message', (message: ToServer) => {
       return server?.send({ type: 'app', app: message.app, status: message.status })
     case 'drain':
       return server?.drain(message.timeoutMs)
+    case 'end':
+      return server?.end()
     case 'reopen-logs':
       return server?.send({ type: 'reopen-logs' })
     case 'status':

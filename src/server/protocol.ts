@@ -24,8 +24,10 @@ export type ToServer =
       readonly linkDir: string
     }
   | { readonly type: 'app'; readonly app: string; readonly status: AppState }
-  /** Accept no more, finish what is in hand within the bound, then report `drained` and exit. */
+  /** Accept no more, finish what is in hand within the bound, then report `drained`. */
   | { readonly type: 'drain'; readonly timeoutMs: number }
+  /** After `drained`: tell the workers to end, and exit. */
+  | { readonly type: 'end' }
   /** Open the access log anew (rotation). */
   | { readonly type: 'reopen-logs' }
   | { readonly type: 'status'; readonly ask: number }
@@ -51,6 +53,7 @@ export type FromServer =
   | { readonly type: 'status'; readonly ask: number; readonly status: ServerStatus }
   /** After `drain`: no visitor is accepted any more. */
   | { readonly type: 'draining' }
+  /** After `drain`: all is answered, or the time for it is over. */
   | { readonly type: 'drained' }
   | { readonly type: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string }
 
