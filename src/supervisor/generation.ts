@@ -203,7 +203,9 @@ export class Generation {
     const startedAt = performance.now()
     await this.#server.drain(timeoutMs)
     const rest = timeoutMs - (performance.now() - startedAt)
-    await this.#stopApps(Math.max(rest, LEAST_WORKER_GRACE_MS))
+    // The applications first: else a worker that ends because the server says so counts as dead.
+    const stopped = this.#stopApps(Math.max(rest, LEAST_WORKER_GRACE_MS))
+    await Promise.all([stopped, this.#server.end()])
   }
 
   /** At once: nothing survives. */

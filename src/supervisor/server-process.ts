@@ -23,7 +23,9 @@ const READY_TIMEOUT_MS = 30_000
 /** A server that has not stopped accepting by then is not waited for. */
 const CLOSE_TIMEOUT_MS = 1_000
 /** After the drain's own bound. */
-const EXIT_GRACE_MS = 1_000
+const DRAIN_GRACE_MS = 1_000
+/** More than what the server gives its threads for their last words. */
+const EXIT_GRACE_MS = 1_500
 const STATUS_TIMEOUT_MS = 1_000
 
 export interface ServerOptions {
@@ -56,11 +58,17 @@ export class ServerProcess {
   /** Settles when visitors are not accepted any more. */
   readonly #closed: Promise<void>
   #close: () => void = () => {}
+  /** Settles when nothing is in hand any more. */
+  readonly #drained: Promise<void>
+  #drainedNow: () => void = () => {}
 
   constructor(options: ServerOptions) {
     this.#options = options
     this.#closed = new Promise((resolve) => {
       this.#close = resolve
+    })
+    this.#drained = new Promise((resolve) => {
+      this.#drainedNow = resolve
     })
   }
 
@@ -149,7 +157,7 @@ export class ServerProcess {
         case 'draining':
           return this.#close()
         case 'drained':
-          return
+          return this.#drainedNow()
       }
     })
   }
@@ -214,10 +222,20 @@ export class ServerProcess {
     await settledWithin(Promise.race([this.#closed, this.#exited]), CLOSE_TIMEOUT_MS)
   }
 
-  /** Resolves when the process has ended, which takes little more than `timeoutMs`. */
+  /** Resolves when nothing is in hand any more; then the process waits for `end`. */
   async drain(timeoutMs: number): Promise<void> {
     await this.stopAccepting(timeoutMs)
-    if (await settledWithin(this.#exited, timeoutMs + EXIT_GRACE_MS)) return
+    const over = Promise.race([this.#drained, this.#exited])
+    if (!(await settledWithin(over, timeoutMs + DRAIN_GRACE_MS))) await this.#cut()
+  }
+
+  /** Has the process end, and tell the workers to. */
+  async end(): Promise<void> {
+    this.#send({ type: 'end' })
+    if (!(await settledWithin(this.#exited, EXIT_GRACE_MS))) await this.#cut()
+  }
+
+  async #cut(): Promise<void> {
     this.#options.logger.warn(`the server process did not end in time; killed`, { pid: this.pid })
     await this.kill()
   }

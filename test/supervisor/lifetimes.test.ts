@@ -183,6 +183,18 @@ test('stop: what is in hand is finished, nothing is left', async () => {
   await expect(get(url)).rejects.toThrow(/ECONNREFUSED/)
 })
 
+test('workers that end because the server says so have not died', async () => {
+  await using site = new TestSite((folder) => sitePlan(folder, { apps: { app: appPlan() } }))
+  await withWorkers(site)
+  expect((await site.admin('POST', '/reload')).status).toBe(200)
+  await site.logged(/^generation 1 has finished/)
+  site.child.kill('SIGTERM')
+  await site.exited
+  expect(site.log.filter(({ message }) => /worker died|cannot be trusted/.test(message))).toEqual(
+    [],
+  )
+})
+
 test('stop has a bound, even with a server that does not listen', async () => {
   await using site = new TestSite(
     (folder) =>

@@ -43,8 +43,9 @@ def work(slot, links, log):
             link.connect(links[0])
             hello = {"app": config["app"]["name"], "slot": slot, "pid": os.getpid()}
             link.sendall(json.dumps(hello).encode())
-            while link.recv(1):
-                pass
+            while word := link.recv(1):
+                if word == b"q":
+                    os._exit(0)
         except OSError:
             pass
         time.sleep(0.02)

@@ -7,6 +7,8 @@
  *     GET /stuck       reports the first worker of application "app" as past its deadline
  *     GET /apps        what it was told about the applications, as JSON
  *
+ * At `end` it tells the workers to end, as they do at once, and goes a little later itself.
+ *
  * FAKE_SERVER: `fail` refuses to start, `die` dies before it is ready, `deaf` never drains.
  */
 import { createServer as createHttp } from 'node:http'
@@ -40,6 +42,9 @@ process.on('message', (message: ToServer) => {
       return tell({ type: 'log', level: 'info', message: 'the server opened its logs anew' })
     case 'drain':
       if (mode !== 'deaf') drain(message.timeoutMs)
+      return
+    case 'end':
+      return end()
   }
 })
 
@@ -102,8 +107,12 @@ function drain(timeoutMs: number): void {
     if (visitors.size > 0 && performance.now() < deadline) return
     clearInterval(check)
     tell({ type: 'drained' })
-    process.disconnect?.()
   }, 5)
+}
+
+function end(): void {
+  for (const link of links.keys()) link.write('q')
+  setTimeout(() => process.disconnect?.(), 50)
 }
 
 function status(): ServerStatus {
