@@ -249,7 +249,9 @@ describe.each(tongues)('$scheme: a backend that', (tongue) => {
     expect([got.status, got.cut]).toEqual([200, true])
   })
 
-  it.skipIf(tongue.endsByClosing)('closes without the word for it is cut', async () => {
+  // Elsewhere that is how an answer ends.
+  const cut = tongue.endsByClosing ? null : it
+  cut?.('closes without the word for it is cut', async () => {
     const got = await ask(tongue, async (socket) => {
       socket.write(Buffer.concat([head('Content-Type: a/b\r\n'), body('part')]))
       await sleep(50)
@@ -293,19 +295,17 @@ describe.each(tongues)('$scheme: a backend that', (tongue) => {
   })
 
   // Of puwsgi, no bodies are asked.
-  it.skipIf(tongue.scheme === 'puwsgi')(
-    'answers before it has read the body is heard',
-    async () => {
-      const backend = await rawBackend((socket) => {
-        socket.once('data', () => socket.write(honest(tongue, 'enough')))
-      })
-      const port = await portBefore(tongue, [backend])
-      const got = await get(port, '/visitor-1', { method: 'POST', body: Buffer.alloc(3_000_000) })
-      expect([got.status, got.body]).toEqual([200, 'enough'])
-      // Half a request is no place for another one.
-      await until(() => backend.sockets.size === 0)
-    },
-  )
+  const withBody = tongue.scheme === 'puwsgi' ? null : it
+  withBody?.('answers before it has read the body is heard', async () => {
+    const backend = await rawBackend((socket) => {
+      socket.once('data', () => socket.write(honest(tongue, 'enough')))
+    })
+    const port = await portBefore(tongue, [backend])
+    const got = await get(port, '/visitor-1', { method: 'POST', body: Buffer.alloc(3_000_000) })
+    expect([got.status, got.body]).toEqual([200, 'enough'])
+    // Half a request is no place for another one.
+    await until(() => backend.sockets.size === 0)
+  })
 
   it('does any of this to any visitor gives each its own bytes or none', async () => {
     const acts: Act[] = [
