@@ -232,10 +232,10 @@ class Supervisor {
       admin: site.plan.admin,
     })
     const changed = (path: string): void => void this.#askReload(`${path} changed`)
-    const untold = this.#watcher?.close() ?? ''
-    this.#watcher = site.plan.watch ? watchSite(site.plan, this.#logger, changed) : null
-    // It changed while this site was being loaded, which may have read what was there before.
-    if (this.#watcher !== null && untold !== '') changed(untold)
+    // What changed while this site was being loaded is told: it may have read what was there before.
+    if (site.plan.watch) {
+      this.#watcher = watchSite(site.plan, this.#logger, changed, this.#watcher)
+    }
   }
 
   // Reloading

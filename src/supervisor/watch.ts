@@ -23,11 +23,12 @@ export interface Watcher {
   close(): string
 }
 
-/** Calls `changed` with the last changed path of each burst. */
+/** Calls `changed` with the last changed path of each burst. Takes over from the watch `before`. */
 export function watchSite(
   plan: SitePlan,
   logger: Logger,
   changed: (path: string) => void,
+  before: Watcher | null = null,
 ): Watcher {
   const folders = new Map<string, FSWatcher>()
   const sources = new Set(plan.sources)
@@ -73,6 +74,9 @@ export function watchSite(
   // PHP reads its files anew by itself, and its applications write some of their own.
   for (const app of Object.values(plan.apps)) if (app.kind !== 'php') addTree(app.dir)
   for (const source of plan.sources) add(dirname(source), false)
+  // Only now: what the kernel has not told yet comes to whoever else watches the same folder then.
+  const missed = before?.close() ?? ''
+  if (missed !== '') touched(missed)
 
   return {
     close() {
