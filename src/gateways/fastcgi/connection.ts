@@ -75,7 +75,7 @@ export class FastcgiConnection extends FrontConnection implements RecordSink {
     else if (type === RecordType.ABORT_REQUEST) return this.#abort(id)
     else if (type === RecordType.GET_VALUES && id === 0) this.#getValues(content)
     else if (id === 0) this.send(encodeUnknownType(type))
-    return !this.closing
+    return !this.closing && !this.full
   }
 
   data(type: number, id: number, bytes: Buffer): boolean {

@@ -6,7 +6,8 @@
  *     IDLE ──first byte──▶ HEAD ──complete──▶ BUSY ──answered──▶ IDLE, where the protocol has connections
  *     any ──last answer──▶ LINGER ──front's FIN or deadline──▶ closed            for several requests
  *
- * What cannot be used yet waits in `#rest`, of at most one read: reading pauses meanwhile.
+ * What cannot be used yet waits in `#rest`, of at most one read: reading pauses meanwhile. So do requests
+ * of a front that does not read the answers it has.
  */
 import { PorticoError } from '../../errors.ts'
 import type { ByteStream, Connection } from '../../listen/byte-stream.ts'
@@ -24,6 +25,8 @@ const Phase = { IDLE: 0, HEAD: 1, BUSY: 2, LINGER: 3, CLOSED: 4 } as const
 /** As HTTP/1's: a closing connection is read so long after the last bytes, and at most so long. */
 const LINGER_MS = 2_000
 const MOST_LINGER_MS = 30_000
+/** Unsent bytes of answers beyond which a front is asked for nothing more until it has read them. */
+const MOST_UNSENT = 65_536
 
 export abstract class FrontConnection implements Connection, Front {
   readonly socket: ByteStream
@@ -82,6 +85,11 @@ export abstract class FrontConnection implements Connection, Front {
   /** No other request is taken. */
   protected get closing(): boolean {
     return this.#phase >= Phase.LINGER
+  }
+
+  /** The front has answers enough that it does not read. */
+  protected get full(): boolean {
+    return this.#sendStalled && this.socket.writableLength > MOST_UNSENT
   }
 
   // From the socket.
@@ -147,6 +155,7 @@ export abstract class FrontConnection implements Connection, Front {
     this.#sendStalled = false
     this.#watch()
     this.exchange?.onDrain?.()
+    if (this.#rest !== null) this.#advance()
   }
 
   // Deadlines.
@@ -285,6 +294,7 @@ export abstract class FrontConnection implements Connection, Front {
     let at = 0
     try {
       do {
+        if (this.exchange === null && this.full) break
         at = this.take(bytes, at, to)
       } while (this.#finished() && at < to && !this.closing)
     } catch (error) {

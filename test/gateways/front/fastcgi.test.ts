@@ -57,6 +57,30 @@ describe('FastCGI', () => {
     expect(bodies(visitor)).toEqual(['one', '', 'three', 'four'])
   })
 
+  it.each([
+    ['other roles', encodeBeginRequest(7, Role.AUTHORIZER, KEEP_CONN)],
+    ['requests', fastcgiRequest({}, true)],
+  ])('reads no more of %s than it may answer', async (_, record) => {
+    const options = gatewayOptions({ routes: { '/': says('hello') } })
+    const { port, close } = await listening(fastcgi(options))
+    open.push(close)
+    const visitor = await Visitor.at(port)
+    visitor.socket.pause()
+    const records = Buffer.concat(Array(Math.ceil(65_536 / record.length)).fill(record))
+    let received = -1
+    // As much as it takes.
+    while (options.totals().received !== received) {
+      received = options.totals().received
+      for (let i = 0; i < 50; i++) visitor.send(records)
+      await sleep(500)
+    }
+    const sent = visitor.socket.bytesWritten
+    expect(sent - received).toBeGreaterThan(1_000_000)
+    // It goes on when the front reads.
+    visitor.socket.resume()
+    await until(() => options.totals().received === sent, 20_000)
+  })
+
   it('reads over what is left of a request that was answered early', async () => {
     const visitor = await visit({ routes: { '/': says('hello') } })
     visitor.send(fastcgiOpening({ method: 'POST', length: '50000' }, true))
