@@ -1,6 +1,6 @@
 """A whole ASGI application without a framework: a page, a WebSocket, a stream of events.
 
-`portico serve examples/asgi`, then open http://localhost:8000/ in a browser.
+`portico serve examples/asgi`, then open http://localhost:8080/ in a browser.
 """
 import asyncio
 import time
