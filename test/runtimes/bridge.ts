@@ -139,6 +139,8 @@ export function bridgeSuite(bridge: Bridge): void {
       const spool = join(supervisor.folder, 'spooled')
       writeFileSync(spool, body)
       expect((await worker.request({ path: '/digest', method: 'POST', spool })).body).toBe(digest)
+      const gone = await worker.request({ path: '/digest', spool: join(supervisor.folder, 'gone') })
+      expect(gone).toMatchObject({ status: 500, failed: true })
       const lines = await worker.request({ path: '/input', method: 'POST', body: 'one\ntwo\n' })
       expect(JSON.parse(lines.body)).toEqual(['one\n', 'two\n', 'one'])
     })

@@ -48,7 +48,7 @@ sub new {
 # The whole life of a request. The environment, which may hold wishes for what comes behind it.
 sub run {
     my ($self, $application, $flags, $payload) = @_;
-    (my $env, $self->{line}) = Portico::Request::environment($flags, $payload);
+    ($self->{line}, my ($env, $body)) = Portico::Request::environment($flags, $payload);
     if (!$env) {
         $self->refuse;
         return {};
@@ -61,6 +61,8 @@ sub run {
         local $SIG{__DIE__} = $SIG{__DIE__} // \&Portico::Trace::remember;
         local $Portico::Process::guarded = $$;
         $done = eval {
+            # At once: the server deletes a file when it likes.
+            $env->{'psgi.input'} = Portico::Request::open_body($flags, $body);
             my $response = $application->($env);
             if   (Portico::Load::is_code($response)) { $self->stream($response) }
             else                                     { $self->deliver($response) }

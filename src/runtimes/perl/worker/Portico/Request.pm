@@ -39,7 +39,8 @@ sub prepare {
     );
 }
 
-# The environment and the line, or only the line when that cannot be put into one: a NUL in its path.
+# The line, the environment but for the body, and the body. Only the line when that cannot be put into
+# an environment: a NUL in its path.
 sub environment {
     my ($flags, $payload) = @_;
     garbage('a request of ' . length($payload) . ' bytes') if length $payload < 8;
@@ -51,20 +52,22 @@ sub environment {
     my $fields = substr $payload, 8 + $line_size, $fields_size;
     my $shared = $known{$fields} // learn($fields);
     my @values = split /\0/, $line, -1;
-    return (undef, $line) if @values != @line;
+    return $line if @values != @line;
     my %env = (%base, %$shared);
     @env{@line} = @values;
     delete $env{CONTENT_LENGTH} if $env{CONTENT_LENGTH} eq '';
     $env{HTTPS} = 'on' if $env{'psgi.url_scheme'} eq 'https';
     $env{'psgix.cleanup.handlers'} = [];
-    my $body = substr $payload, $body_at;
+    return ($line, \%env, substr $payload, $body_at);
+}
 
-    if ($flags & SPOOLED) {
-        # Opened at once: the server deletes it when it likes.
-        open $env{'psgi.input'}, '<:raw', $body or die "the request's body at $body: $!\n";
-    }
-    else { open $env{'psgi.input'}, '<', \$body or die "the request's body: $!\n" }
-    return (\%env, $line);
+# The body as a handle: of the bytes, or of the file that they name. Dies where that is gone.
+sub open_body {
+    my ($flags, $body) = @_;
+    my $handle;
+    if   ($flags & SPOOLED) { open $handle, '<:raw', $body or die "the request's body at $body: $!\n" }
+    else                    { open $handle, '<', \$body or die "the request's body: $!\n" }
+    return $handle;
 }
 
 sub learn {

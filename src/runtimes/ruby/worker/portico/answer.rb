@@ -39,11 +39,13 @@ module Portico
 
     # The whole life of a request, but for what the application wants done behind it.
     def run(application, request, flags, payload)
-      @line, @env = request.read(flags, payload)
+      @line, @env, body = request.read(flags, payload)
       return refuse unless @env
 
       @env['rack.early_hints'] = ->(headers) { inform(103, headers) }
       begin
+        # At once: the server deletes a file when it likes.
+        @env['rack.input'] = Request.open_body(flags, body)
         status, @headers, @body = application.call(@env)
         deliver(status)
       rescue Garbage, SignalException

@@ -36,8 +36,8 @@ module Portico
       }.freeze
     end
 
-    # The request's line; yields the environment, unless the line has not the values of one: a NUL in
-    # its path.
+    # The request's line, its environment but for the body, and the body. Only the line when that has not
+    # the values of an environment: a NUL in its path.
     def read(flags, payload)
       raise Garbage, "a request of #{payload.bytesize} bytes" if payload.bytesize < 8
 
@@ -49,14 +49,19 @@ module Portico
       line = payload.byteslice(8, line_size)
       shared = decode(payload.byteslice(8 + line_size, fields_size))
       values = line.split("\0", -1)
-      return [line, nil] if values.size != LINE.size
+      return line if values.size != LINE.size
 
-      [line, environment(values, shared, open_body(flags, payload.byteslice(body_at..)))]
+      [line, environment(values, shared), payload.byteslice(body_at..)]
+    end
+
+    # The body as an IO: of the bytes, or of the file that they name. Raises where that is gone.
+    def self.open_body(flags, bytes)
+      (flags & SPOOLED).zero? ? StringIO.new(bytes) : File.open(bytes, 'rb')
     end
 
     private
 
-    def environment(values, shared, input)
+    def environment(values, shared)
       env = @base.dup
       # Copies: what an application does to a string must not reach the next request.
       shared.each { |name, value| env[name] = value.dup }
@@ -65,7 +70,6 @@ module Portico
       env['HTTPS'] = 'on' if env['rack.url_scheme'] == 'https'
       env['PATH_INFO'] = Request.encoded_path(env['REQUEST_URI'], env['SCRIPT_NAME'], env['PATH_INFO'])
       env['SCRIPT_NAME'] = Request.encode(env['SCRIPT_NAME'])
-      env['rack.input'] = input
       env['rack.after_reply'] = []
       env['rack.response_finished'] = []
       env
@@ -86,11 +90,6 @@ module Portico
         @known[fields] = decoded
       end
       decoded
-    end
-
-    # Opened at once: the server deletes a file when it likes.
-    def open_body(flags, bytes)
-      (flags & SPOOLED).zero? ? StringIO.new(bytes) : File.open(bytes, 'rb')
     end
 
     class << self
