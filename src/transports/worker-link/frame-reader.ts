@@ -65,14 +65,15 @@ export class FrameReader {
     this.#filled += bytes.copy(partial, this.#filled, at, end)
     if (this.#filled < partial.length) return end
     const size = payloadLength(partial, 0)
+    // Of DATA only the head is ever gathered.
+    if (partial[8] === FrameType.DATA) {
+      this.#dataId = partial.readUInt32LE(4)
+      this.#dataLeft = size
+      this.#partial = null
+      return end
+    }
     if (partial.length === FRAME_HEAD && size > 0) {
-      // Only the head was gathered: now its size is known.
-      if (partial[8] === FrameType.DATA) {
-        this.#dataId = partial.readUInt32LE(4)
-        this.#dataLeft = size
-        this.#partial = null
-        return end
-      }
+      // Now its size is known.
       this.#partial = Buffer.allocUnsafe(FRAME_HEAD + size)
       partial.copy(this.#partial)
       return end
