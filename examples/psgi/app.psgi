@@ -1,7 +1,7 @@
 # A whole PSGI application without a framework: a guest book, and a stream.
 #
-# `portico serve examples/psgi`, then open http://localhost:8000/ in a browser, or
-# `curl -N http://localhost:8000/count`.
+# `portico serve examples/psgi`, then open http://localhost:8080/ in a browser, or
+# `curl -N http://localhost:8080/count`.
 use strict;
 use warnings;
 use utf8;

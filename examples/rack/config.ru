@@ -2,8 +2,8 @@
 
 # A whole Rack application without a framework: a guest book, and a stream.
 #
-# `portico serve examples/rack`, then open http://localhost:8000/ in a browser, or
-# `curl -N http://localhost:8000/count`.
+# `portico serve examples/rack`, then open http://localhost:8080/ in a browser, or
+# `curl -N http://localhost:8080/count`.
 require 'rack'
 
 # Each worker has its own list: what all are to see belongs in a database.
