@@ -3,12 +3,14 @@ import { member } from './handler.ts'
 
 /** Unsent bytes of one WebSocket beyond which messages are dropped. */
 const MOST_UNSENT = 16_777_216
+/** What a message that waits takes besides its bytes: else tiny ones would be without bound. */
+export const MESSAGE_COST = 256
 /** Nobody may close with another code (RFC 6455 §7.4). */
 const isCloseCode = (code: number): boolean => code === 1000 || (code >= 3000 && code <= 4999)
 
 /** What carries an open WebSocket. */
 export interface WebSocketCarrier {
-  /** Bytes that wait for the visitor. */
+  /** Bytes that wait for the visitor, and MESSAGE_COST for each message. */
   readonly unsent: number
   send(text: boolean, bytes: Uint8Array): void
   shut(code: number, reason: string): void
@@ -69,7 +71,7 @@ export class FetchWebSocket<Data = unknown> implements WebSocketEvents {
     return this.#state
   }
 
-  /** Bytes that wait for the visitor. */
+  /** Bytes that wait for the visitor, and what their messages take besides. */
   getBufferedAmount(): number {
     return this.#carrier?.unsent ?? 0
   }

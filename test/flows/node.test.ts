@@ -217,6 +217,30 @@ describe.each(RUNS)('a fetch handler, run: %s', (run) => {
     await until('every close', async () => (await ask(port, '/left')).text === '3')
   })
 
+  test('tiny messages of visitors that read nothing take no memory without bound', async () => {
+    await using portico = await Portico.serve(files())
+    await until('the first answer', async () => (await ask(portico.port, '/')).status === 200)
+    const memory = (): number => portico.processes().reduce((sum, { memory }) => sum + memory, 0)
+    const before = memory()
+    for (const size of [0, 1]) {
+      using visitor = await Visitor.to(portico.port)
+      visitor.send(
+        'GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+      )
+      const message = Buffer.concat([Buffer.of(0x81, 0x80 | size), Buffer.alloc(4 + size)])
+      const many = Buffer.concat(Array(8192).fill(message))
+      const go = (): void => {
+        while (visitor.socket.writable && visitor.socket.write(many));
+      }
+      visitor.socket.on('drain', go)
+      go()
+      for (let i = 0; i < 7; i++) {
+        await sleep(500)
+        expect(memory() - before).toBeLessThan(400_000_000)
+      }
+    }
+  }, 40_000)
+
   test('one that takes too long gets 504', async () => {
     await using portico = await Portico.serve(files('deadline: 1s'))
     const before = (await ask(portico.port, '/pid')).text

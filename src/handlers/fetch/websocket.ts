@@ -1,6 +1,6 @@
 /** WebSockets of fetch handlers in this thread: the bridge of the worker link, without a link. */
 import type { FetchExchange } from '../../fetch/exchange.ts'
-import type { WebSocketCarrier, WebSocketEvents } from '../../fetch/websocket.ts'
+import { MESSAGE_COST, type WebSocketCarrier, type WebSocketEvents } from '../../fetch/websocket.ts'
 import { EMPTY_BODY } from '../../request/body.ts'
 import { clock } from '../../request/clock.ts'
 import type { Exchange } from '../../request/exchange.ts'
@@ -52,7 +52,7 @@ class ThreadSocket implements JobLink, WebSocketCarrier {
     this.#events = events
     this.#over = over
     const job = new Job(exchange, EMPTY_BODY, clock.now)
-    this.#bridge = new Bridge(job, key)
+    this.#bridge = new Bridge(job, key, MESSAGE_COST)
     job.offer(this.#bridge)
     job.link = this
   }
@@ -73,7 +73,7 @@ class ThreadSocket implements JobLink, WebSocketCarrier {
   }
 
   send(text: boolean, bytes: Uint8Array): void {
-    this.#sent += bytes.length
+    this.#sent += bytes.length + MESSAGE_COST
     this.#bridge.send(text, bytes)
   }
 

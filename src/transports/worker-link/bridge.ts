@@ -68,6 +68,7 @@ function forget(bridge: Bridge): void {
 export class Bridge implements WebSocketSink {
   readonly #job: Job
   readonly #key: string
+  readonly #cost: number
   readonly #decoder = new WebSocketDecoder(this, { masked: true, most: MAX_FRAME })
   #state: number = State.OFFERED
   #visitor: Duplex | null = null
@@ -90,10 +91,11 @@ export class Bridge implements WebSocketSink {
   /** When waiting for the visitor's part of the close is over. */
   #deadline = Number.POSITIVE_INFINITY
 
-  /** `key`: Sec-WebSocket-Key. */
-  constructor(job: Job, key: string) {
+  /** `key`: Sec-WebSocket-Key. `cost`: what a message of the worker counts beside its bytes. */
+  constructor(job: Job, key: string, cost = 0) {
     this.#job = job
     this.#key = key
+    this.#cost = cost
   }
 
   /** The worker has accepted it. */
@@ -128,7 +130,7 @@ export class Bridge implements WebSocketSink {
   send(text: boolean, payload: Uint8Array): void {
     if (this.#state !== State.OPEN) return
     const frame = encodeFrame(text ? Opcode.TEXT : Opcode.BINARY, payload)
-    this.#outbox?.put(frame, payload.length)
+    this.#outbox?.put(frame, payload.length + this.#cost)
   }
 
   shut(code: number, reason: string): void {

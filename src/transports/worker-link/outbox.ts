@@ -5,10 +5,15 @@
 import type { Duplex } from 'node:stream'
 import { encodeFrame, Opcode } from '../../wire/websocket.ts'
 
+/** A frame that waits takes more memory than it is long: so many of them become one piece. */
+const MOST_FRAMES = 1024
+
 export class Outbox {
   readonly #visitor: Duplex
   readonly #taken: (bytes: number) => void
   #frames: Buffer[] = []
+  /** What came before these. */
+  #pieces: Buffer[] = []
   #length = 0
   /** Counted bytes in the frames for the next write, and in the write under way. */
   #counted = 0
@@ -26,7 +31,10 @@ export class Outbox {
   }
 
   put(frame: Buffer, counted: number): void {
-    this.#frames.push(frame)
+    if (this.#frames.push(frame) === MOST_FRAMES) {
+      this.#pieces.push(Buffer.concat(this.#frames))
+      this.#frames = []
+    }
     this.#length += frame.length
     this.#counted += counted
     this.#flushSoon()
@@ -64,14 +72,15 @@ export class Outbox {
       this.#frames.push(frame)
       this.#length += frame.length
     }
-    if (this.#frames.length === 0) {
+    if (this.#length === 0) {
       if (this.#ends) this.#visitor.end()
       this.#ends = false
       return
     }
-    const frames = this.#frames
+    const frames = this.#pieces.length === 0 ? this.#frames : [...this.#pieces, ...this.#frames]
     const bytes = frames.length === 1 ? frames[0]! : Buffer.concat(frames, this.#length)
     this.#frames = []
+    this.#pieces = []
     this.#length = 0
     this.#countedNow = this.#counted
     this.#counted = 0
@@ -85,6 +94,6 @@ export class Outbox {
     const counted = this.#countedNow
     this.#countedNow = 0
     if (counted > 0) this.#taken(counted)
-    if (this.#frames.length > 0 || this.#pong !== null || this.#ends) this.#flush()
+    if (this.#length > 0 || this.#pong !== null || this.#ends) this.#flush()
   }
 }

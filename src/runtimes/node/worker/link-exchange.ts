@@ -2,7 +2,11 @@
 import { createReadStream } from 'node:fs'
 import { PorticoError } from '../../../errors.ts'
 import type { FetchExchange } from '../../../fetch/exchange.ts'
-import type { WebSocketCarrier, WebSocketEvents } from '../../../fetch/websocket.ts'
+import {
+  MESSAGE_COST,
+  type WebSocketCarrier,
+  type WebSocketEvents,
+} from '../../../fetch/websocket.ts'
 import type { AnswerHead, BodySink } from '../../../request/exchange.ts'
 import { writeFrameHead } from '../../../transports/worker-link/encode.ts'
 import type { FieldList } from '../../../wire/fields.ts'
@@ -236,7 +240,7 @@ export class LinkExchange implements FetchExchange, WebSocketCarrier {
     const waited = this.unsent > 0 || this.#window <= bytes
     while (this.#backlog.length > 0 && this.#window > 0) {
       const { type, flags, bytes: payload } = this.#backlog.shift()!
-      this.unsent -= payload.length
+      this.unsent -= payload.length + MESSAGE_COST
       this.#window -= payload.length
       this.#link.send(type, flags, 0, this.id, payload)
     }
@@ -307,7 +311,7 @@ export class LinkExchange implements FetchExchange, WebSocketCarrier {
       return this.#link.send(type, flags, 0, this.id, bytes)
     }
     this.#backlog.push({ type, flags, bytes: type === FrameType.SEND ? Buffer.from(bytes) : bytes })
-    this.unsent += bytes.length
+    this.unsent += bytes.length + MESSAGE_COST
   }
 
   #end(flags: number): void {
