@@ -1,9 +1,10 @@
 /** Which PHP of the machine runs an application: the newest php-fpm, else the newest php-cgi. */
 import { execFile } from 'node:child_process'
-import { accessSync, constants, readdirSync, statSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { basename, delimiter, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { PhpAppPlan } from '../../site/plan.ts'
+import { isExecutable } from '../find-program.ts'
 
 /** Where administrators' programs are: often not in the PATH of people, but where php-fpm is. */
 const MORE_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/usr/local/bin', '/usr/bin']
@@ -97,15 +98,6 @@ function list(folder: string): string[] {
     return readdirSync(folder).filter((name) => name.startsWith('php'))
   } catch {
     return []
-  }
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return statSync(file).isFile()
-  } catch {
-    return false
   }
 }
 

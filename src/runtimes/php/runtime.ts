@@ -1,6 +1,7 @@
 /** How to run a PHP application: its own php-fpm, else its own php-cgi. */
 import { join } from 'node:path'
 import type { PhpAppPlan } from '../../site/plan.ts'
+import { wholeEnvironment } from '../environment.ts'
 import type { WorkerCommand } from '../runtime.ts'
 import type { Service, ServicePlace, ServiceRuntime } from '../service.ts'
 import { findPhp, type Php, programName } from './find.ts'
@@ -87,10 +88,7 @@ function cgi(app: PhpAppPlan, place: ServicePlace, { file }: Php): Particular {
 
 /** The supervisor's environment and the application's own; PHP reads our settings after its php.ini. */
 function environment(app: PhpAppPlan, place: ServicePlace): Record<string, string> {
-  const env: Record<string, string> = {}
-  for (const [name, value] of Object.entries({ ...process.env, ...app.env })) {
-    if (value !== undefined) env[name] = value
-  }
+  const env = wholeEnvironment(app)
   // An empty name is the folder that PHP was built with.
   env.PHP_INI_SCAN_DIR = `${env.PHP_INI_SCAN_DIR ?? ''}:${place.folder}`
   return env

@@ -1,8 +1,10 @@
 /** How to start the warm parent of a Python application: which interpreter, in which environment. */
-import { accessSync, constants, existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
-import { basename, delimiter, dirname, join, resolve } from 'node:path'
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { basename, delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { PythonAppPlan } from '../../site/plan.ts'
+import { wholeEnvironment } from '../environment.ts'
+import { findProgram, isExecutable } from '../find-program.ts'
 import type { Runtime, WorkerCommand } from '../runtime.ts'
 
 /** Oldest CPython that can run the worker. */
@@ -38,7 +40,7 @@ export const python: Runtime = {
 /** Explicit `python`, else `venv`, else `.venv` or `venv` beside the application, else PATH. */
 function findInterpreter(app: PythonAppPlan): Interpreter {
   if (app.python !== '') {
-    const file = lookUp(app.python, app)
+    const file = findProgram(app.python, app)
     if (file === '')
       throw new Error(`app ${app.name}: there is no Python at ${app.python}; check \`python:\``)
     return { file, venv: app.venv === '' ? venvOf(file) : app.venv }
@@ -59,7 +61,7 @@ function findInterpreter(app: PythonAppPlan): Interpreter {
     if (file !== '') return { file, venv }
   }
   for (const name of ['python3', 'python']) {
-    const file = lookUp(name, app)
+    const file = findProgram(name, app)
     if (file !== '') return { file, venv: venvOf(file) }
   }
   throw new Error(
@@ -80,20 +82,6 @@ function interpreterIn(venv: string): string {
 function venvOf(file: string): string {
   const folder = dirname(dirname(file))
   return existsSync(join(folder, 'pyvenv.cfg')) ? folder : ''
-}
-
-/** A path, relative to the application's folder, or a name in its PATH; '' when there is none. */
-function lookUp(name: string, app: PythonAppPlan): string {
-  if (name.includes('/')) {
-    const file = resolve(app.dir, name)
-    return isExecutable(file) ? file : ''
-  }
-  const path = app.env.PATH ?? process.env.PATH ?? ''
-  for (const folder of path.split(delimiter)) {
-    const file = join(folder === '' ? '.' : folder, name)
-    if (isExecutable(file)) return resolve(file)
-  }
-  return ''
 }
 
 /** Says so before anything is started where the names tell; `__main__.py` looks for itself as well. */
@@ -126,25 +114,13 @@ function versionOf(file: string, venv: string): readonly [number, number] | null
 
 /** The supervisor's environment and the application's own, as the environment's `activate` would have it. */
 function environment(app: PythonAppPlan, venv: string): Record<string, string> {
-  const env: Record<string, string> = {}
-  for (const [name, value] of Object.entries({ ...process.env, ...app.env })) {
-    if (value !== undefined) env[name] = value
-  }
+  const env = wholeEnvironment(app)
   if (venv !== '') {
     env.VIRTUAL_ENV = venv
     env.PATH = join(venv, 'bin') + (env.PATH ? delimiter + env.PATH : '')
     delete env.PYTHONHOME
   }
   return env
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return statSync(file).isFile()
-  } catch {
-    return false
-  }
 }
 
 function isFolder(path: string): boolean {
