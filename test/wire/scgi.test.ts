@@ -1,22 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeHeaders, encodeScgi, ScgiDecoder } from '../../src/wire/scgi.ts'
-import { everySplit } from './split.ts'
+import { decodeBlock, everySplit } from './split.ts'
 
-function decode(pieces: readonly Buffer[], most = 65_535): [ScgiDecoder, string, string] {
-  const decoder = new ScgiDecoder(most)
-  let block = ''
-  let rest = ''
-  for (const piece of pieces) {
-    const bytes = Buffer.from(piece)
-    const before = decoder.done
-    const at = before ? 0 : decoder.decode(bytes, 0, bytes.length)
-    if (!before && decoder.done) block = decoder.block?.toString('latin1') ?? 'skipped'
-    rest += bytes.toString('latin1', at)
-    bytes.fill(0xee)
-  }
-  return [decoder, block, rest]
-}
+const decode = (pieces: readonly Buffer[], most = 65_535): [ScgiDecoder, string, string] =>
+  decodeBlock(new ScgiDecoder(most), pieces)
 
 describe('an SCGI head', () => {
   it('is encoded as the protocol’s own example', () => {

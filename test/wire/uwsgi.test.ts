@@ -6,7 +6,7 @@ import {
   MOST_VARIABLES,
   PacketDecoder,
 } from '../../src/wire/uwsgi.ts'
-import { everySplit } from './split.ts'
+import { decodeBlock, everySplit } from './split.ts'
 
 const latin1 = (minLength: number): fc.Arbitrary<string> =>
   fc.uint8Array({ minLength, maxLength: 300 }).map((bytes) => Buffer.from(bytes).toString('latin1'))
@@ -14,21 +14,10 @@ const pairs = fc
   .array(fc.tuple(latin1(1), latin1(0)), { maxLength: 30 })
   .map((entries) => entries.flat())
 
-/** Variables and what follows, from pieces that change once they were taken. */
-function decode(pieces: readonly Buffer[], most = MOST_VARIABLES): [PacketDecoder, string, string] {
-  const decoder = new PacketDecoder(most)
-  let block = ''
-  let rest = ''
-  for (const piece of pieces) {
-    const bytes = Buffer.from(piece)
-    const before = decoder.done
-    const at = before ? 0 : decoder.decode(bytes, 0, bytes.length)
-    if (!before && decoder.done) block = decoder.block?.toString('latin1') ?? 'skipped'
-    rest += bytes.toString('latin1', at)
-    bytes.fill(0xee)
-  }
-  return [decoder, block, rest]
-}
+const decode = (
+  pieces: readonly Buffer[],
+  most = MOST_VARIABLES,
+): [PacketDecoder, string, string] => decodeBlock(new PacketDecoder(most), pieces)
 
 describe('a uwsgi packet', () => {
   it('is encoded as the protocol says', () => {
