@@ -100,7 +100,7 @@ export class Http1Connection implements Connection {
         if (!this.#sendStalled) this.#watch()
         return true
       case Phase.TUNNEL:
-        this.#deadline = clock.now + this.#gateway.timeouts.tunnelMs
+        this.#deadline = clock.now + this.#gateway.tunnelMs
         return this.#tunnel!.receive(bytes.subarray(0, length))
       case Phase.CLOSED:
         return true
@@ -161,7 +161,7 @@ export class Http1Connection implements Connection {
     }
     if (exchange !== null) {
       exchange.lost()
-      this.#gateway.finished(exchange)
+      this.#gateway.flow.finished(exchange)
     }
     this.#gateway.forget(this)
   }
@@ -197,7 +197,7 @@ export class Http1Connection implements Connection {
     else if (this.#phase === Phase.HEAD) this.#deadline = clock.now + timeouts.headMs
     else if (this.#phase === Phase.LINGER)
       this.#deadline = Math.min(clock.now + LINGER_MS, this.#lingerEnd)
-    else if (this.#phase === Phase.TUNNEL) this.#deadline = clock.now + timeouts.tunnelMs
+    else if (this.#phase === Phase.TUNNEL) this.#deadline = clock.now + this.#gateway.tunnelMs
     else if (this.#exchange?.receiving === true) this.#deadline = clock.now + timeouts.bodyMs
     else this.#deadline = Number.POSITIVE_INFINITY
   }
@@ -324,7 +324,7 @@ export class Http1Connection implements Connection {
   tunnel(tunnel: Tunnel): Tunnel {
     this.#phase = Phase.TUNNEL
     this.#tunnel = tunnel
-    this.#deadline = clock.now + this.#gateway.timeouts.tunnelMs
+    this.#deadline = clock.now + this.#gateway.tunnelMs
     const pending = this.#pending
     this.#pending = null
     if (pending !== null) tunnel.receive(pending)
@@ -374,7 +374,7 @@ export class Http1Connection implements Connection {
           break
         }
         this.#exchange = null
-        this.#gateway.finished(exchange)
+        this.#gateway.flow.finished(exchange)
         if (this.#phase !== Phase.BUSY) break
         if (!exchange.keep) {
           this.#close()
@@ -488,7 +488,7 @@ export class Http1Connection implements Connection {
       keep,
     )
     this.#exchange = exchange
-    this.#gateway.begin(exchange)
+    this.#gateway.flow.begin(exchange)
   }
 
   /** No complete head yet: refuses what can never become one, keeps the rest. */
@@ -527,7 +527,7 @@ export class Http1Connection implements Connection {
       ),
     )
     this.#peer ??= new SocketPeer(this.socket)
-    this.#gateway.refused(error, line, this.#peer, page.body.length)
+    this.#gateway.flow.refused(error, line, this.#peer, page.body.length)
     this.#close()
     return -1
   }

@@ -1,0 +1,85 @@
+/** What gateways have in common: their connections, from the first to the last. */
+import type { ByteStream, Connection } from '../listen/byte-stream.ts'
+import { onTick } from '../request/clock.ts'
+import type { Counters } from '../request/counters.ts'
+import type { Peer } from '../request/exchange.ts'
+import type { Flow } from '../request/flow.ts'
+import type { LimitsPlan, TimeoutsPlan } from '../site/plan.ts'
+import type { Gateway, GatewayOptions } from './gateway.ts'
+
+/** While draining, a kept connection has this long to send the request it may be sending, ms. */
+const DRAIN_IDLE_MS = 5_000
+
+/** A connection as its gateway looks after it. */
+export interface Kept extends Connection {
+  readonly socket: ByteStream
+  /** Called at each tick of the clock. */
+  check(now: number): void
+  /** The server drains: a connection without a request has `idleMs` to send one. */
+  drain(idleMs: number): void
+}
+
+export abstract class Connections<One extends Kept> implements Gateway {
+  readonly name: string
+  readonly flow: Flow
+  readonly counters: Counters
+  readonly limits: LimitsPlan
+  readonly timeouts: TimeoutsPlan
+  readonly serverName: string
+  readonly dev: boolean
+  draining = false
+  readonly #all = new Set<One>()
+  readonly #stopTicking: () => void
+  #onEmpty: (() => void) | null = null
+
+  constructor(name: string, options: GatewayOptions) {
+    this.name = name
+    this.flow = options.flow
+    this.counters = options.counters
+    this.limits = options.limits
+    this.timeouts = options.timeouts
+    this.serverName = options.serverName
+    this.dev = options.dev
+    this.#stopTicking = onTick((now) => {
+      for (const connection of this.#all) connection.check(now)
+    })
+  }
+
+  /** A connection that speaks the protocol. */
+  protected abstract make(socket: ByteStream, peer: Peer | undefined): One
+
+  admit(): boolean {
+    return this.#all.size < this.limits.connections
+  }
+
+  connect(socket: ByteStream, peer?: Peer): Connection {
+    const connection = this.make(socket, peer)
+    this.#all.add(connection)
+    this.counters.opened()
+    return connection
+  }
+
+  /** Nothing is left of it. */
+  forget(connection: One): void {
+    if (!this.#all.delete(connection)) return
+    this.counters.closed()
+    if (this.draining && this.#all.size === 0) this.#onEmpty?.()
+  }
+
+  /** How long a kept connection may be idle, ms. */
+  get idleMs(): number {
+    return this.draining ? DRAIN_IDLE_MS : this.timeouts.idleMs
+  }
+
+  drain(done: () => void): void {
+    this.draining = true
+    this.#onEmpty = done
+    if (this.#all.size === 0) return done()
+    for (const connection of this.#all) connection.drain(DRAIN_IDLE_MS)
+  }
+
+  close(): void {
+    this.#stopTicking()
+    for (const { socket } of this.#all) socket.destroy()
+  }
+}
