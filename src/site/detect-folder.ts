@@ -1,5 +1,5 @@
 /** Applications of other languages than Python that a folder or a file may be. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { isFile } from './detect-python.ts'
 import { isReadable, stat } from './drawing.ts'
@@ -17,6 +17,8 @@ const APP = 'app'
 const NODE_MAINS = ['server', 'app', 'index', 'main', 'src/server', 'src/app', 'src/index'].flatMap(
   (stem) => ['ts', 'mts', 'js', 'mjs', 'cjs'].map((end) => `${stem}.${end}`),
 )
+/** Where PHP applications have their document root, but for the folder itself. */
+const PHP_ROOTS = ['public', 'web', 'htdocs', 'html', 'public_html']
 /** Where PHP applications keep what visitors upload. */
 const UPLOADS = ['wp-content/uploads/', 'uploads/', 'sites/default/files/']
 const STARTERS =
@@ -24,7 +26,15 @@ const STARTERS =
 
 /** The application in `folder`, or undefined. Frameworks of other languages come with a package.json. */
 export function recognizeFolder(folder: string): Recognized | undefined {
-  return rack(folder) ?? psgi(folder) ?? php(folder) ?? node(folder) ?? cgi(folder)
+  return (
+    rack(folder) ??
+    psgi(folder) ??
+    php(folder, (root) => isFile(join(root, 'index.php'))) ??
+    node(folder) ??
+    // Served as files, scripts would show their source.
+    php(folder, hasScripts) ??
+    cgi(folder)
+  )
 }
 
 /** The application that `file` is by its name's end, or undefined. */
@@ -59,20 +69,32 @@ function script(kind: 'psgi' | 'rack', file: string): Recognized {
   return served(app, join(dir, 'public'), `${name} application ${basename(file)}`, file)
 }
 
-/** Its document root is the folder, or `public` and `web` as frameworks have it. */
-function php(folder: string): Recognized | undefined {
-  for (const root of [folder, join(folder, 'public'), join(folder, 'web')]) {
-    const file = join(root, 'index.php')
-    if (!isFile(file)) continue
+/** Its document root is the folder, or where frameworks and web servers have it. */
+function php(folder: string, isRoot: (folder: string) => boolean): Recognized | undefined {
+  for (const root of [folder, ...PHP_ROOTS.map((name) => join(folder, name))]) {
+    if (!isRoot(root)) continue
     // What visitors upload must never be a program.
     const uploads = UPLOADS.filter((each) => stat(join(root, each))?.isDirectory() === true)
+    const programs = [join(folder, 'cgi-bin'), join(root, 'cgi-bin')].find(isFolder)
     const settings: SiteFile = {
       apps: { [APP]: { php: root, 'no-scripts': uploads } },
-      routes: { '/': { app: APP } },
+      routes: {
+        ...(programs === undefined ? {} : { '/cgi-bin/': { cgi: programs } }),
+        '/': { app: APP },
+      },
     }
-    return { settings, description: `PHP application in ${root}`, reason: file }
+    const more = programs === undefined ? '' : `, with the CGI programs of ${programs}`
+    return { settings, description: `PHP application in ${root}${more}`, reason: root }
   }
   return undefined
+}
+
+function hasScripts(folder: string): boolean {
+  return isFolder(folder) && readdirSync(folder).some((name) => name.endsWith('.php'))
+}
+
+function isFolder(path: string): boolean {
+  return stat(path)?.isDirectory() === true && isReadable(path)
 }
 
 /** A package that says how it is started, or has a main module as packages do. */

@@ -67,7 +67,10 @@ function detectFile(file: string): Detected {
     const module = basename(file, '.py')
     if (/^[A-Za-z_]\w*$/.test(module)) return detectModule(module, dir)
   }
-  fail(file, 'this is no site file', 'a name that ends in .yaml, .json, .ts, .js, .psgi or .ru')
+  const expected = file.endsWith('.php')
+    ? 'the folder of the PHP application'
+    : 'a name that ends in .yaml, .json, .ts, .js, .psgi, .ru or .py'
+  fail(file, 'this is no site file', expected)
 }
 
 function isSiteFile(file: string): boolean {
@@ -95,8 +98,14 @@ function detectModule(target: string, dir: string): Detected {
     )
   }
   const name = `${module}:${callable}`
-  const what = inside?.asgi === true ? 'ASGI' : 'WSGI'
-  return python(dir, name, `${what} application ${name}`, reason, join(dir, name))
+  const what = `${interfaceOf(module, inside?.asgi === true)} application ${name}`
+  return python(dir, name, what, reason, join(dir, name))
+}
+
+/** As far as it can be seen from outside: the worker asks the callable. */
+function interfaceOf(module: string, asgi: boolean): string {
+  if (asgi || module.endsWith('asgi')) return 'ASGI'
+  return module.endsWith('wsgi') ? 'WSGI' : 'Python'
 }
 
 function detectFolder(folder: string): Detected {
@@ -127,8 +136,7 @@ function detectFolder(folder: string): Detected {
 function pythonModule(folder: string, module: string, file: string): Detected {
   const { callable, asgi } = inspectPython(file)
   const name = `${module}:${callable || 'application'}`
-  const what = asgi || module.endsWith('asgi') ? 'ASGI' : 'WSGI'
-  return python(folder, name, `${what} application ${name}`, file, folder)
+  return python(folder, name, `${interfaceOf(module, asgi)} application ${name}`, file, folder)
 }
 
 function recognized(found: Recognized, base: string, identity: string): Detected {

@@ -87,7 +87,7 @@ describe('portico check', () => {
     const folder = folderWith({ 'shop.py': 'app = 1' })
     expect(portico(folder, 'check', 'shop:app')).toMatchObject({
       status: 0,
-      stdout: 'WSGI application shop:app: good (1 listener, 1 host, 1 route, 1 application)\n',
+      stdout: 'Python application shop:app: good (1 listener, 1 host, 1 route, 1 application)\n',
     })
     expect(portico(folder, 'check', 'nothing.yaml')).toMatchObject({ status: 1, stdout: '' })
   })

@@ -149,6 +149,24 @@ describe('a folder', () => {
       [APP],
     ],
     [
+      'PHP scripts beside pages',
+      { 'index.html': '', 'contact.php': '' },
+      'PHP application in <here>',
+      [APP],
+    ],
+    [
+      'PHP and CGI programs',
+      { 'htdocs/mail.php': '', 'cgi-bin/': '' },
+      'PHP application in <here>/htdocs, with the CGI programs of <here>/cgi-bin',
+      [{ path: '/cgi-bin/', kind: 'cgi' }, APP],
+    ],
+    [
+      'CGI programs in the document root of PHP',
+      { 'index.php': '', 'cgi-bin/': '' },
+      'PHP application in <here>, with the CGI programs of <here>/cgi-bin',
+      [{ path: '/cgi-bin/', kind: 'cgi' }, APP],
+    ],
+    [
       'a fetch handler',
       { 'package.json': '{}', 'index.ts': 'export default { fetch: () => new Response() }' },
       'Node application <here>/index.ts',
@@ -266,7 +284,10 @@ describe('a name', () => {
       expect.stringContaining('"create_app()" is not the name of a callable'),
     ])
     expect(await refused({ 'notes.txt': '' }, 'notes.txt')).toEqual([
-      '<here>/notes.txt: this is no site file; expected a name that ends in .yaml, .json, .ts, .js, .psgi or .ru',
+      '<here>/notes.txt: this is no site file; expected a name that ends in .yaml, .json, .ts, .js, .psgi, .ru or .py',
+    ])
+    expect(await refused({ 'a.php': '' }, 'a.php')).toEqual([
+      '<here>/a.php: this is no site file; expected the folder of the PHP application',
     ])
   })
 })
