@@ -379,6 +379,24 @@ describe('fastcgi: a server that', () => {
     for (let i = 0; i < 4; i++) expect((await get(port, `/visitor-${i}`)).status).toBe(200)
   })
 
+  it('is overloaded in the midst of an answer: nobody else answers the rest', async () => {
+    const busy = await actor(tongue, (socket, own) => {
+      socket.write(Buffer.concat([own.head('Content-Length: 9\r\n'), own.body('one ')]))
+      setTimeout(() => socket.write(ended(2)), 50)
+    })
+    let asked = 0
+    const free = await actor(tongue, (socket, own) => {
+      asked++
+      socket.write(honest(own, 'other'))
+    })
+    const port = await portBefore(tongue, [busy, free])
+    for (let i = 0; i < 2; i++) {
+      const got = await get(port, `/visitor-${i}`)
+      expect(got.body === 'other' || got.cut).toBe(true)
+    }
+    expect(asked).toBe(1)
+  })
+
   it('reports endlessly is heard as far as a log can bear', async () => {
     const lines: string[] = []
     const report = encodeStream(

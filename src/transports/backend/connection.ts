@@ -354,9 +354,13 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     exchange.fail(error)
   }
 
-  /** What the backend has declined unread may go to another one, unless its body is on its way already. */
+  /**
+   * What the backend has declined unread may go to another one, unless its body is on its way already,
+   * or an answer: whatever it says then, nobody else can answer the rest.
+   */
   #refuseOrFail(error: PorticoError): void {
-    if (error.code === 'NO_BACKEND' && this.#upload === null) this.#notConnected(error)
+    const unread = this.#upload === null && this.#answer === null
+    if (error.code === 'NO_BACKEND' && unread) this.#notConnected(error)
     else this.#fail(error)
   }
 
