@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import about from '../../package.json' with { type: 'json' }
 import type { Overrides } from '../site/overrides.ts'
+import { briefly } from '../supervisor/load-failure.ts'
 import { createLogger, logOptions } from '../supervisor/logger.ts'
 import type { Site } from '../supervisor/site.ts'
 import { EXIT_FAILURE } from './exit.ts'
@@ -96,7 +97,7 @@ async function serve(target: string, flags: Flags): Promise<number> {
       version: about.version,
     })
   } catch (error) {
-    logger.error(error instanceof Error ? error.message : String(error))
+    logger.error(briefly(error))
     return EXIT_FAILURE
   }
 }

@@ -198,7 +198,7 @@ export class AppProcess {
     if (message.type === 'failed') {
       if (this.#status.state === 'running') return this.#distrust(child, 'it failed after loading')
       clearTimeout(this.#importTimer)
-      this.#break(message.detail)
+      this.#break(message.detail.trimEnd())
       this.#channel?.send({ type: 'quit' })
       return
     }

@@ -12,6 +12,7 @@ import { type Credentials, ordinaryUser } from '../system/users.ts'
 import { AppInServer } from './app-in-server.ts'
 import type { AppLifetime } from './app-lifetime.ts'
 import { type AppFacts, AppProcess } from './app-process.ts'
+import { LoadFailure } from './load-failure.ts'
 import type { Logger } from './logger.ts'
 import { ServerProcess } from './server-process.ts'
 import { ServiceProcess } from './service-process.ts'
@@ -134,7 +135,7 @@ export class Generation {
       [...this.#apps].map(async ([name, app]) => {
         const status = await orAborted(app.settled(), signal)
         if (status.state !== 'broken' || mayBreak.has(name)) return
-        throw new Error(`application ${name} did not load: ${status.detail}`)
+        throw new LoadFailure(name, status.detail)
       }),
     )
   }

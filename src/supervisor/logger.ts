@@ -72,9 +72,12 @@ function textLine(level: Level, message: string, fields: Fields, coloured: boole
     .map(([name, value]) => `${name}=${value}`)
     .join(' ')
   // An application may log what a visitor sent: no escape sequence may reach the terminal.
-  const text = message.replace(/[^\P{Cc}\n\t]/gu, '\uFFFD').replaceAll('\n', '\n    ')
+  const text = message.trimEnd().replace(/[^\P{Cc}\n\t]/gu, '\uFFFD')
+  const [first = '', ...others] = text.split('\n')
+  const rest = others.map((line) => `    ${line}\n`).join('')
   const tail = facts === '' ? '' : `  ${facts}`
-  if (!coloured) return `${time} ${level.padEnd(5)} ${text}${tail}\n`
+  if (!coloured) return `${time} ${level.padEnd(5)} ${first}${tail}\n${rest}`
   const mark = colours[level]
-  return `${DIM}${time}${RESET} ${mark}${level.padEnd(5)} ${text}${RESET}${DIM}${tail}${RESET}\n`
+  const start = `${DIM}${time}${RESET} ${mark}${level.padEnd(5)} ${first}${RESET}`
+  return `${start}${DIM}${tail}${RESET}\n${rest === '' ? '' : `${mark}${rest.trimEnd()}${RESET}\n`}`
 }

@@ -12,6 +12,7 @@ import { type Credentials, findCredentials, losesGroups } from '../system/users.
 import { type AdminSocket, openAdmin } from './admin.ts'
 import { Generation, type Runtimes } from './generation.ts'
 import { Inbox } from './inbox.ts'
+import { briefly } from './load-failure.ts'
 import { type LogSocket, openLogSocket } from './log-socket.ts'
 import type { Logger } from './logger.ts'
 import { refuseLivePidFile, removePidFile, writePidFile } from './pid-file.ts'
@@ -247,17 +248,17 @@ class Supervisor {
     this.#logger.info(`reloading: ${command.why}`)
     this.#phase = 'reloading'
     this.#manager.reloading()
-    const message = await this.#replaceGeneration().then(
-      () => '',
-      (error: Error) => error.message,
+    const failure = await this.#replaceGeneration().then(
+      () => null,
+      (error: Error) => error,
     )
-    const ok = message === ''
-    const result = { ok, message, generation: this.#current?.number ?? 0 }
+    const ok = failure === null
+    const result = { ok, message: failure?.message ?? '', generation: this.#current?.number ?? 0 }
     this.#reloads[ok ? 'succeeded' : 'failed'] += 1
     this.#lastReload = { ...result, at: new Date().toISOString() }
-    if (!ok) {
+    if (failure !== null) {
       this.#phase = 'ready'
-      this.#logger.error(`not reloaded, the site keeps serving as before: ${message}`)
+      this.#logger.error(`not reloaded, the site keeps serving as before: ${briefly(failure)}`)
       this.#manager.ready('Serving as before; the last reload failed')
     }
     for (const { done } of all) done(result)

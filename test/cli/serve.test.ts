@@ -66,7 +66,9 @@ test('nothing but an application that cannot be imported: its traceback, and no 
   writeFileSync(join(folder, 'app.py'), 'import nothing_like_this\napplication = None\n')
   await using site = new Served(folder, APP)
   expect(await site.exited).toEqual({ code: 1, signal: null })
-  expect(site.err).toContain("No module named 'nothing_like_this'")
+  expect(site.err.split("No module named 'nothing_like_this'")).toHaveLength(2)
+  const { message } = JSON.parse(site.err.trim().split('\n').at(-1) ?? '')
+  expect(message).toBe('application app did not load, see above')
   expect(site.err).not.toContain('"urls"')
 }, 30_000)
 

@@ -130,6 +130,7 @@ test.for([
       ok: false,
       message: expect.stringMatching(why),
     })
+    expect(site.log.filter(({ message }) => /Traceback:/.test(message)).length).toBeLessThan(2)
     expect(await get(url)).toMatch(/^1 /)
     const { apps } = await site.status()
     expect(apps.app).toMatchObject({ state: 'running', connected: 2 })
