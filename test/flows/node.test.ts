@@ -1,5 +1,6 @@
 /** Node applications of every kind, in the whole program: in worker processes and in server threads. */
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { until } from '../supervisor/site.ts'
@@ -440,6 +441,7 @@ server.on('upgrade', (req, socket, head) => {
   socket.write('HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Accept: ' + key + '\\r\\n\\r\\n')
   socket.write(Buffer.from([0x81, 2, 0x68, 0x69]))
   socket.on('data', () => socket.end(Buffer.from([0x88, 0])))
+  socket.on('end', () => socket.end())
 })
 server.listen(process.env.PORT)
 `
@@ -458,6 +460,18 @@ server.listen(process.env.PORT)
   })
   socket.send('x')
   await closed
+
+  // One that leaves with a reset takes nobody along.
+  const before = (await portico.status()).server
+  using rude = await Visitor.to(portico.port)
+  rude.send(
+    'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+  )
+  await once(rude.socket, 'readable')
+  rude.socket.resetAndDestroy()
+  await sleep(300)
+  expect((await ask(portico.port, '/')).text).toBe('plain')
+  expect((await portico.status()).server).toMatchObject({ pid: before.pid, restarts: 0 })
 }, 20_000)
 
 test('fetch workers that are killed or broken under load', async () => {
