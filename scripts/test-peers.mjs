@@ -1,6 +1,6 @@
 /**
- * `npm run test:peers`: tests against peers that neither npm nor Debian has, fetched from PyPI. Apart
- * from `npm test`, which needs none of them.
+ * `npm run test:peers`: tests against peers that are no part of the lock file or of Debian, fetched from
+ * PyPI and npm. Apart from `npm test`, which needs none of them.
  */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
