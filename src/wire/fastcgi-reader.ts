@@ -2,9 +2,9 @@
  * Hot: takes FastCGI records apart, in whatever pieces they come. Streams are handed on as they come,
  * so that a large body is never gathered; other records whole.
  */
-import { PorticoError } from '../errors.ts'
 import { RECORD_HEAD, RecordType } from './fastcgi.ts'
 import { Gather } from './gather.ts'
+import { wrongProtocol } from './wrong-protocol.ts'
 
 /** Receives records. Bytes are valid only during the call. False: stop behind this. */
 export interface RecordSink {
@@ -71,7 +71,7 @@ export class RecordReader {
   }
 
   #begin(head: Buffer, at: number): void {
-    if (head[at] !== 1) throw new PorticoError('BAD_PACKET', `FastCGI version ${head[at]}`)
+    if (head[at] !== 1) throw wrongProtocol(head[at]!, 'FastCGI', `FastCGI version ${head[at]}`)
     this.#type = head[at + 1]!
     this.#id = (head[at + 2]! << 8) | head[at + 3]!
     this.#length = (head[at + 4]! << 8) | head[at + 5]!

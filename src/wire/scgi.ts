@@ -4,6 +4,7 @@
  */
 import { PorticoError } from '../errors.ts'
 import { Gather } from './gather.ts'
+import { wrongProtocol } from './wrong-protocol.ts'
 
 /** Digits of a netstring's length that make sense. */
 const MOST_DIGITS = 9
@@ -125,7 +126,8 @@ export class ScgiDecoder {
     const digit = byte - ZERO
     const leadingZero = this.#digits === 1 && this.size === 0
     if (digit < 0 || digit > 9 || leadingZero || this.#digits === MOST_DIGITS) {
-      throw new PorticoError('BAD_PACKET', 'the length of a netstring')
+      const first = this.#digits === 0 ? byte : ZERO
+      throw wrongProtocol(first, 'SCGI', 'the length of a netstring')
     }
     this.size = this.size * 10 + digit
     this.#digits++

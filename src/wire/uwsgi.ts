@@ -4,6 +4,7 @@
  */
 import { PorticoError } from '../errors.ts'
 import { Gather } from './gather.ts'
+import { wrongProtocol } from './wrong-protocol.ts'
 
 /** Bytes before the variables. */
 export const UWSGI_HEAD = 4
@@ -81,6 +82,7 @@ function lengthAt(text: string, at: number): number {
 /** Takes one packet out of whatever pieces it comes in. */
 export class PacketDecoder {
   readonly #most: number
+  readonly #known: ReadonlySet<number> | null
   readonly #head: Buffer = Buffer.allocUnsafeSlow(UWSGI_HEAD)
   readonly #variables = new Gather()
   #filled = 0
@@ -89,9 +91,13 @@ export class PacketDecoder {
   /** Bytes of variables that the head announced. */
   size = 0
 
-  /** Packets with more than `most` bytes of variables are read over: `block` stays null. */
-  constructor(most: number) {
+  /**
+   * Packets with more than `most` bytes of variables are read over: `block` stays null. Those with a
+   * modifier1 that is not `known` are refused before the rest of them has come.
+   */
+  constructor(most: number, known: ReadonlySet<number> | null = null) {
     this.#most = most
+    this.#known = known
   }
 
   /** The packet is complete. */
@@ -109,7 +115,7 @@ export class PacketDecoder {
     return this.#variables.block
   }
 
-  /** Takes from `bytes[from, to)` what belongs to the packet; returns where that ends. */
+  /** Takes from `bytes[from, to)` what belongs to the packet; returns where that ends. Throws BAD_PACKET. */
   decode(bytes: Buffer, from: number, to: number): number {
     let at = from
     while (this.#filled < UWSGI_HEAD) {
@@ -119,6 +125,9 @@ export class PacketDecoder {
       this.modifier1 = this.#head[0]!
       this.size = this.#head.readUInt16LE(1)
       this.modifier2 = this.#head[3]!
+      if (this.#known?.has(this.modifier1) === false) {
+        throw wrongProtocol(this.modifier1, 'uwsgi', `modifier1 ${this.modifier1} is no request`)
+      }
       this.#variables.expect(this.size, this.size <= this.#most)
     }
     return this.#variables.take(bytes, at, to)

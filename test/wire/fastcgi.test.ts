@@ -125,8 +125,9 @@ describe('FastCGI records', () => {
 
   it('of another version are none', () => {
     everySplit(Buffer.from('GET / HTTP/1.1\r\n'), (pieces) => {
-      expect(() => read(pieces)).toThrow('FastCGI version 71')
+      expect(() => read(pieces)).toThrow('this is HTTP, not FastCGI')
     })
+    expect(() => read([Buffer.alloc(8, 2)])).toThrow('FastCGI version 2')
   })
 
   it('of anything at all are either read or refused', () => {

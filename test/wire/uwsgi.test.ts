@@ -66,6 +66,16 @@ describe('a uwsgi packet', () => {
     })
   })
 
+  it('of an unknown kind is refused as soon as its head is there', () => {
+    const decoder = new PacketDecoder(100, new Set([5]))
+    const feed = (text: string): number => decoder.decode(Buffer.from(text), 0, text.length)
+    expect(() => feed('GET ')).toThrow('this is HTTP, not uwsgi')
+    decoder.reset()
+    expect(() => feed('\x16\x03\x01\x02')).toThrow('modifier1 22')
+    decoder.reset()
+    expect(feed('\x05\x03\0\0')).toBe(4)
+  })
+
   it('follows another one', () => {
     const decoder = new PacketDecoder(100)
     const bytes = Buffer.concat([encodePacket(0, 0, ['A', '1']), encodePacket(1, 0, ['B', '2'])])

@@ -3,7 +3,6 @@
  * mod_proxy_uwsgi. An answer is a plain HTTP answer; its end is the connection's, or its length.
  */
 
-import { PorticoError } from '../../errors.ts'
 import type { ByteStream } from '../../listen/byte-stream.ts'
 import type { AnswerHead, Peer } from '../../request/exchange.ts'
 import { CgiRequestReader } from '../../wire/cgi-request.ts'
@@ -14,8 +13,8 @@ import { FrontGateway } from '../front/gateway.ts'
 import { PacketConnection } from '../front/packet-connection.ts'
 import type { GatewayOptions } from '../gateway.ts'
 
-/** Requests, in whichever language uWSGI would have answered them. */
-const REQUESTS: ReadonlySet<number> = new Set([
+/** Requests, in whichever language uWSGI would have answered them, and what asks whether we live. */
+const KNOWN: ReadonlySet<number> = new Set([
   Modifier.WSGI,
   Modifier.PSGI,
   Modifier.LUA,
@@ -24,6 +23,7 @@ const REQUESTS: ReadonlySet<number> = new Set([
   Modifier.CGI,
   Modifier.PHP,
   Modifier.MANAGE_PATH_INFO,
+  Modifier.PING,
 ])
 
 const requests = new CgiRequestReader(decodeVariables)
@@ -49,17 +49,13 @@ class UwsgiConnection extends PacketConnection {
     persistent: boolean,
   ) {
     super(gateway, socket, peer)
-    this.decoder = new PacketDecoder(gateway.limits.head)
+    this.decoder = new PacketDecoder(gateway.limits.head, KNOWN)
     this.#persistent = persistent
   }
 
   protected isRequest(): boolean {
-    const { modifier1 } = this.decoder
     this.keep = this.#persistent
-    if (REQUESTS.has(modifier1)) return true
-    if (modifier1 !== Modifier.PING) {
-      throw new PorticoError('BAD_PACKET', `modifier1 ${modifier1} is no request`)
-    }
+    if (this.decoder.modifier1 !== Modifier.PING) return true
     this.send(PONG)
     this.close()
     return false

@@ -247,6 +247,15 @@ describe.each(PROTOCOLS)('%s', (name, speech, make) => {
     await until(() => totals().open === 0)
   })
 
+  it('does not let a browser wait that has come to the wrong port', async () => {
+    const { port } = await serve({ routes: { '/': says('hello') }, timeouts: { headMs: 60_000 } })
+    for (const bytes of ['GET / HTTP/1.1\r\nHost: a\r\n\r\n', '\x16\x03\x01\x02\0\x01\0\x01\xfc']) {
+      const visitor = await Visitor.at(port)
+      await visitor.send(bytes).serverEnd()
+      visitor.leave()
+    }
+  })
+
   it('tells the handler when the front has left', async () => {
     const held = new Held()
     const { port, totals } = await serve({ routes: { '/': held } })
