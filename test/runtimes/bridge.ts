@@ -3,17 +3,17 @@
  * `test/apps`, which have the same paths.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Runtime } from '../../src/runtimes/runtime.ts'
 import type { ScriptAppPlan } from '../../src/site/plan.ts'
-import { FrameType, INITIAL_WINDOW, MAX_FRAME, MAX_WHOLE } from '../../src/wire/frames.ts'
-import { type Answer, frame, requestFrame, type WorkerLink, windowFrame } from './python/link.ts'
-import { alive, appsFolder, Supervisor } from './python/supervisor.ts'
-
-export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
+import { FrameType, MAX_WHOLE, REQUEST_MORE } from '../../src/wire/frames.ts'
+import { framesSuite, garbageSuite, pause } from './link-bytes.ts'
+import { endSuite, livesSuite } from './lives.ts'
+import { type Answer, frame, requestFrame, type WorkerLink } from './python/link.ts'
+import { appsFolder, Supervisor } from './python/supervisor.ts'
 
 export interface Bridge {
   readonly runtime: Runtime
@@ -249,33 +249,6 @@ export function bridgeSuite(bridge: Bridge): void {
       expect(Number((await get('/closed')).body)).toBe(before + 4)
     })
 
-    test('a path that no environment can hold', async () => {
-      expect(await worker.request({ path: '/a\0b' })).toMatchObject({ status: 400, failed: false })
-    })
-  })
-
-  describe('frames', () => {
-    let supervisor: Supervisor
-    let worker: WorkerLink
-    beforeAll(async () => {
-      supervisor = await launch()
-      worker = await supervisor.first()
-    })
-    afterAll(() => supervisor.stop())
-
-    test('a request cut at every byte is the same request', async () => {
-      const length = requestFrame(1, { path: '/digest', body: 'hello' }).length
-      for (let cut = 1; cut < length; cut++) {
-        const id = worker.nextId()
-        const answered = worker.expect(id)
-        const bytes = requestFrame(id, { path: '/digest', body: 'hello' })
-        worker.socket.write(bytes.subarray(0, cut))
-        await pause(1)
-        worker.socket.write(bytes.subarray(cut))
-        expect((await answered).body).toMatch(/^5 2cf24dba/)
-      }
-    })
-
     test('many requests in one write: all are answered, in order', async () => {
       const ids = Array.from({ length: 500 }, () => worker.nextId())
       const answers = ids.map((id) => worker.expect(id))
@@ -294,86 +267,16 @@ export function bridgeSuite(bridge: Bridge): void {
       expect(reads).toBeLessThan(ids.length / 2)
     })
 
-    test('frames that come while an answer waits for its window are kept', async () => {
-      worker.generous = false
-      const [slow, ...quick] = [0, 0, 0, 0].map(() => worker.nextId())
-      const answered = worker.expect(slow!)
-      const others = quick.map((id) => worker.expect(id))
-      worker.socket.write(
-        Buffer.concat([
-          requestFrame(slow!, { path: '/stream', query: `size=${INITIAL_WINDOW + 10}` }),
-          requestFrame(quick[0]!, { path: '/raises' }),
-          requestFrame(quick[1]!, { path: '/one-piece', query: 'size=2' }),
-        ]),
-      )
-      const late = requestFrame(quick[2]!, { path: '/one-piece', query: 'size=3' })
-      worker.socket.write(Buffer.concat([frame(FrameType.CANCEL, quick[0]!), late.subarray(0, 30)]))
-      await pause(100)
-      worker.socket.write(Buffer.concat([late.subarray(30), windowFrame(slow!, 10)]))
-      expect((await answered).bytes).toBe(INITIAL_WINDOW + 10)
-      const [cancelled, ...answers] = await Promise.all(others)
-      expect(cancelled).toMatchObject({ failed: true, status: 0, frames: [FrameType.END] })
-      expect(answers.map(({ bytes }) => bytes)).toEqual([2, 3])
-      worker.generous = true
-      expect(supervisor.log).not.toContain('/raises:')
-    })
-
-    test('50 MB for a slow reader stay in the application', async () => {
-      const size = 50_000_000
-      worker.generous = false
-      const id = worker.nextId()
-      const answered = worker.expect(id)
-      worker.socket.write(requestFrame(id, { path: '/stream', query: `size=${size}` }))
-      await pause(200)
-      const sent = worker.seen.filter((one) => one.id === id && one.type === FrameType.DATA).length
-      expect(sent).toBeLessThanOrEqual(INITIAL_WINDOW / 65_536 + 1)
-      let most = 0
-      for (let granted = INITIAL_WINDOW; granted < size; granted += 1_000_000) {
-        await pause(2)
-        most = Math.max(most, resident(worker.hello.pid))
-        worker.socket.write(windowFrame(id, 1_000_000))
-      }
-      expect(await answered).toMatchObject({ bytes: size, failed: false })
-      expect(most).toBeLessThan(80_000_000)
-      worker.generous = true
+    test('a path that no environment can hold', async () => {
+      expect(await worker.request({ path: '/a\0b' })).toMatchObject({ status: 400, failed: false })
     })
   })
 
-  describe('garbage', () => {
-    const lengths = (line: number, fields: number): Buffer => {
-      const payload = Buffer.alloc(20)
-      payload.writeUInt32LE(line, 0)
-      payload.writeUInt32LE(fields, 4)
-      return payload
-    }
-    const huge = Buffer.alloc(12)
-    huge.writeUInt32LE(MAX_FRAME + 1, 0)
-    huge.writeUInt8(FrameType.REQUEST, 8)
-    const oddFields = requestFrame(1, { fields: { A: 'b' } })
-    oddFields.writeUInt8(0x41, oddFields.length - 2)
-    const flagged = requestFrame(1)
-    flagged.writeUInt8(2, 9)
+  describe('frames', () => framesSuite(launch, 1))
 
-    test.each([
-      ['an unknown type', frame(99, 1)],
-      ['an unknown type without its end', frame(99, 1, 0, Buffer.alloc(50)).subarray(0, 20)],
-      ['a frame from the other side', frame(FrameType.DATA, 1)],
-      ['a body in pieces', frame(FrameType.BODY, 1, 0, Buffer.alloc(30))],
-      ['a request whose body is to come', flagged],
-      ['a frame that is too large', huge],
-      ['a request without lengths', frame(FrameType.REQUEST, 1, 0, Buffer.alloc(3))],
-      ['a request with parts longer than itself', frame(FrameType.REQUEST, 1, 0, lengths(9, 9))],
-      ['a header block with a name alone', oddFields],
-      ['text', Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')],
-    ])('%s ends the worker with a clear line', async (_, bytes) => {
-      const supervisor = await launch()
-      onTestFinished(() => supervisor.stop())
-      const worker = await supervisor.first()
-      worker.socket.write(bytes)
-      const exited = await supervisor.heard('exited')
-      expect(exited).toMatchObject({ slot: 0, pid: worker.hello.pid, code: 70, signal: null })
-      await supervisor.logged(/portico: worker \d+ gives up: .+/)
-    })
+  describe('garbage', () => {
+    const flags = REQUEST_MORE
+    garbageSuite(launch, [['a request whose body is to come', requestFrame(1, { flags })]])
   })
 
   describe('lives', () => {
@@ -382,15 +285,6 @@ export function bridgeSuite(bridge: Bridge): void {
     const serving = async (): Promise<WorkerLink> => {
       supervisor = await launch()
       return supervisor.first()
-    }
-    const several = async (): Promise<number[]> => {
-      const first = await serving()
-      for (const slot of [1, 2]) supervisor.say({ type: 'spawn', slot })
-      const others = [await supervisor.links[0]!.worker(), await supervisor.links[0]!.worker()]
-      // One of them busy.
-      first.request({ path: '/sleep', query: 'seconds=30' }).catch(() => undefined)
-      await pause(50)
-      return [first, ...others].map((worker) => worker.hello.pid)
     }
 
     test('workers are forked on request, told of, and draw different numbers', async () => {
@@ -407,131 +301,25 @@ export function bridgeSuite(bridge: Bridge): void {
       }
     })
 
-    test('who is killed, or ends by itself, is told of; the others stay', async () => {
+    test('one that ends by itself is told of', async () => {
       const worker = await serving()
-      supervisor.say({ type: 'spawn', slot: 1 })
-      const other = await supervisor.links[0]!.worker()
-      supervisor.say({ type: 'kill', slot: 0 })
-      const { pid } = worker.hello
-      const exited = { type: 'exited', slot: 0, pid, code: null, signal: 9 }
-      expect(await supervisor.heard('exited')).toEqual(exited)
-      expect((await other.request({ path: '/tuple' })).status).toBe(200)
-      await expect(other.request({ path: '/die' })).rejects.toThrow('the worker left')
-      await supervisor.until(
-        () => supervisor.messages.filter((m) => m.type === 'exited').length === 2,
-      )
-    })
-
-    test('a worker retires when what it has in hand is done, and the server has said QUIT', async () => {
-      const worker = await serving()
-      const slow = worker.request({ path: '/sleep', query: 'seconds=0.3' })
-      await pause(100)
-      supervisor.say({ type: 'retire', slot: 0 })
-      await worker.until((seen) => seen.some((one) => one.type === FrameType.LEAVING))
-      // What was on its way meanwhile is answered as well.
-      const late = worker.request({ path: '/tuple' })
-      worker.socket.write(frame(FrameType.QUIT, 0))
-      expect((await slow).body).toBe('slept')
-      expect((await late).body).toBe('one two three')
-      const began = performance.now()
-      expect(await supervisor.heard('exited')).toMatchObject({ code: 0, signal: null })
-      expect(performance.now() - began).toBeLessThan(1000)
-    })
-
-    test('it retires from idleness at once, and without QUIT after a while', async () => {
-      const worker = await serving()
-      const began = performance.now()
-      process.kill(worker.hello.pid, 'SIGTERM')
-      await worker.until((seen) => seen.some((one) => one.type === FrameType.LEAVING))
-      expect(performance.now() - began).toBeLessThan(700)
-      expect(await supervisor.heard('exited')).toMatchObject({ code: 0 })
-      expect(performance.now() - began).toBeLessThan(4000)
-    })
-
-    test('it comes back to a server that was restarted', async () => {
-      const worker = await serving()
-      const lost = worker.request({ path: '/closing', query: 'more=20' })
-      lost.catch(() => undefined)
-      await worker.until((seen) => seen.some((one) => one.type === FrameType.DATA))
-      worker.socket.destroy()
-      const again = await supervisor.links[0]!.worker()
-      expect(again.hello).toEqual(worker.hello)
-      expect((await again.request({ path: '/closed' })).body).toBe('1')
-      expect(again.seen.every((one) => one.type === FrameType.RESPONSE)).toBe(true)
-    })
-
-    test('it serves several server threads', async () => {
-      supervisor = await launch({}, 3)
-      await supervisor.heard('loaded')
-      supervisor.say({ type: 'spawn', slot: 0 })
-      const links = await Promise.all(supervisor.links.map((link) => link.worker()))
-      expect(new Set(links.map((link) => link.hello.pid)).size).toBe(1)
-      for (let round = 0; round < 20; round++) {
-        const asked = links.map((link, i) =>
-          link.request({ path: '/one-piece', query: `size=${i}` }),
-        )
-        expect((await Promise.all(asked)).map((answer) => answer.bytes)).toEqual([0, 1, 2])
-      }
-      links[1]!.socket.destroy()
-      const back = await supervisor.links[1]!.worker()
-      expect((await back.request({ path: '/tuple' })).status).toBe(200)
-      // It leaves when the last of them has let it go.
-      for (const link of [links[0]!, links[2]!]) link.socket.write(frame(FrameType.QUIT, 0))
-      await links[0]!.closed
-      expect((await back.request({ path: '/tuple' })).status).toBe(200)
-      back.socket.write(frame(FrameType.QUIT, 0))
-      expect(await supervisor.heard('exited')).toMatchObject({ code: 0 })
-    })
-
-    test('it shows where it is stuck, asleep and busy', async () => {
-      const worker = await serving()
-      const held = worker.request({ path: '/sleep', query: 'seconds=0.6' })
-      await pause(150)
-      supervisor.say({ type: 'traceback', slot: 0 })
-      await supervisor.logged(bridge.napping)
-      expect((await held).body).toBe('slept')
-      worker.request({ path: '/busy' }).catch(() => undefined)
-      await pause(150)
-      supervisor.say({ type: 'traceback', slot: 0 })
-      await supervisor.logged(bridge.spinning)
-      supervisor.say({ type: 'kill', slot: 0 })
-      expect(await supervisor.heard('exited')).toMatchObject({ signal: 9 })
-    })
-
-    test('the end of the parent, by kill -9, is the end of all', async () => {
-      const pids = await several()
-      process.kill(supervisor.parent.pid!, 'SIGKILL')
-      await supervisor.exit
-      await expect.poll(() => pids.filter(alive), { timeout: 3000 }).toEqual([])
-    })
-
-    test('so is that of the supervisor', async () => {
-      const pids = await several()
-      supervisor.hangUp()
-      expect(await supervisor.exit).toEqual({ code: 0, signal: null })
-      expect(pids.filter(alive)).toEqual([])
-    })
-
-    test.each(['quit', 'SIGTERM'])('%s waits for what is in hand', async (how) => {
-      const worker = await serving()
-      const slow = worker.request({ path: '/sleep', query: 'seconds=0.3' })
-      await pause(50)
-      if (how === 'quit') supervisor.say({ type: 'quit' })
-      else process.kill(supervisor.parent.pid!, 'SIGTERM')
-      expect((await slow).body).toBe('slept')
-      worker.socket.write(frame(FrameType.QUIT, 0))
-      expect(await supervisor.exit).toEqual({ code: 0, signal: null })
-      expect(supervisor.messages.at(-1)).toMatchObject({ type: 'exited', code: 0 })
-    })
-
-    test('what is no control message is the end at once', async () => {
-      const pids = await several()
-      supervisor.sayRaw('{"type":"nonsense"}\n')
-      expect((await supervisor.exit).code).not.toBe(0)
-      expect(supervisor.stderr).toContain("unknown control message 'nonsense'")
-      await expect.poll(() => pids.filter(alive), { timeout: 3000 }).toEqual([])
+      await expect(worker.request({ path: '/die' })).rejects.toThrow('the worker left')
+      expect(await supervisor.heard('exited')).toMatchObject({ slot: 0, pid: worker.hello.pid })
     })
   })
+
+  describe('a worker', () => {
+    const { napping, spinning } = bridge
+    livesSuite({
+      launch: (links) => launch({}, links),
+      many: 1,
+      busy: '/busy',
+      napping,
+      spinning,
+    })
+  })
+
+  describe('the end', () => endSuite(launch))
 }
 
 /** What loading `source` says: the detail of the failure, or 'loaded'. */
@@ -555,9 +343,4 @@ export async function loading(
   supervisor.say({ type: 'quit' })
   expect(await supervisor.exit).toEqual({ code: 0, signal: null })
   return detail
-}
-
-function resident(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) * 1024
 }

@@ -1,4 +1,4 @@
-/** The warm parent: what it imports, what it refuses, how its workers live and end. */
+/** The warm parent: what it imports, what it refuses, and what is Python's own in its workers' lives. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,9 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { PythonAppPlan } from '../../../src/site/plan.ts'
 import { FrameType } from '../../../src/wire/frames.ts'
 import { frame, requestFrame, type WorkerLink } from './link.ts'
-import { alive, appsFolder, debianPython, Supervisor, ways } from './supervisor.ts'
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+import { appsFolder, debianPython, Supervisor } from './supervisor.ts'
 
 let supervisor: Supervisor
 afterEach(() => supervisor.stop())
@@ -221,119 +219,10 @@ describe('workers', () => {
     }
   })
 
-  test('that are killed are told of; the others stay', async () => {
-    const worker = await serving({ module: 'pep' })
-    supervisor.say({ type: 'spawn', slot: 1 })
-    const other = await supervisor.links[0]!.worker()
-    supervisor.say({ type: 'kill', slot: 0 })
-    expect(await supervisor.heard('exited')).toEqual({
-      type: 'exited',
-      slot: 0,
-      pid: worker.hello.pid,
-      code: null,
-      signal: 9,
-    })
-    expect((await other.request({ path: '/tuple' })).status).toBe(200)
-  })
-
   test('that end by themselves are told of with their code', async () => {
     const worker = await serving({ module: 'pep' })
     await expect(worker.request({ path: '/die' })).rejects.toThrow('the worker left')
     expect(await supervisor.heard('exited')).toMatchObject({ code: 9, signal: null })
-  })
-
-  describe.each(ways)('$name', ({ many, how }) => {
-    test('retire when what they have in hand is done, and the server has said QUIT', async () => {
-      const worker = await serving({ module: 'pep', ...how })
-      const slow = worker.request({ path: '/sleep', query: 'seconds=0.3' })
-      await pause(100)
-      supervisor.say({ type: 'retire', slot: 0 })
-      await worker.until((seen) => seen.some((one) => one.type === FrameType.LEAVING))
-      // What was on its way meanwhile is answered as well.
-      const late = worker.request({ path: '/tuple' })
-      worker.socket.write(frame(FrameType.QUIT, 0))
-      expect((await slow).body).toBe('slept')
-      expect((await late).body).toBe('one two three')
-      const began = performance.now()
-      expect(await supervisor.heard('exited')).toMatchObject({ code: 0, signal: null })
-      expect(performance.now() - began).toBeLessThan(1000)
-    })
-
-    test('retire from idleness at once, and without QUIT after a while', async () => {
-      const worker = await serving({ module: 'pep', ...how })
-      const began = performance.now()
-      process.kill(worker.hello.pid, 'SIGTERM')
-      await worker.until((seen) => seen.some((one) => one.type === FrameType.LEAVING))
-      expect(performance.now() - began).toBeLessThan(1500)
-      expect(await supervisor.heard('exited')).toMatchObject({ code: 0 })
-      expect(performance.now() - began).toBeLessThan(4000)
-    })
-
-    test('quit when the server says so', async () => {
-      const worker = await serving({ module: 'pep', ...how })
-      const slow = worker.request({ path: '/sleep', query: 'seconds=0.2' })
-      const stream = many > 1 ? worker.request({ path: '/steps' }) : null
-      worker.socket.write(frame(FrameType.QUIT, 0))
-      expect((await slow).body).toBe('slept')
-      expect((await stream)?.body).toBe(stream === null ? undefined : '0;1;2;')
-      expect(await supervisor.heard('exited')).toMatchObject({ code: 0 })
-    })
-
-    test('come back to a server that was restarted', async () => {
-      const worker = await serving({ module: 'pep', ...how })
-      const lost = worker.request({ path: '/closing', query: 'more=20' })
-      lost.catch(() => undefined)
-      await worker.until((seen) => seen.some((one) => one.type === FrameType.DATA))
-      worker.socket.destroy()
-      const again = await supervisor.links[0]!.worker()
-      expect(again.hello).toEqual(worker.hello)
-      // A thread may notice a little later.
-      const closed = async (): Promise<string> => (await again.request({ path: '/closed' })).body
-      await expect.poll(closed).toBe('1')
-      await again.until((seen) => seen.every((one) => one.type === FrameType.RESPONSE))
-    })
-
-    test('serve several server threads', async () => {
-      supervisor = await Supervisor.start({ module: 'pep', ...how }, { links: 3 })
-      await supervisor.heard('loaded')
-      supervisor.say({ type: 'spawn', slot: 0 })
-      const links = await Promise.all(supervisor.links.map((link) => link.worker()))
-      expect(new Set(links.map((link) => link.hello.pid)).size).toBe(1)
-      for (let round = 0; round < 20; round++) {
-        const asked = links.map((link, i) =>
-          link.request({ path: '/one-piece', query: `size=${i}` }),
-        )
-        expect((await Promise.all(asked)).map((answer) => answer.bytes)).toEqual([0, 1, 2])
-      }
-      links[1]!.socket.destroy()
-      const back = await supervisor.links[1]!.worker()
-      expect((await back.request({ path: '/tuple' })).status).toBe(200)
-      // It leaves when the last of them has let it go.
-      for (const link of [links[0]!, links[2]!]) link.socket.write(frame(FrameType.QUIT, 0))
-      await links[0]!.closed
-      expect((await back.request({ path: '/tuple' })).status).toBe(200)
-      back.socket.write(frame(FrameType.QUIT, 0))
-      expect(await supervisor.heard('exited')).toMatchObject({ code: 0 })
-    })
-
-    test('show where they are stuck: asleep, and in C', async () => {
-      const worker = await serving({ module: 'pep', ...how })
-      const held = worker.request({ path: '/sleep', query: 'seconds=1' })
-      await pause(150)
-      supervisor.say({ type: 'traceback', slot: 0 })
-      await supervisor.logged(
-        /most recent call first\):\n(.*\n)* {2}File ".*pep.py", line \d+ in sleep_a_while/,
-      )
-      // It interrupts nothing.
-      expect((await held).body).toBe('slept')
-      worker.socket.on('error', () => undefined)
-      worker.request({ path: '/stuck-in-c' }).catch(() => undefined)
-      await pause(150)
-      supervisor.say({ type: 'traceback', slot: 0 })
-      await supervisor.logged(/File ".*pep.py", line \d+ in stuck_in_c/)
-      supervisor.say({ type: 'kill', slot: 0 })
-      expect(await supervisor.heard('exited')).toMatchObject({ signal: 9 })
-    })
   })
 
   test('do not hold a complete answer back behind what the application does after it', async () => {
@@ -362,56 +251,12 @@ describe('workers', () => {
 })
 
 describe('the end', () => {
-  async function several(): Promise<number[]> {
-    const first = await serving({ module: 'pep', workers: 3 })
-    supervisor.say({ type: 'spawn', slot: 1 })
-    supervisor.say({ type: 'spawn', slot: 2 })
-    const others = [await supervisor.links[0]!.worker(), await supervisor.links[0]!.worker()]
-    // One of them busy.
-    first.request({ path: '/sleep', query: 'seconds=30' }).catch(() => undefined)
-    await pause(50)
-    return [first, ...others].map((worker) => worker.hello.pid)
-  }
-
-  test('of the parent, by kill -9, is the end of all', async () => {
-    const pids = await several()
-    process.kill(supervisor.parent.pid!, 'SIGKILL')
-    await supervisor.exit
-    await expect.poll(() => pids.filter(alive), { timeout: 3000 }).toEqual([])
-  })
-
-  test('of the supervisor is the end of all', async () => {
-    const pids = await several()
-    supervisor.hangUp()
-    expect(await supervisor.exit).toEqual({ code: 0, signal: null })
-    expect(pids.filter(alive)).toEqual([])
-  })
-
-  test('on quit waits for what is in hand', async () => {
-    const worker = await serving({ module: 'pep' })
-    const slow = worker.request({ path: '/sleep', query: 'seconds=0.3' })
-    await pause(50)
-    supervisor.say({ type: 'quit' })
-    expect((await slow).body).toBe('slept')
-    worker.socket.write(frame(FrameType.QUIT, 0))
-    expect(await supervisor.exit).toEqual({ code: 0, signal: null })
-    expect(supervisor.messages.at(-1)).toMatchObject({ type: 'exited', code: 0 })
-  })
-
   test('by SIGTERM is a quit', async () => {
     const worker = await serving()
     process.kill(supervisor.parent.pid!, 'SIGTERM')
     await worker.until((seen) => seen.some((one) => one.type === FrameType.LEAVING))
     worker.socket.write(frame(FrameType.QUIT, 0))
     expect(await supervisor.exit).toEqual({ code: 0, signal: null })
-  })
-
-  test('comes at once from what is no control message', async () => {
-    const pids = await several()
-    supervisor.sayRaw('{"type":"nonsense"}\n')
-    expect((await supervisor.exit).code).toBe(1)
-    expect(supervisor.stderr).toContain("unknown control message 'nonsense'")
-    await expect.poll(() => pids.filter(alive), { timeout: 3000 }).toEqual([])
   })
 
   test('does not wait for a request that came with it', async () => {
