@@ -21,11 +21,9 @@ export function scriptRuntime(kind: ScriptAppPlan['kind'], language: Language): 
 
     /** The `env` of the command is the whole environment, not an addition to the supervisor's own. */
     command(app): WorkerCommand {
-      if (app.kind !== kind) throw new Error(`app ${app.name}: no application over ${kind}`)
+      if (app.kind !== kind) throw new Error(`no application over ${kind}`)
       if (statSync(app.dir, { throwIfNoEntry: false })?.isDirectory() !== true) {
-        throw new Error(
-          `app ${app.name}: there is no folder ${app.dir}; set \`dir:\` to the application's`,
-        )
+        throw new Error(`there is no folder ${app.dir}; set \`dir:\` to the application's`)
       }
       return {
         file: interpreter(app, language),
@@ -42,7 +40,7 @@ function interpreter(app: ScriptAppPlan, { name, program, packages }: Language):
   if (file !== '') return file
   throw new Error(
     app.interpreter === ''
-      ? `app ${app.name}: there is no ${name} on this machine; install it (Debian: \`apt install ${packages}\`), or name one with \`interpreter:\``
-      : `app ${app.name}: there is no ${name} at ${app.interpreter}; check \`interpreter:\``,
+      ? `there is no ${name} on this machine; install it (Debian: \`apt install ${packages}\`), or name one with \`interpreter:\``
+      : `there is no ${name} at ${app.interpreter}; check \`interpreter:\``,
   )
 }

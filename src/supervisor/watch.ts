@@ -15,7 +15,13 @@ const MOST_FOLDERS = 4_096
 const IGNORED = new Set(['__pycache__', 'node_modules', 'venv', 'env', 'site-packages'])
 /** Code and templates. Not data: an application that writes its own would reload for ever. */
 const EXTENSIONS = new Set(
-  '.py .pyi .so .html .htm .jinja .jinja2 .j2 .mako .pt .tmpl .php .js .mjs .cjs .ts'.split(' '),
+  [
+    '.html .htm .jinja .jinja2 .j2 .mako .pt .tmpl',
+    '.py .pyi .so .php .pl .pm .psgi .tt .ep .rb .ru .erb .haml .slim',
+    '.js .mjs .cjs .jsx .ts .mts .cts .tsx',
+  ]
+    .join(' ')
+    .split(' '),
 )
 
 export interface Watcher {

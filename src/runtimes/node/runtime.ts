@@ -13,7 +13,7 @@ export const node: Runtime = {
 
   /** The `env` of the command is the whole environment, not an addition to the supervisor's own. */
   command(app): WorkerCommand {
-    if (app.kind !== 'node') throw new Error(`app ${app.name}: not a Node application`)
+    if (app.kind !== 'node') throw new Error(`not a Node application`)
     return { file: interpreter(app), args: [PARENT], env: wholeEnvironment(app), cwd: app.dir }
   },
 }
@@ -23,5 +23,5 @@ function interpreter(app: NodeAppPlan): string {
   if (named === '') return process.execPath
   const file = findProgram(named, app)
   if (file !== '') return file
-  throw new Error(`app ${app.name}: there is no Node at ${named}; check \`interpreter:\``)
+  throw new Error(`there is no Node at ${named}; check \`interpreter:\``)
 }

@@ -25,14 +25,12 @@ export const python: Runtime = {
 
   /** The `env` of the command is the whole environment, not an addition to the supervisor's own. */
   command(app): WorkerCommand {
-    if (app.kind !== 'python') throw new Error(`app ${app.name}: not a Python application`)
+    if (app.kind !== 'python') throw new Error(`not a Python application`)
     if (!isFolder(app.dir)) {
-      throw new Error(
-        `app ${app.name}: there is no folder ${app.dir}; set \`dir:\` to the application's`,
-      )
+      throw new Error(`there is no folder ${app.dir}; set \`dir:\` to the application's`)
     }
     const { file, venv } = findInterpreter(app)
-    refuseTooOld(app, file, venv)
+    refuseTooOld(file, venv)
     return { file, args: [WORKER], env: environment(app, venv), cwd: app.dir }
   },
 }
@@ -41,15 +39,14 @@ export const python: Runtime = {
 function findInterpreter(app: PythonAppPlan): Interpreter {
   if (app.python !== '') {
     const file = findProgram(app.python, app)
-    if (file === '')
-      throw new Error(`app ${app.name}: there is no Python at ${app.python}; check \`python:\``)
+    if (file === '') throw new Error(`there is no Python at ${app.python}; check \`interpreter:\``)
     return { file, venv: app.venv === '' ? venvOf(file) : app.venv }
   }
   if (app.venv !== '') {
     const file = interpreterIn(app.venv)
     if (file === '') {
       throw new Error(
-        `app ${app.name}: ${app.venv} is no virtual environment that works (it has no bin/python); ` +
+        `${app.venv} is no virtual environment that works (it has no bin/python); ` +
           `make it with \`python3 -m venv ${app.venv}\`, or check \`venv:\``,
       )
     }
@@ -65,8 +62,8 @@ function findInterpreter(app: PythonAppPlan): Interpreter {
     if (file !== '') return { file, venv: venvOf(file) }
   }
   throw new Error(
-    `app ${app.name}: there is no Python on this machine; install Python ${OLDEST.join('.')} or newer ` +
-      `(Debian: \`apt install python3\`), or name one with \`python:\``,
+    `there is no Python on this machine; install Python ${OLDEST.join('.')} or newer ` +
+      `(Debian: \`apt install python3\`), or name one with \`interpreter:\``,
   )
 }
 
@@ -85,14 +82,14 @@ function venvOf(file: string): string {
 }
 
 /** Says so before anything is started where the names tell; `__main__.py` looks for itself as well. */
-function refuseTooOld(app: PythonAppPlan, file: string, venv: string): void {
+function refuseTooOld(file: string, venv: string): void {
   const version = versionOf(file, venv)
   if (version === null) return
   const [major, minor] = version
   if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return
   throw new Error(
-    `app ${app.name}: ${file} is Python ${major}.${minor}, and ${OLDEST.join('.')} or newer is needed; ` +
-      'name a newer one with `python:`, or make the virtual environment anew with one',
+    `${file} is Python ${major}.${minor}, and ${OLDEST.join('.')} or newer is needed; ` +
+      'name a newer one with `interpreter:`, or make the virtual environment anew with one',
   )
 }
 

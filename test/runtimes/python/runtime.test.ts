@@ -66,17 +66,17 @@ test.each<[string, Partial<PythonAppPlan>, RegExp]>([
   [
     'no Python at all',
     { env: { PATH: '/nowhere' } },
-    /^app app: there is no Python on this machine; install Python 3.9 or newer/,
+    /^there is no Python on this machine; install Python 3.9 or newer/,
   ],
   [
     'none at the path',
     { python: '/nowhere/python3' },
-    /there is no Python at \/nowhere\/python3; check `python:`/,
+    /there is no Python at \/nowhere\/python3; check `interpreter:`/,
   ],
   [
     'none of the name',
     { python: 'python3.99' },
-    /there is no Python at python3.99; check `python:`/,
+    /there is no Python at python3.99; check `interpreter:`/,
   ],
   [
     'an environment without its interpreter',
