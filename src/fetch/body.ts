@@ -1,7 +1,15 @@
 /** A request's body, as a fetch handler wants it: whole, or as a stream. */
-import type { PorticoError } from '../errors.ts'
+import { PorticoError } from '../errors.ts'
 import type { BodySink } from '../request/exchange.ts'
 import type { FetchExchange } from './exchange.ts'
+
+/** Why bodies broke off. */
+const reasons = new WeakSet<PorticoError>()
+
+/** With this error a visitor's body broke off. */
+export function isBrokenBody(error: unknown): error is PorticoError {
+  return error instanceof PorticoError && reasons.has(error)
+}
 
 /** The whole body, in memory of its own; how much that may be is the route's limit. */
 export function gatherBytes(exchange: FetchExchange): Promise<Uint8Array<ArrayBuffer>> {
@@ -15,7 +23,10 @@ export function gatherBytes(exchange: FetchExchange): Promise<Uint8Array<ArrayBu
       end() {
         resolve(join(parts))
       },
-      abort: reject,
+      abort(error) {
+        reasons.add(error)
+        reject(error)
+      },
     })
   })
 }
@@ -56,6 +67,7 @@ export function streamOf(exchange: FetchExchange): ReadableStream<Uint8Array> {
     abort(error: PorticoError) {
       if (over) return
       over = true
+      reasons.add(error)
       controller.error(error)
     },
   }

@@ -2,6 +2,7 @@
 import { PorticoError } from '../errors.ts'
 import { clock } from '../request/clock.ts'
 import { answer } from './answer.ts'
+import { isBrokenBody } from './body.ts'
 import type { FetchExchange } from './exchange.ts'
 import type { FetchHandler } from './handler.ts'
 import { abortRequest, makeRequest } from './request.ts'
@@ -112,6 +113,8 @@ export class Caller {
 
   #fail(exchange: FetchExchange, error: unknown): void {
     if (exchange.gone) return
+    // An application that has waited for the rest has done nothing wrong.
+    if (isBrokenBody(error)) return exchange.fail(error)
     const stack = stackOf(error)
     this.#log(exchange, stack)
     exchange.fail(new PorticoError('APP_FAILED', stack))

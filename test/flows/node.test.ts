@@ -218,6 +218,20 @@ describe.each(RUNS)('a fetch handler, run: %s', (run) => {
     await until('every close', async () => (await ask(port, '/left')).text === '3')
   })
 
+  test('a body that breaks off is no failure of the application', async () => {
+    await using portico = await Portico.serve(files())
+    const { port } = portico
+    await until('the first answer', async () => (await ask(port, '/')).status === 200)
+    for (const body of ['Content-Length: 9\r\n\r\n[1,', 'Transfer-Encoding: chunked\r\n\r\nx']) {
+      using visitor = await Visitor.to(port)
+      visitor.send(`POST /json HTTP/1.1\r\nHost: a\r\n${body}`).socket.end()
+      await visitor.end()
+    }
+    expect((await ask(port, '/json', { body: 'x' })).status).toBe(500)
+    await portico.logged(/POST \/json: the application failed$/)
+    expect(portico.messages.match(/the application failed/g)).toHaveLength(1)
+  })
+
   test('tiny messages of visitors that read nothing take no memory without bound', async () => {
     await using portico = await Portico.serve(files())
     await until('the first answer', async () => (await ask(portico.port, '/')).status === 200)
