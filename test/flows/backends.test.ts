@@ -131,14 +131,7 @@ describe.each(PROTOCOLS)('%s', (protocol: Protocol) => {
     visitor.send(
       `POST /echo HTTP/1.1\r\nHost: ${protocol}.test\r\nTransfer-Encoding: chunked\r\n\r\n`,
     )
-    for (let at = 0; at < size; at += 50_000) {
-      const part = body.subarray(at, at + 50_000)
-      visitor
-        .send(`${part.length.toString(16)}\r\n`)
-        .send(part)
-        .send('\r\n')
-    }
-    const reply = await visitor.send('0\r\n\r\n').reply('POST')
+    const reply = await visitor.sendChunks(body, 50_000).reply('POST')
     expect(reply.fields['x-length']).toBe(String(size))
     expect(sha256(reply.body)).toBe(sha256(body))
   })

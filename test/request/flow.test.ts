@@ -29,17 +29,9 @@ function matchOf(path: string): RouteMatch {
   return { kind: path.endsWith('/') ? 'prefix' : 'exact', path }
 }
 
-/** Answers say which host and route they are of, its prefix and what it captured. */
-function serving(hosts: readonly HostPlan[]): (bytes: string) => Answer {
-  const router = new Router(hosts, (plan) =>
-    handler((exchange) => {
-      const name = plan.kind === 'respond' ? plan.body : ''
-      const captures = exchange.captures?.join(',') ?? '-'
-      exchange.respond(OK, Buffer.from(`${name} [${exchange.prefix}] ${captures}`, 'latin1'))
-    }),
-  )
+function opened(router: Router): Http1Gateway {
   const counters = Counters.of(Counters.allocate(1), 0)
-  const made = new Http1Gateway({
+  gateway = new Http1Gateway({
     flow: new Flow(router, counters, null),
     counters,
     limits: { line: 8192, head: 65_536, fields: 100, body: 1000, connections: 10 },
@@ -54,7 +46,19 @@ function serving(hosts: readonly HostPlan[]): (bytes: string) => Answer {
     serverName: '',
     dev: false,
   })
-  gateway = made
+  return gateway
+}
+
+/** Answers say which host and route they are of, its prefix and what it captured. */
+function serving(hosts: readonly HostPlan[]): (bytes: string) => Answer {
+  const router = new Router(hosts, (plan) =>
+    handler((exchange) => {
+      const name = plan.kind === 'respond' ? plan.body : ''
+      const captures = exchange.captures?.join(',') ?? '-'
+      exchange.respond(OK, Buffer.from(`${name} [${exchange.prefix}] ${captures}`, 'latin1'))
+    }),
+  )
+  const made = opened(router)
   return (bytes) => {
     const visitor = new StandIn(made)
     visitor.send(Buffer.from(bytes, 'latin1'))
@@ -204,23 +208,7 @@ test('what throws inside is a 500 for the visitor and a trace for the owner', ()
         throw new Error('the cause')
       }),
     )
-    const counters = Counters.of(Counters.allocate(1), 0)
-    gateway = new Http1Gateway({
-      flow: new Flow(router, counters, null),
-      counters,
-      limits: { line: 8192, head: 65_536, fields: 100, body: 1000, connections: 10 },
-      timeouts: {
-        headMs: 1000,
-        bodyMs: 1000,
-        idleMs: 1000,
-        sendMs: 1000,
-        abandonMs: 1_000,
-        stopMs: 1000,
-      },
-      serverName: '',
-      dev: false,
-    })
-    const visitor = new StandIn(gateway)
+    const visitor = new StandIn(opened(router))
     visitor.send(Buffer.from(get('/').repeat(100)))
     const { answers } = readAnswers(visitor.answer, [], true)
     expect(answers.map(({ status }) => status)).toEqual(Array(100).fill(500))

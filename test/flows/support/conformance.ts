@@ -156,14 +156,7 @@ export function conforms(pair: Pair): void {
     visitor.send(
       `POST ${mount}/report HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n`,
     )
-    for (let at = 0; at < size; at += 70_000) {
-      const part = body.subarray(at, at + 70_000)
-      visitor
-        .send(`${part.length.toString(16)}\r\n`)
-        .send(part)
-        .send('\r\n')
-    }
-    const reply = await visitor.send('0\r\n\r\n').reply('POST')
+    const reply = await visitor.sendChunks(body, 70_000).reply('POST')
     expect(JSON.parse(reply.text)).toMatchObject({ length: size, sha256: sha256(body) })
   })
 

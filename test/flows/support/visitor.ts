@@ -49,6 +49,17 @@ export class Visitor {
     return this
   }
 
+  /** Sends a whole body in chunks of `each` bytes. */
+  sendChunks(body: Uint8Array, each: number): this {
+    for (let at = 0; at < body.length; at += each) {
+      const part = body.subarray(at, at + each)
+      this.send(`${part.length.toString(16)}\r\n`)
+        .send(part)
+        .send('\r\n')
+    }
+    return this.send('0\r\n\r\n')
+  }
+
   /** Sends a request and reads its answer. */
   ask(path: string, { method, fields = {}, body }: Ask = {}): Promise<Reply> {
     const verb = method ?? (body === undefined ? 'GET' : 'POST')
