@@ -6,7 +6,7 @@ import os
 import stat
 from time import perf_counter
 
-from ..answer import NO_HEAD, Left
+from ..answer import NO_HEAD, Answer, Left
 from ..files import LEAST_BYTES
 from ..link import (
     DATA,
@@ -253,15 +253,7 @@ class HttpRequest(Request):
                 break
         await self.body(file.read(size), False)
 
-    def head_frame(self, kind, declared, more):
-        status, flags, _, head, _ = self.head
-        size = len(head)
-        return (
-            answer_head.pack(
-                16 + size + more, self.id, kind, flags, status, size, self.microseconds(), declared
-            )
-            + head
-        )
+    head_frame = Answer.head_frame
 
     def finish(self):
         """The application has ended its answer, of which frames have left."""

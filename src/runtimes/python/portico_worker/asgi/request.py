@@ -102,8 +102,7 @@ class Request:
             )
         self.task.cancel()
 
-    def microseconds(self):
-        return int((perf_counter() - self.began) * 1e6) & 0xFFFFFFFF
+    microseconds = Answer.microseconds
 
     def push(self, frame):
         self.link.queue(frame, perf_counter())
