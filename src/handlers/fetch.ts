@@ -8,7 +8,8 @@ import { Caller } from '../fetch/call.ts'
 import type { FetchExchange } from '../fetch/exchange.ts'
 import { defaultExport, findFetch } from '../fetch/handler.ts'
 import { installFetch } from '../fetch/install.ts'
-import { Background, stackOf } from '../fetch/server.ts'
+import { loadErrorOf } from '../fetch/load-error.ts'
+import { Background } from '../fetch/server.ts'
 import { findWebSocket } from '../fetch/websocket.ts'
 import { TICK_MS } from '../request/clock.ts'
 import type { Exchange, Handler } from '../request/exchange.ts'
@@ -44,7 +45,7 @@ export class ThreadApp {
     try {
       this.#trouble = await Promise.race([this.#import(file), timeout(startTimeoutMs, late.signal)])
     } catch (error) {
-      this.#trouble = stackOf(error)
+      this.#trouble = loadErrorOf(error, file)
     }
     late.abort()
     return this.#trouble

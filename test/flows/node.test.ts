@@ -268,6 +268,18 @@ describe.each(RUNS)('a fetch handler, run: %s', (run) => {
     expect(before).toBeTruthy()
   }, 15_000)
 
+  test('what cannot be parsed is told with its place, in whichever module it is', async () => {
+    await using portico = await Portico.serve({
+      'site.yaml': `${HEAD}routes: { "/": { respond: up }, "/api/": { app: api } }\napps: { api: { node: ./app.mjs, run: ${run} } }\n`,
+      'app.mjs':
+        'import { three } from "./three.mjs"\nexport default { fetch: () => new Response(three) }\n',
+      'three.mjs': 'const one = 1\nexport const three = one + = 2\n',
+    })
+    await portico.logged(
+      /application api did not load: .*three\.mjs:2\nexport const three = one \+ = 2\n\s+\^\n\nSyntaxError: Unexpected token '='$/,
+    )
+  })
+
   test('what does not load is told with its stack; the rest is served', async () => {
     const broken = 'const a: string = "x"\nthrow new Error("not today " + a)\n'
     await using portico = await Portico.serve({

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { defaultExport } from '../../../fetch/handler.ts'
 import { installFetch } from '../../../fetch/install.ts'
-import { stackOf } from '../../../fetch/server.ts'
+import { loadErrorOf } from '../../../fetch/load-error.ts'
 import { findWebSocket } from '../../../fetch/websocket.ts'
 import type { FromWorker, ToWorker, WorkerStart } from '../orders.ts'
 import { FetchWorker } from './fetch-worker.ts'
@@ -38,6 +38,11 @@ export function begin(start: WorkerStart): void {
   installFetch()
   const path = join(dirname(start.links[0]!), `http-${process.pid}.sock`)
   const listening = divertListen(path)
+  /** The module cannot be served. */
+  const giveUp = (error: unknown): void => {
+    tell({ type: 'failed', detail: loadErrorOf(error, start.app.file) })
+    process.exit(1)
+  }
   process.on('uncaughtException', giveUp)
   const load = async (): Promise<void> => {
     try {
@@ -65,12 +70,6 @@ export function begin(start: WorkerStart): void {
       return resolved
     },
   })
-}
-
-/** The module cannot be served. */
-function giveUp(error: unknown): void {
-  tell({ type: 'failed', detail: stackOf(error) })
-  process.exit(1)
 }
 
 function tell(message: FromWorker): void {
