@@ -1,24 +1,19 @@
 /** The newest Starlette and FastAPI of PyPI keep the contract, with uvloop and without. */
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { keepsContract } from '../flows/support/contract.ts'
-import { APPS, Portico, PYTHON } from '../flows/support/portico.ts'
+import { APPS, Portico } from '../flows/support/portico.ts'
 import { talk } from '../flows/support/talk.ts'
 import { ask, Visitor } from '../flows/support/visitor.ts'
 import { until } from '../supervisor/site.ts'
+import { makeVenv } from './venv.ts'
 
 let folder = ''
 let venv = ''
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'portico-peers-'))
-  venv = join(folder, '.venv')
-  execFileSync(PYTHON, ['-m', 'venv', venv])
-  const packages = ['starlette', 'fastapi', 'python-multipart', 'uvloop']
-  execFileSync(join(venv, 'bin', 'pip'), ['install', '--quiet', ...packages], { stdio: 'inherit' })
+  ;({ folder, venv } = makeVenv(['starlette', 'fastapi', 'python-multipart', 'uvloop']))
 }, 180_000)
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

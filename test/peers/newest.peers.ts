@@ -2,13 +2,11 @@
  * The newest Flask and Django of PyPI, in a virtual environment that the site file names: what a user
  * has who installs neither from Debian.
  */
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Portico, PYTHON } from '../flows/support/portico.ts'
+import { Portico } from '../flows/support/portico.ts'
 import { Visitor } from '../flows/support/visitor.ts'
+import { makeVenv } from './venv.ts'
 
 const FLASK = `
 import flask
@@ -38,12 +36,7 @@ let folder = ''
 let venv = ''
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'portico-peers-'))
-  venv = join(folder, '.venv')
-  execFileSync(PYTHON, ['-m', 'venv', venv])
-  execFileSync(join(venv, 'bin', 'pip'), ['install', '--quiet', 'flask', 'django'], {
-    stdio: 'inherit',
-  })
+  ;({ folder, venv } = makeVenv(['flask', 'django']))
 })
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
