@@ -9,6 +9,7 @@
  */
 import { getSystemErrorName } from 'node:util'
 import type { ByteStream, Connection } from './byte-stream.ts'
+import { unsent } from './unsent.ts'
 
 /** libuv's UV_EOF. */
 const END_OF_FILE = -4095
@@ -110,6 +111,8 @@ export class LightStream implements ByteStream {
   #reading = false
   #readEnded = false
   #writeEnded = false
+  /** In writes that take their time. */
+  #unsent = 0
   #corked: Uint8Array[] | null = null
   #closeWhenSent = false
   #peer: Partial<Name> | null = null
@@ -253,12 +256,16 @@ export class LightStream implements ByteStream {
     request.bytes = bytes
     request.length = length
     this.writableLength += length
+    this.#unsent += length
+    unsent.bytes += length
   }
 
   /** Called by a write that took its time. */
   sent(length: number, status: number): void {
     if (this.#state === State.CLOSED) return
     this.writableLength -= length
+    this.#unsent -= length
+    unsent.bytes -= length
     if (status < 0) return this.#fail(status)
     if (this.writableLength > 0) return
     if (this.#closeWhenSent) this.destroy()
@@ -314,6 +321,8 @@ export class LightStream implements ByteStream {
   }
 
   #closed(): void {
+    unsent.bytes -= this.#unsent
+    this.#unsent = 0
     this.writableLength = 0
     this.#corked = null
     this.#connection?.closed()

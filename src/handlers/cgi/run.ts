@@ -10,6 +10,7 @@
  */
 import { Socket } from 'node:net'
 import { PorticoError } from '../../errors.ts'
+import { mayRunAhead } from '../../request/ahead.ts'
 import { clock, TICK_MS } from '../../request/clock.ts'
 import type { Exchange } from '../../request/exchange.ts'
 import { neverBlocks, type SystemCallError } from '../../system/libc.ts'
@@ -65,6 +66,8 @@ export class Run {
   #stderrStream: Socket | null = null
   /** Nobody waits for its answer any more. */
   #answered = false
+  /** Bytes of its answer that wait for the visitor. */
+  #ahead = 0
   /** When `check` has to act, on `clock.now`. */
   #deadline = NEVER
   #soon: NodeJS.Timeout | null = null
@@ -172,6 +175,8 @@ export class Run {
     }
     if (this.#answer.complete && this.#answer.target === '') this.#finish(null)
     if (this.#answered || fast) return true
+    this.#ahead += length
+    if (mayRunAhead(this.#ahead)) return true
     // The visitor is slower than the program, which is not to blame for it.
     this.#deadline = NEVER
     return false
@@ -316,6 +321,7 @@ export class Run {
 
   readonly #drained = (): void => {
     if (this.#state !== State.WRITING) return
+    this.#ahead = 0
     this.#answer.drained()
     this.#deadline = this.#later()
     this.#stdout?.resume()

@@ -4,6 +4,7 @@
  */
 import { connect, type Socket } from 'node:net'
 import { PorticoError } from '../../errors.ts'
+import { mayRunAhead } from '../../request/ahead.ts'
 import { clock } from '../../request/clock.ts'
 import type { Exchange } from '../../request/exchange.ts'
 import type { Address } from '../../site/plan.ts'
@@ -79,6 +80,8 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
   /** Views of the body in the read at hand. */
   #view: Uint8Array | null = null
   #moreViews: Uint8Array[] = []
+  /** Bytes of the answer that wait for the visitor. */
+  #ahead = 0
 
   readonly #onGone = (): void => {
     const wasBusy = this.#phase === Phase.BUSY
@@ -88,6 +91,7 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
   }
 
   readonly #onDrain = (): void => {
+    this.#ahead = 0
     this.deadline = this.#later(this.#owner.bodyTimeoutMs)
     this.#socket.resume()
   }
@@ -152,6 +156,7 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     this.#heard = false
     this.#started = false
     this.#answer = null
+    this.#ahead = 0
     this.deadline = this.#later(this.#owner.responseTimeoutMs)
     const { line, fields } = exchange
     let head: string | Uint8Array
@@ -218,9 +223,11 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     this.deadline = this.#later(this.#owner.bodyTimeoutMs)
     if (!this.#started) this.#start(exchange, this.#answer)
     if (this.#giveViews(exchange) || this.#exchange !== exchange) return true
+    exchange.onDrain = this.#onDrain
+    this.#ahead += length
+    if (mayRunAhead(this.#ahead)) return true
     // The visitor is slower than the backend, who is not to blame for it.
     this.deadline = NEVER
-    exchange.onDrain = this.#onDrain
     return false
   }
 

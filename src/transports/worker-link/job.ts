@@ -1,5 +1,6 @@
 /** One request on its way through an application: waiting, in a worker's hands, being answered. */
 import type { PorticoError } from '../../errors.ts'
+import { mayRunAhead } from '../../request/ahead.ts'
 import { EMPTY_BODY, type WholeBody } from '../../request/body.ts'
 import type { AnswerHead, Exchange } from '../../request/exchange.ts'
 import { INITIAL_WINDOW, REQUEST_SPOOLED, REQUEST_WEBSOCKET } from '../../wire/frames.ts'
@@ -59,9 +60,11 @@ export class Job {
   overdue = false
   /** A head whose body comes next: held until it is known whether that is a file. */
   announced: Announced | null = null
-  /** Bytes of DATA that the visitor's socket has taken, not yet granted back. */
+  /** Bytes of DATA not yet granted back. */
   #taken = 0
   #stalled = 0
+  /** Bytes that the visitor has not taken and that were granted back nevertheless. */
+  #ahead = 0
 
   /** `body` null: it comes in pieces, when a worker has a place for it. */
   constructor(exchange: Exchange, body: WholeBody | null, now: number) {
@@ -136,7 +139,12 @@ export class Job {
       this.exchange.onDrain ??= this.#drained
       this.#stalled = this.#taken
     }
-    if (this.#stalled === 0 && this.#taken >= GRANT) this.#drained()
+    if (this.#taken < GRANT) return
+    if (this.#stalled === 0) this.#drained()
+    else if (mayRunAhead(this.#ahead + this.#taken)) {
+      this.#ahead += this.#taken
+      this.#grant()
+    }
   }
 
   end(trailers: string): void {
@@ -152,9 +160,14 @@ export class Job {
   }
 
   readonly #drained = (): void => {
+    this.#stalled = 0
+    this.#ahead = 0
+    this.#grant()
+  }
+
+  #grant(): void {
     const taken = this.#taken
     this.#taken = 0
-    this.#stalled = 0
     if (taken > 0) this.link?.grant(this.id, taken)
   }
 
