@@ -158,6 +158,38 @@ describe('loading', () => {
     expect(await supervisor.exit).toEqual({ code: 0, signal: null })
   })
 
+  test.each([
+    ['asgi', 'hello', 'is called as WSGI applications are; leave `mode: asgi` out'],
+    ['wsgi', 'coroutine', 'is called as ASGI applications are; leave `mode: wsgi` out'],
+    ['gevent', 'coroutine', 'is called as ASGI applications are; leave `mode: gevent` out'],
+  ] as const)('warns of mode: %s for what is called otherwise', async (mode, module, warning) => {
+    const folder = mkdtempSync(join(tmpdir(), 'portico-mode-'))
+    const coroutine = 'async def application(scope, receive, send):\n    pass\n'
+    writeFileSync(join(folder, 'coroutine.py'), coroutine)
+    const dir = module === 'hello' ? appsFolder : folder
+    supervisor = await Supervisor.start({ mode, module, dir })
+    await supervisor.heard('loaded')
+    await supervisor.until(() => supervisor.stderr.includes(`${module}:application ${warning}`))
+    rmSync(folder, { recursive: true })
+  })
+
+  test('takes the word of who names the mode of what cannot be asked', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'portico-mode-'))
+    writeFileSync(
+      join(folder, 'shy.py'),
+      'class Shy:\n' +
+        '    def __getattr__(self, name):\n' +
+        '        raise RuntimeError("not yet")\n' +
+        '    def __call__(self, environ, start_response):\n' +
+        '        start_response("200 OK", [])\n' +
+        '        return [b"shy"]\n' +
+        'application = Shy()\n',
+    )
+    const worker = await serving({ mode: 'wsgi', module: 'shy', dir: folder })
+    expect((await worker.request()).body).toBe('shy')
+    rmSync(folder, { recursive: true })
+  })
+
   test('warns of threads that workers will not have', async () => {
     await serving({ module: 'shapes', callable: 'where', env: { START_THREAD: '1' } })
     await supervisor.until(() =>

@@ -101,6 +101,7 @@ class Parent:
             self.control.say("failed", detail=str(failure)[-LONGEST_DETAIL:])
             return
         process.warn_of_threads()
+        process.warn_of_mode(app, self.application)
         self.control.say("loaded", version="%d.%d.%d" % sys.version_info[:3])
         # While the supervisor thinks about it: what every worker would import otherwise.
         from . import worker

@@ -59,6 +59,24 @@ def warn_of_threads():
         )
 
 
+def warn_of_mode(app, application):
+    """Every request of such an application would fail, with an error that does not say why."""
+    from .asgi.detect import is_asgi, is_surely_wsgi
+
+    mode = app["mode"]
+    try:
+        if mode == "auto" or not (is_surely_wsgi if mode == "asgi" else is_asgi)(application):
+            return
+    except Exception:  # noqa: B902: a proxy object that cannot be asked yet; its owner has told the mode
+        return
+    print(
+        "portico: %s:%s is called as %s applications are; leave `mode: %s` out"
+        % (app["module"], app["callable"], "WSGI" if mode == "asgi" else "ASGI", mode),
+        file=sys.stderr,
+        flush=True,
+    )
+
+
 def send(pid, number):
     try:
         os.kill(pid, number)

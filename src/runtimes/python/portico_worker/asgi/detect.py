@@ -21,6 +21,11 @@ def is_asgi(application):
     return parameters(application) in (["scope", "receive", "send"], ["scope"])
 
 
+def is_surely_wsgi(application):
+    """Whether `application` takes two arguments, which no version of ASGI gives it."""
+    return not is_asgi(application) and len(parameters(application)) == 2
+
+
 def as_single(application):
     """The application as ASGI 3 calls it: `await application(scope, receive, send)`."""
     if not is_double(application):
