@@ -245,7 +245,7 @@ export class LightStream implements ByteStream {
     if (failed !== 0) {
       spare = request
       // Not in the middle of whatever is being written.
-      process.nextTick(() => this.#fail(failed))
+      process.nextTick(() => this.#cannotWrite(failed))
       return
     }
     if (state[ASYNC] === 0) {
@@ -266,7 +266,7 @@ export class LightStream implements ByteStream {
     this.writableLength -= length
     this.#unsent -= length
     unsent.bytes -= length
-    if (status < 0) return this.#fail(status)
+    if (status < 0) return this.#cannotWrite(status)
     if (this.writableLength > 0) return
     if (this.#closeWhenSent) this.destroy()
     else this.#connection?.drained()
@@ -312,6 +312,21 @@ export class LightStream implements ByteStream {
     const failed = reset.call(this.#handle, () => this.#closed())
     if (failed === 0) this.#state = State.CLOSED
     else this.destroy()
+  }
+
+  /**
+   * The other side has closed. What it sent before that can still be read: an answer whose reader was
+   * granting it more room, say. Its end, or its reset, comes right behind.
+   */
+  #cannotWrite(error: number): void {
+    if (this.#state === State.CLOSED) return
+    const name = getSystemErrorName(error)
+    const awaited = this.#reading && (name === 'EPIPE' || name === 'ECONNRESET')
+    if (!awaited) return this.#fail(error)
+    this.trouble = name
+    this.#state = State.ENDING
+    this.#writeEnded = true
+    this.writableLength = 0
   }
 
   #fail(error: number): void {

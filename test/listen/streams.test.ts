@@ -87,7 +87,7 @@ async function come(what: () => boolean): Promise<void> {
   expect(what()).toBe(true)
 }
 
-describe.each(Object.entries(kinds))('a stream %s', (_, attach) => {
+describe.each(Object.entries(kinds))('a stream %s', (kind, attach) => {
   describe.each([
     ['over TCP', false],
     ['over a unix socket', true],
@@ -208,6 +208,28 @@ describe.each(Object.entries(kinds))('a stream %s', (_, attach) => {
       server.close()
     })
   })
+
+  it.each(kind === 'on a handle' ? [1] : [])(
+    'reads what came before the other side closed, though a write fails',
+    async () => {
+      const [notes, visitor, server] = await pair(attach, true)
+      notes.takes = false
+      visitor.write('a')
+      await come(() => notes.told.includes('a'))
+      // Unread in the kernel when the write meets a closed socket.
+      visitor.write('the last words')
+      visitor.destroySoon()
+      await once(visitor, 'close')
+      notes.takes = true
+      notes.stream.resume()
+      notes.stream.write(Buffer.from('more room'))
+      notes.stream.write(Buffer.from('more room'))
+      await notes.over.promise
+      expect(notes.told).toEqual(['a', 'the last words', 'END', 'CLOSED'])
+      expect(notes.stream.trouble).toBe('EPIPE')
+      server.close()
+    },
+  )
 
   it('resets', async () => {
     const [notes, visitor, server] = await pair(attach, false)
