@@ -56,7 +56,7 @@ export function serveCommand(program: Command): void {
     )
     .option('-b, --bind <address>', 'the same as --listen', collect)
     .option('-w, --workers <count>', 'worker processes of each application, or auto')
-    .option('--threads <count>', 'threads of each worker')
+    .option('--threads <count>', 'threads of each worker, for WSGI')
     .option('--server-threads <count>', 'threads that serve visitors, or auto')
     .option('--reload', 'reload when a file changes')
     .option('--dev', 'show tracebacks to visitors')

@@ -6,7 +6,7 @@ export interface Overrides {
   readonly listen?: string | readonly string[] | undefined
   /** For every application: a number or `auto`. */
   readonly workers?: number | string | undefined
-  /** Threads of each worker, for every application. */
+  /** Threads of each worker, for every application that has them. */
   readonly threads?: number | string | undefined
   /** Threads of the server process: a number or `auto`. */
   readonly serverThreads?: number | string | undefined
@@ -35,15 +35,26 @@ export function override(root: MapNode, overrides: Overrides, cwd: string): MapN
   const apps = entries.get('apps')
   if (apps?.node.kind === 'map') {
     const changed = new Map<string, Entry>()
+    const some = [...apps.node.entries.values()].some(hasThreads)
     for (const [name, entry] of apps.node.entries) {
       const settings = new Map([[name, entry]])
       // Only a mapping can be laid over; anything else is left for the schema to refuse.
-      if (entry.node.kind === 'map') put(settings, { [name]: { workers, threads } }, source)
+      if (entry.node.kind === 'map') {
+        const own = some && !hasThreads(entry) ? undefined : threads
+        put(settings, { [name]: { workers, threads: own } }, source)
+      }
       changed.set(name, settings.get(name) ?? entry)
     }
     entries.set('apps', { ...apps, node: { ...apps.node, entries: changed } })
   }
   return { ...root, entries }
+}
+
+/** WSGI applications have threads; others take many requests at a time without, or one. */
+function hasThreads({ node }: Entry): boolean {
+  if (node.kind !== 'map' || !node.entries.has('python')) return false
+  const mode = node.entries.get('mode')?.node
+  return mode === undefined || (mode.kind === 'scalar' && /^(auto|wsgi)$/.test(mode.written))
 }
 
 /** Mappings are filled key by key, everything else is replaced. */

@@ -48,6 +48,26 @@ describe('flags', () => {
     )
   })
 
+  it('about threads are for the applications that have them, where there are any', async () => {
+    const mixed = `routes: { /: { app: shop } }
+apps: { shop: { python: shop }, chat: { python: shop, mode: asgi }, blog: { php: ., workers: 2 } }
+`
+    const folder = folderWith({
+      'site.yaml': mixed,
+      'php.yaml': mixed.replaceAll('python: shop', 'php: .'),
+      'shop.py': '',
+    })
+    const { plan } = await load(folder, '', { threads: 4, workers: 3 })
+    expect(plan.apps).toMatchObject({
+      shop: { threads: 4, workers: 3 },
+      chat: { threads: 1, workers: 3 },
+      blog: { workers: 3 },
+    })
+    expect(await complaints(folder, 'php.yaml', { threads: 4 })).toEqual(
+      expect.arrayContaining([expect.stringContaining('"threads" goes with "python"')]),
+    )
+  })
+
   it('hold for a folder without a site file', async () => {
     const { plan } = await load(folderWith({ 'wsgi.py': 'app = 1' }), '.', {
       workers: 7,
