@@ -3,7 +3,7 @@
 
 declare(strict_types=1);
 
-$path = parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
+$path = strtok($_SERVER['REQUEST_URI'], '?');
 
 if ($path === '/hello' && $_SERVER['REQUEST_METHOD'] === 'POST') {
     $name = trim($_POST['name'] ?? '') ?: 'stranger';
