@@ -13,6 +13,8 @@ const DRAIN_IDLE_MS = 5_000
 /** A connection as its gateway looks after it. */
 export interface Kept extends Connection {
   readonly socket: ByteStream
+  /** Its gateway's: where it stands among the others. */
+  place: number
   /** Called at each tick of the clock. */
   check(now: number): void
   /** The server drains: a connection without a request has `idleMs` to send one. */
@@ -28,7 +30,8 @@ export abstract class Connections<One extends Kept> implements Gateway {
   readonly serverName: string
   readonly dev: boolean
   draining = false
-  readonly #all = new Set<One>()
+  /** In places: a Set that connections come to and leave keeps the gone ones alive in its old tables. */
+  readonly #all: One[] = []
   readonly #stopTicking: () => void
   #onEmpty: (() => void) | null = null
 
@@ -41,7 +44,7 @@ export abstract class Connections<One extends Kept> implements Gateway {
     this.serverName = options.serverName
     this.dev = options.dev
     this.#stopTicking = onTick((now) => {
-      for (const connection of this.#all) connection.check(now)
+      this.#each((connection) => connection.check(now))
     })
   }
 
@@ -49,21 +52,28 @@ export abstract class Connections<One extends Kept> implements Gateway {
   protected abstract make(socket: ByteStream, peer: Peer | undefined): One
 
   admit(): boolean {
-    return this.#all.size < this.limits.connections
+    return this.#all.length < this.limits.connections
   }
 
   connect(socket: ByteStream, peer?: Peer): Connection {
     const connection = this.make(socket, peer)
-    this.#all.add(connection)
+    connection.place = this.#all.length
+    this.#all.push(connection)
     this.counters.opened()
     return connection
   }
 
   /** Nothing is left of it. */
   forget(connection: One): void {
-    if (!this.#all.delete(connection)) return
+    const { place } = connection
+    if (this.#all[place] !== connection) return
+    const last = this.#all.pop()!
+    if (last !== connection) {
+      this.#all[place] = last
+      last.place = place
+    }
     this.counters.closed()
-    if (this.draining && this.#all.size === 0) this.#onEmpty?.()
+    if (this.draining && this.#all.length === 0) this.#onEmpty?.()
   }
 
   /** How long a kept connection may be idle, ms. */
@@ -74,12 +84,20 @@ export abstract class Connections<One extends Kept> implements Gateway {
   drain(done: () => void): void {
     this.draining = true
     this.#onEmpty = done
-    if (this.#all.size === 0) return done()
-    for (const connection of this.#all) connection.drain(DRAIN_IDLE_MS)
+    if (this.#all.length === 0) return done()
+    this.#each((connection) => connection.drain(DRAIN_IDLE_MS))
   }
 
   close(): void {
     this.#stopTicking()
-    for (const { socket } of this.#all) socket.destroy()
+    this.#each(({ socket }) => socket.destroy())
+  }
+
+  /** From the last on, so that one that goes meanwhile moves none that is still to come. */
+  #each(visit: (connection: One) => void): void {
+    for (let i = this.#all.length - 1; i >= 0; i--) {
+      const connection = this.#all[i]
+      if (connection !== undefined) visit(connection)
+    }
   }
 }

@@ -30,6 +30,7 @@ const MOST_UNSENT = 65_536
 
 export abstract class FrontConnection implements Connection, Front {
   readonly socket: ByteStream
+  place = 0
   protected readonly gateway: FrontGateway
   /** The request in hand. */
   protected exchange: FrontExchange | null = null

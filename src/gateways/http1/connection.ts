@@ -46,6 +46,7 @@ const fieldBlocks = [new Memo<RequestFields>(1024), new Memo<RequestFields>(1024
 
 export class Http1Connection implements Connection {
   readonly socket: ByteStream
+  place = 0
   readonly #gateway: Http1Gateway
   #peer: Peer | null
   #phase: number = Phase.IDLE
