@@ -214,14 +214,17 @@ describe('a folder', () => {
       'CGI programs of <here>/cgi-bin',
       [{ path: '/cgi-bin/', kind: 'cgi' }],
     ],
-    [
-      'a library',
-      { 'package.json': '{}', 'index.js': 'module.exports = 1' },
-      'files of <here>',
-      [{ path: '/', files: '<here>', list: true }],
-    ],
   ])('with %s', async (_, files, description, routes) => {
     expect(await found(files)).toMatchObject({ description, routes, warnings: [] })
+  })
+
+  it('with a Node package whose program is not seen is not shown as files', async () => {
+    const library = { 'package.json': '{}', 'index.js': 'module.exports = 1' }
+    expect(await refused(library)).toEqual([
+      expect.stringMatching(/package\.json: a Node package, and no program in it is recognized; expected portico serve .*server\.js, or "main"/),
+    ])
+    const page = { ...library, 'index.html': '' }
+    expect((await found(page)).routes).toEqual([{ path: '/', files: '<here>', list: false }])
   })
 
   it.each<[string, Record<string, string>, string]>([

@@ -346,7 +346,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     const us = payload.readUInt32LE(4)
     const body = payload.subarray(RESPONSE_FIXED + headLength)
     if ((flags & FAILED) !== 0) {
-      job.fail(new PorticoError('APP_FAILED', body.toString()))
+      job.fail(new PorticoError('APP_FAILED', body.toString().trimEnd()))
       return this.#over(job, us, true)
     }
     const { head, length } = decodeHead(flags, status, payload)
