@@ -148,7 +148,11 @@ function detectFiles(folder: string): Detected {
   // A program whose beginning was not found must not be shown as files: they are its source.
   if (root === '' && isFile(join(folder, 'package.json'))) {
     const expected = `portico serve ${join(folder, 'server.js')}, or "main" or "scripts": { "start" } in package.json`
-    fail(join(folder, 'package.json'), 'a Node package, and no program in it is recognized', expected)
+    fail(
+      join(folder, 'package.json'),
+      'a Node package, and no program in it is recognized',
+      expected,
+    )
   }
   const served = root === '' ? folder : root
   const list = root === ''

@@ -221,7 +221,9 @@ describe('a folder', () => {
   it('with a Node package whose program is not seen is not shown as files', async () => {
     const library = { 'package.json': '{}', 'index.js': 'module.exports = 1' }
     expect(await refused(library)).toEqual([
-      expect.stringMatching(/package\.json: a Node package, and no program in it is recognized; expected portico serve .*server\.js, or "main"/),
+      expect.stringMatching(
+        /package\.json: a Node package, and no program in it is recognized; expected portico serve .*server\.js, or "main"/,
+      ),
     ])
     const page = { ...library, 'index.html': '' }
     expect((await found(page)).routes).toEqual([{ path: '/', files: '<here>', list: false }])

@@ -81,7 +81,10 @@ export class CgiAnswer implements CgiReceiver {
 
   head(answer: CgiHead): void {
     if (!answer.named) {
-      throw new PorticoError('BACKEND_LIED', 'neither Content-Type nor Location nor Status; a CGI answer begins with fields and an empty line')
+      throw new PorticoError(
+        'BACKEND_LIED',
+        'neither Content-Type nor Location nor Status; a CGI answer begins with fields and an empty line',
+      )
     }
     if (answer.local) {
       this.target = answer.location
