@@ -1,6 +1,6 @@
 /**
  * The applications of a site as one server thread serves them. What only some kinds need is loaded when
- * there is one: the Fetch standard's classes alone take 50 ms and 10 MB.
+ * there is one: importing `handlers/fetch.ts` alone took 90 ms, from a warm compile cache on a busy machine.
  */
 import { dirname } from 'node:path'
 import type { Handler } from '../request/exchange.ts'
