@@ -11,6 +11,7 @@ import type { Duplex } from 'node:stream'
 import type { FromParent, Runtime } from '../runtimes/runtime.ts'
 import type { AppState, FromServer } from '../server/protocol.ts'
 import type { AppPlan } from '../site/plan.ts'
+import { leaveCoreToServer } from '../system/scheduling.ts'
 import { type Credentials, launchAs } from '../system/users.ts'
 import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
 import { childEnvironment } from './environment.ts'
@@ -173,6 +174,7 @@ export class AppProcess {
       })
     })
     if (child.pid === undefined) return
+    leaveCoreToServer(child.pid)
     for (const stream of [child.stdout, child.stderr]) this.#logOutput(stream, child.pid)
     this.#channel = openChannel(
       child.stdio[3] as Duplex,

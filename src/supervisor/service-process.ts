@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import type { Service, ServiceNews, ServiceRuntime } from '../runtimes/service.ts'
 import type { AppState, FromServer } from '../server/protocol.ts'
 import type { AppPlan } from '../site/plan.ts'
+import { leaveCoreToServer } from '../system/scheduling.ts'
 import { type Credentials, launchAs } from '../system/users.ts'
 import type { AppLifetime } from './app-lifetime.ts'
 import type { AppFacts } from './app-process.ts'
@@ -207,6 +208,7 @@ export class ServiceProcess implements AppLifetime {
     })
     this.#child = child
     if (child.pid === undefined) return child
+    leaveCoreToServer(child.pid)
     const guard = guardGroup(child, credentials)
     child.once('exit', () => {
       // Its workers would keep the socket from the next one, unless they are about to end.
