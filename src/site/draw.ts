@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import { availableParallelism, tmpdir } from 'node:os'
 import { defaultAdminPath } from './admin-path.ts'
 import { drawApps } from './draw-apps.ts'
+import { drawCommons } from './draw-commons.ts'
 import { bodyLimit, drawHosts } from './draw-hosts.ts'
 import { checkSocketPath, drawListeners } from './draw-listeners.ts'
 import { Pools } from './draw-pools.ts'
@@ -55,6 +56,7 @@ export function drawPlan(drawing: Drawing, origin: Origin): SitePlan {
       stopMs: timeouts.stop,
     },
     log: drawLog(drawing),
+    commons: drawCommons(drawing),
     admin: drawAdmin(drawing, origin.identity),
     pidFile: settings.pid === '' ? '' : writableFile(drawing, ['pid'], settings.pid),
     user: settings.user,

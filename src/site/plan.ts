@@ -50,9 +50,23 @@ export interface FilesPlan {
 /** Folders whose files a backend may have sent (X-Accel-Redirect, X-Sendfile): path → absolute folder. */
 export type SendFilesPlan = Readonly<Record<string, string>>
 
+/** How long one request may take, ms; 0: no limit. */
+export interface DeadlinesPlan {
+  /** Then it is logged with where its worker stands, and goes on. */
+  readonly softMs: number
+  /** Until its answer begins. */
+  readonly hardMs: number
+  /** Until a worker takes it. */
+  readonly queueMs: number
+}
+
 export interface AppHandlerPlan {
   readonly kind: 'app'
   readonly app: string
+  /** Of this route; null: the application's. */
+  readonly deadlines: DeadlinesPlan | null
+  /** Goes to the front of the queue. */
+  readonly urgent: boolean
   readonly sendFiles: SendFilesPlan
 }
 
@@ -76,6 +90,16 @@ export interface CgiPlan {
   readonly queue: number
   /** Longest without a byte of the answer, ms; 0: no limit. */
   readonly deadlineMs: number
+  readonly softDeadlineMs: number
+  readonly queueDeadlineMs: number
+}
+
+export interface HealthPlan {
+  readonly kind: 'health'
+  /** Empty: only whether the server itself works. */
+  readonly apps: readonly string[]
+  /** 503 once the site is being stopped. */
+  readonly leave: boolean
 }
 
 export interface RedirectPlan {
@@ -93,11 +117,17 @@ export interface RespondPlan {
   readonly headers: Readonly<Record<string, string>>
 }
 
+/** The metrics of the whole site. */
+export interface MetricsPlan {
+  readonly kind: 'metrics'
+}
+
 export type HandlerPlan =
   | FilesPlan
   | AppHandlerPlan
   | ProxyPlan
   | CgiPlan
+  | HealthPlan
   | RedirectPlan
   | RespondPlan
 
@@ -125,6 +155,10 @@ export interface CommonAppPlan {
   readonly workers: number
   /** Longest a request may run before its answer begins, in ms; 0: no limit. */
   readonly deadlineMs: number
+  /** How long one runs until it is logged with where its worker stands, in ms; 0: never. */
+  readonly softDeadlineMs: number
+  /** Longest a request may wait for a worker, in ms; 0: no limit. */
+  readonly queueDeadlineMs: number
   /** Longest the start may take, in ms. */
   readonly startTimeoutMs: number
   /** Requests that may wait for a worker, per server thread. */
@@ -250,6 +284,19 @@ export interface TimeoutsPlan {
   readonly stopMs: number
 }
 
+/** What applications share: cache, queues, locks, counters. */
+export interface CommonsPlan {
+  /** Bytes kept at most. */
+  readonly size: number
+  /** The longest key or value, bytes. */
+  readonly item: number
+  /** Clients at a time. */
+  readonly connections: number
+  /** Where clients of Redis, and of memcached, find it beside the applications' own socket; null: nowhere. */
+  readonly redis: Address | null
+  readonly memcached: Address | null
+}
+
 export interface LogPlan {
   /** `stdout`, `stderr`, `off`, or an absolute file path. */
   readonly access: string
@@ -272,6 +319,7 @@ export interface SitePlan {
   readonly limits: LimitsPlan
   readonly timeouts: TimeoutsPlan
   readonly log: LogPlan
+  readonly commons: CommonsPlan
   /** The admin socket's path. */
   readonly admin: string
   /** '' for none. */

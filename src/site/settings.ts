@@ -28,6 +28,7 @@ import {
   texts,
 } from './setting-types.ts'
 import { type AppType, appType } from './settings/apps.ts'
+import { type CacheType, cacheType } from './settings/cache.ts'
 import { type Routes, routeMap } from './settings/handlers.ts'
 import { type Listeners, listeners } from './settings/listen.ts'
 import { type PoolType, poolType } from './settings/pools.ts'
@@ -123,6 +124,7 @@ const whole = {
   limits: section(limits, 'Bounds on what a visitor may send.') as Section<typeof limits>,
   timeouts: section(timeouts, 'Bounds on how long things may take.') as Section<typeof timeouts>,
   log: section(log, 'The access log. Everything else goes to stderr.') as Section<typeof log>,
+  cache: cacheType() as CacheType,
   admin: text(
     '',
     'The admin socket, for `portico status`, `reload` and `stop`. Default: a path of the site’s own in $XDG_RUNTIME_DIR, in /run/portico for root, or in a private folder among the temporary files.',

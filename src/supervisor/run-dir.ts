@@ -3,6 +3,7 @@
  *
  *     /run/portico/site-<pid>-XXXXXX/    (or below XDG_RUNTIME_DIR, or the folder for temporary files)
  *       log.sock                         workers send their stderr here
+ *       commons.sock                     what applications share
  *       1/link-0.sock …                  generation 1's server threads listen for workers here
  */
 import { chownSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
@@ -19,6 +20,7 @@ const OURS = '/run/portico'
 export interface RunDir {
   readonly path: string
   readonly logSocket: string
+  readonly commonsSocket: string
   /** Creates the folder of a generation's link sockets. */
   createLinkDir(generation: number): string
   removeLinkDir(generation: number): void
@@ -35,6 +37,7 @@ export function createRunDir(credentials: Credentials | null): RunDir {
   return {
     path,
     logSocket: join(path, 'log.sock'),
+    commonsSocket: join(path, 'commons.sock'),
     createLinkDir(generation) {
       const folder = join(path, String(generation))
       mkdirSync(folder, { mode: 0o700 })

@@ -5,11 +5,12 @@
  *     starting ──► ready ◄──► reloading ──► stopping
  */
 import { ListeningSockets, type PreparedSockets } from '../listen/sockets.ts'
-import type { SitePlan } from '../site/plan.ts'
+import type { CommonsPlan, SitePlan } from '../site/plan.ts'
 import { raiseFileLimit } from '../system/limits.ts'
 import { type ServiceManager, serviceManager } from '../system/sd-notify.ts'
 import { type Credentials, findCredentials, losesGroups } from '../system/users.ts'
 import { type AdminSocket, openAdmin } from './admin.ts'
+import { COMMONS_VARIABLE, type CommonsProcess, openCommons } from './commons-process.ts'
 import { Generation, type Runtimes } from './generation.ts'
 import { Inbox } from './inbox.ts'
 import { briefly } from './load-failure.ts'
@@ -75,6 +76,7 @@ class Supervisor {
   #listening: readonly Listening[] = []
   #credentials: Credentials | null = null
   #runDir: RunDir | null = null
+  #commons: CommonsProcess | null = null
   #logSocket: LogSocket | null = null
   #admin: AdminSocket | null = null
   #pidFile = ''
@@ -119,6 +121,7 @@ class Supervisor {
     prepared.commit()
     this.#listening = listening(plan, prepared.addresses)
     this.#runDir = createRunDir(this.#credentials)
+    await this.#openCommons(plan.commons, this.#runDir.commonsSocket)
     const generation = this.#createGeneration(plan, prepared, this.#runDir)
     this.#current = generation
     const started = orAborted(generation.start(), this.#stopRequested.signal)
@@ -206,6 +209,12 @@ class Supervisor {
     this.#logger.warn(
       `at most ${limit} files can be open, ${wanted} may be needed: raise it (ulimit -n, LimitNOFILE=) or lower limits.connections`,
     )
+  }
+
+  /** Whatever is started from now on knows where it is. */
+  async #openCommons(plan: CommonsPlan, path: string): Promise<void> {
+    this.#commons = await openCommons(plan, path, this.#credentials, this.#logger)
+    process.env[COMMONS_VARIABLE] = path
   }
 
   #createGeneration(plan: SitePlan, prepared: PreparedSockets, runDir: RunDir): Generation {
@@ -337,6 +346,7 @@ class Supervisor {
       }
     }
     this.#logSocket?.close()
+    await this.#commons?.stop()
     this.#sockets.close()
     this.#admin?.close()
     this.#runDir?.remove()

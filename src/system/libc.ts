@@ -59,11 +59,12 @@ const fcntlInt: Call<[fd: number, command: number, type: 'int', value: number]> 
   'int fcntl(int fd, int command, ...)',
 )
 
+const darwin = process.platform === 'darwin'
+
+const F_DUPFD_CLOEXEC = darwin ? 67 : 1030
 const F_SETFD = 2
 const F_SETFL = 4
 const FD_CLOEXEC = 1
-
-const darwin = process.platform === 'darwin'
 
 interface Constants {
   readonly AF_UNIX: number
@@ -135,6 +136,11 @@ export function openSocket(domain: number, type: number): number {
 /** No child inherits `fd`. */
 export function closeOnExec(fd: number): void {
   checked('fcntl', fcntlInt(fd, F_SETFD, 'int', FD_CLOEXEC))
+}
+
+/** Another descriptor of the same open socket or file, which no child inherits. */
+export function duplicate(fd: number): number {
+  return checked('fcntl', fcntlInt(fd, F_DUPFD_CLOEXEC, 'int', 0))
 }
 
 /** Reading from `fd` and writing to it fails with EAGAIN rather than wait. */

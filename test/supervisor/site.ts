@@ -73,6 +73,13 @@ export function sitePlan(folder: string, change: Partial<SitePlan> = {}): SitePl
       stopMs: 3_000,
     },
     log: { access: 'off', format: 'json' },
+    commons: {
+      size: 67_108_864,
+      item: 1_048_576,
+      connections: 1_000,
+      redis: null,
+      memcached: null,
+    },
     admin: join(folder, 'admin.sock'),
     pidFile: '',
     user: '',

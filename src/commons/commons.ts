@@ -1,0 +1,48 @@
+/** What commands work on. */
+
+import type { Client } from './client.ts'
+import { Clock } from './clock.ts'
+import { Keyspace } from './keyspace.ts'
+import { Memory } from './memory.ts'
+import { Sieve } from './sieve.ts'
+
+export interface CommonsLimits {
+  /** Everything that is kept, bytes. */
+  readonly size: number
+  /** The longest key or value, bytes. */
+  readonly item: number
+  /** Clients at a time. */
+  readonly connections: number
+}
+
+/** As Redis has by default. */
+const DATABASES = 16
+
+export class Commons {
+  readonly limits: CommonsLimits
+  readonly clock: Clock = new Clock()
+  readonly sieve: Sieve = new Sieve()
+  readonly memory: Memory
+  readonly spaces: readonly Keyspace[]
+  readonly clients: Set<Client> = new Set()
+  readonly startedAt: number = performance.now()
+  /** Commands run, whatever the protocol. */
+  commands = 0
+  connections = 0
+  /** Reads of keys that were there, and that were not. */
+  hits = 0
+  misses = 0
+
+  /** Something is wrong with ourselves. */
+  readonly complain: (error: unknown) => void
+
+  constructor(limits: CommonsLimits, complain: (error: unknown) => void) {
+    this.limits = limits
+    this.complain = complain
+    this.memory = new Memory(limits.size, () => this.sieve.giveUp())
+    this.spaces = Array.from(
+      { length: DATABASES },
+      (_, number) => new Keyspace(number, this.clock, this.memory, this.sieve),
+    )
+  }
+}

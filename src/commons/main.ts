@@ -1,0 +1,67 @@
+/** The commons process. Talks to the supervisor over its IPC channel, and ends with it. */
+import { adopt } from '../listen/adopt.ts'
+import type { CommonsStatus, FromCommons, ToCommons } from './protocol.ts'
+import { CommonsServer } from './server.ts'
+
+let server: CommonsServer | null = null
+
+function tell(message: FromCommons): void {
+  if (process.connected) process.send!(message)
+}
+
+function complain(error: unknown): void {
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  tell({ type: 'log', level: 'error', message: `commons: ${message}` })
+}
+
+async function start(message: Extract<ToCommons, { type: 'start' }>): Promise<void> {
+  const { limits, listeners, accepted, become } = message
+  const made = new CommonsServer(limits, complain)
+  if (become !== null) {
+    process.setgroups!([])
+    process.setgid!(become.gid)
+    process.setuid!(become.uid)
+  }
+  for (const { fd } of accepted) adopt(fd, (stream) => made.connect(stream))
+  await Promise.all(listeners.map((listener) => made.listen(listener)))
+  server = made
+  tell({ type: 'ready' })
+}
+
+function status(from: CommonsServer): CommonsStatus {
+  const { commons } = from
+  const { memory, sieve, spaces } = commons
+  return {
+    clients: commons.clients.size,
+    connections: commons.connections,
+    commands: commons.commands,
+    keys: spaces.reduce((sum, space) => sum + space.size, 0),
+    used: memory.used,
+    limit: memory.limit,
+    evicted: sieve.evicted,
+    expired: spaces.reduce((sum, space) => sum + space.expired, 0),
+    hits: commons.hits,
+    misses: commons.misses,
+    rss: process.memoryUsage.rss(),
+    uptimeMs: Math.round(performance.now() - commons.startedAt),
+    metrics: [],
+  }
+}
+
+process.on('message', (message: ToCommons) => {
+  switch (message.type) {
+    case 'start':
+      start(message).catch((error: unknown) => {
+        tell({ type: 'failed', message: error instanceof Error ? error.message : String(error) })
+      })
+      return
+    case 'status':
+      if (server !== null) tell({ type: 'status', ask: message.ask, status: status(server) })
+  }
+})
+
+// Without a supervisor nobody could ever stop this process.
+process.on('disconnect', () => process.exit(0))
+// A terminal's Ctrl-C reaches the whole process group; the supervisor decides when we end.
+process.on('SIGINT', () => {})
+process.on('SIGHUP', () => {})

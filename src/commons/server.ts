@@ -1,0 +1,52 @@
+/** The commons: what the applications of a site share. Listens, and gives each connection its protocol. */
+import { type Acceptor, accept } from '../listen/accept.ts'
+import type { ByteStream, Connection } from '../listen/byte-stream.ts'
+import type { CommandLimits } from '../wire/resp-command.ts'
+import { basics } from './commands/basics.ts'
+import { Commons, type CommonsLimits } from './commons.ts'
+import { RespConnection } from './connection.ts'
+import { type Command, Registry } from './registry.ts'
+
+/** Each makes the commands of one file below `commands/`. */
+const groups: readonly ((commons: Commons, registry: Registry) => readonly Command[])[] = [basics]
+
+/** A command's arguments together, in longest items. */
+const ITEMS_AT_ONCE = 16
+
+export class CommonsServer {
+  readonly commons: Commons
+  readonly #registry = new Registry()
+  readonly #limits: CommandLimits
+  readonly #acceptors: Acceptor[] = []
+
+  constructor(limits: CommonsLimits, complain: (error: unknown) => void) {
+    this.commons = new Commons(limits, complain)
+    this.#limits = { argument: limits.item, whole: ITEMS_AT_ONCE * limits.item }
+    for (const group of groups) this.#registry.add(group(this.commons, this.#registry))
+  }
+
+  /** Resolves when clients are accepted. */
+  listen(
+    on: { readonly fd: number; readonly backlog?: number } | { readonly path: string },
+  ): Promise<void> {
+    return new Promise((ready, failed) => {
+      const acceptor = accept({
+        on,
+        admit: () => this.commons.clients.size < this.commons.limits.connections,
+        connect: (stream) => this.connect(stream),
+        ready,
+        failed,
+      })
+      this.#acceptors.push(acceptor)
+    })
+  }
+
+  connect(stream: ByteStream): Connection {
+    return new RespConnection(stream, this.commons, this.#registry, this.#limits)
+  }
+
+  close(): void {
+    for (const acceptor of this.#acceptors) acceptor.close()
+    for (const client of this.commons.clients) client.close()
+  }
+}
