@@ -34,7 +34,7 @@ const SITE_FILES = ['site', 'portico'].flatMap((stem) =>
 )
 const SITE_ENDS = ['.yaml', '.yml', '.json', '.ts', '.mts', '.js', '.mjs']
 const MODULE = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:.*)?$/
-const CALLABLE = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/
+const CALLABLE = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\(.*\))?$/
 
 /** Throws SiteError, saying what was looked for, when nothing fits. */
 export function detect(target: string, cwd: string): Detected {
@@ -94,7 +94,7 @@ function detectModule(target: string, dir: string): Detected {
     fail(
       reason,
       `${quote(callable)} is not the name of a callable`,
-      'module:callable; call a factory in the module itself: application = create_app()',
+      'module:callable, or module:factory()',
     )
   }
   const name = `${module}:${callable}`

@@ -253,6 +253,14 @@ describe('a folder', () => {
 })
 
 describe('a name', () => {
+  it.each(['create_app()', "factories.create('a:b', debug=True)"])(
+    'is a factory: %s',
+    async (call) => {
+      const { apps } = await found({ 'shop.py': '' }, `shop:${call}`)
+      expect(apps).toEqual([`shop:${call} in <here>`])
+    },
+  )
+
   it('is module:callable, as with Gunicorn', async () => {
     const files = { 'shop/__init__.py': '', 'shop/web.py': FLASK, 'hello.py': DJANGO_WSGI }
     expect((await found(files, 'shop.web:app')).apps).toEqual(['shop.web:app in <here>'])
@@ -285,8 +293,8 @@ describe('a name', () => {
     expect(await refused(files, 'hello.py:app')).toEqual([
       '<here>/hello.py:app: a module is named without .py; expected "hello:app"',
     ])
-    expect(await refused(files, 'hello:create_app()')).toEqual([
-      expect.stringContaining('"create_app()" is not the name of a callable'),
+    expect(await refused(files, 'hello:create app')).toEqual([
+      expect.stringContaining('"create app" is not the name of a callable'),
     ])
     expect(await refused({ 'notes.txt': '' }, 'notes.txt')).toEqual([
       '<here>/notes.txt: this is no site file; expected a name that ends in .yaml, .json, .ts, .js, .psgi, .ru or .py',

@@ -21,7 +21,9 @@ export function drawPython(
   name: string,
   settings: PythonSettings,
 ): PythonAppPlan {
-  const [module = '', callable = 'application'] = settings.python.split(':')
+  const colon = settings.python.indexOf(':')
+  const module = colon < 0 ? settings.python : settings.python.slice(0, colon)
+  const callable = colon < 0 ? 'application' : settings.python.slice(colon + 1)
   checkModule(
     drawing,
     [...path, 'python'],

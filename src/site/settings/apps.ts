@@ -21,6 +21,8 @@ import {
   textMap,
   texts,
 } from '../setting-types.ts'
+import { type Deadline, deadline, USUAL_DEADLINE } from './deadline.ts'
+import { isolation } from './isolation.ts'
 import { VARIABLE } from './names.ts'
 
 /** What every kind of application has. */
@@ -34,10 +36,10 @@ const common = {
     4096,
     'Processes that run requests. `auto`: WEB_CONCURRENCY where it is set, else one a core, and four for PHP.',
   ) as AutoCount,
-  deadline: durationOrZero(
-    '60s',
-    'Longest a request may run before its answer begins. Then the stack is logged where the language tells it, the visitor gets 504 and a worker that is stuck is replaced. 0: no limit.',
-  ) as Duration,
+  deadline: deadline(
+    USUAL_DEADLINE,
+    'Longest a request may run before its answer begins. Then the stack is logged where the language tells it, the visitor gets 504 and a worker that is stuck is replaced. 0: no limit. `{ soft, hard, queue }` for more: see below.',
+  ) as Deadline,
   'start-timeout': duration('60s', 'Longest the start of the application may take.') as Duration,
   queue: count(
     1024,
@@ -62,9 +64,9 @@ const concurrency = count(
 
 const python = {
   python: requiredText(
-    'The callable as `module:callable`; `module` alone means the callable `application`.',
+    'The callable as `module:callable`; `module` alone means the callable `application`; `module:factory()`, with literal arguments if need be, what the factory returns.',
     'module:callable, such as "shop.wsgi:application"',
-    /^(?!.*\.py(:|$))[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?$/,
+    /^(?!.*\.py(:|$))[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\(.*\))?)?$/,
   ) as RequiredText,
   mode: choice(
     'auto',
@@ -178,7 +180,7 @@ const rack = {
   dir: dir as Text,
 }
 
-type App<Shape extends z.ZodRawShape> = Mapping<Shape & typeof common>
+type App<Shape extends z.ZodRawShape> = Mapping<Shape & typeof common & typeof isolation>
 
 export type AppType = z.ZodUnion<
   readonly [
@@ -191,7 +193,7 @@ export type AppType = z.ZodUnion<
 >
 
 function kind<Shape extends z.ZodRawShape>(shape: Shape, id: string, sentence: string): App<Shape> {
-  return mapping({ ...shape, ...common }).register(z.globalRegistry, { id, description: sentence })
+  return mapping({ ...shape, ...common, ...isolation }).register(z.globalRegistry, { id, description: sentence })
 }
 
 export function appType(): AppType {
