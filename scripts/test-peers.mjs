@@ -6,8 +6,11 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { debianPackages, installDebian, installPackages, pinnedNode, root } from './setup.mjs'
 
+/** Too much for every `npm test`. */
+const OPENSTACK = ['python3-keystone', 'python3-openstackclient']
+
 installPackages()
-installDebian([...debianPackages(), 'python3-venv'])
+installDebian([...debianPackages(), 'python3-venv', ...OPENSTACK])
 const { status } = spawnSync(
   pinnedNode(),
   [
