@@ -12,18 +12,23 @@ export function defaultAdminPath(
   identity: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): string {
-  const folder = /\.\w+$/.test(identity) ? dirname(identity) : identity
-  const name =
-    basename(folder)
-      .replace(/[^A-Za-z0-9_-]+/g, '-')
-      .slice(0, 24) || 'site'
-  const file = `${name}-${fingerprint(identity)}.sock`
+  const file = `${siteName(identity)}.sock`
   const fits = (path: string): boolean => Buffer.byteLength(path) <= LONGEST_SOCKET_PATH
   return (
     folders(environment)
       .map((base) => join(base, file))
       .find(fits) ?? join('/tmp', file)
   )
+}
+
+/** A file name of a site's own. */
+export function siteName(identity: string): string {
+  const folder = /\.\w+$/.test(identity) ? dirname(identity) : identity
+  const name =
+    basename(folder)
+      .replace(/[^A-Za-z0-9_-]+/g, '-')
+      .slice(0, 24) || 'site'
+  return `${name}-${fingerprint(identity)}`
 }
 
 function folders(environment: Readonly<Record<string, string | undefined>>): string[] {

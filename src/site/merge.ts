@@ -4,7 +4,15 @@ import type { Report } from './report.ts'
 import { type Entry, type ListNode, locate, type MapNode, type Node } from './tree.ts'
 
 /** Mappings of things with names, and how deep below them a name must not come twice. */
-const NAMED: Readonly<Record<string, number>> = { hosts: 2, routes: 1, apps: 1, pools: 1 }
+const NAMED: Readonly<Record<string, number>> = {
+  hosts: 2,
+  routes: 1,
+  apps: 1,
+  pools: 1,
+  daemons: 1,
+}
+/** Lists, of which every file may have some. */
+const LISTS = ['listen', 'cron', 'timers', 'watch']
 /** Mappings of settings, where each setting stands for itself. */
 const SECTIONS = ['limits', 'timeouts', 'log']
 
@@ -14,7 +22,7 @@ export function merge(main: MapNode, included: MapNode, report: Report): MapNode
   for (const [key, theirs] of included.entries) {
     const ours = entries.get(key)
     if (ours === undefined || isEmpty(ours.node)) entries.set(key, theirs)
-    else if (key === 'listen') entries.set(key, { ...ours, node: join(ours.node, theirs.node) })
+    else if (LISTS.includes(key)) entries.set(key, { ...ours, node: join(ours.node, theirs.node) })
     else if (SECTIONS.includes(key)) entries.set(key, fill(ours, theirs, [key], 0, report))
     else if (Object.hasOwn(NAMED, key)) {
       entries.set(key, fill(ours, theirs, [key], NAMED[key] ?? 0, report))
