@@ -11,8 +11,19 @@ export interface WorkerCommand {
 
 export interface Runtime {
   readonly name: string
+  /** Its warm parent runs roles: see `Role`. */
+  readonly roles?: boolean
   /** Throws an Error with a remedy when the machine lacks what the application needs. */
   command(app: AppPlan): WorkerCommand
+}
+
+/**
+ * What a process does that is forked to something else than answering requests. `kind` names a module of
+ * ours in the worker (Python: `portico_worker/roles/<kind>.py`); the rest is for that module: plain JSON.
+ */
+export interface Role {
+  readonly kind: string
+  readonly [fact: string]: unknown
 }
 
 /*
@@ -31,7 +42,7 @@ export type ToParent =
       readonly log: string
       readonly dev: boolean
     }
-  | { readonly type: 'spawn'; readonly slot: number }
+  | { readonly type: 'spawn'; readonly slot: number; readonly role?: Role }
   /** Let the worker finish what it has in hand and exit. */
   | { readonly type: 'retire'; readonly slot: number }
   | { readonly type: 'kill'; readonly slot: number }
@@ -54,6 +65,8 @@ export type FromParent =
       readonly code: number | null
       readonly signal: number | null
     }
+
+export type Death = Extract<FromParent, { type: 'exited' }>
 
 /*
  * The log socket: a worker connects to `log`, sends one line `{"app":…,"slot":…,"pid":…}`, and makes

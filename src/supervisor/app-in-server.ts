@@ -1,8 +1,10 @@
 /** An application without processes of its own: the server's threads load and run it. */
+import type { Role } from '../runtimes/runtime.ts'
 import type { AppState } from '../server/protocol.ts'
 import type { AppLifetime } from './app-lifetime.ts'
 import type { AppFacts } from './app-process.ts'
 import type { Logger } from './logger.ts'
+import { refuseRole } from './roles.ts'
 
 export class AppInServer implements AppLifetime {
   readonly isDyingYoung: boolean = false
@@ -22,7 +24,15 @@ export class AppInServer implements AppLifetime {
   get facts(): AppFacts {
     const { state } = this.#status
     const detail = this.#status.state === 'broken' ? this.#status.detail : ''
-    return { state, detail, version: process.versions.node, parent: 0, workers: [], restarts: 0 }
+    return {
+      state,
+      detail,
+      version: process.versions.node,
+      parent: 0,
+      workers: [],
+      restarts: 0,
+      reasons: {},
+    }
   }
 
   /** It begins with the server. */
@@ -42,6 +52,14 @@ export class AppInServer implements AppLifetime {
 
   /** Its deadlines are the server's own matter. */
   stuck(): void {}
+
+  keep(role: Role): never {
+    refuseRole(this.#name, "the server's own", role)
+  }
+
+  async once(role: Role): Promise<never> {
+    refuseRole(this.#name, "the server's own", role)
+  }
 
   /** It ends with the server. */
   async stop(): Promise<void> {}

@@ -1,6 +1,8 @@
 /** What a generation asks of whatever runs an application: a warm parent, or a service of its own. */
+import type { Role } from '../runtimes/runtime.ts'
 import type { AppState, FromServer } from '../server/protocol.ts'
 import type { AppFacts } from './app-process.ts'
+import type { KeptRole, RoleEnd } from './roles.ts'
 
 export interface AppLifetime {
   readonly status: AppState
@@ -13,6 +15,16 @@ export interface AppLifetime {
   settled(): Promise<AppState>
   /** The server found a request past its deadline. */
   stuck(report: Extract<FromServer, { type: 'stuck' }>): void
+  /**
+   * A process in the application's own code beside its workers, kept alive until the application stops.
+   * Throws, with the reason, where there is no such thing.
+   */
+  keep(role: Role): KeptRole
+  /**
+   * Such a process that runs once, for `timeoutMs` at most; 0: without a bound. Rejects with the reason
+   * where there is no such thing, or when the application does not load.
+   */
+  once(role: Role, timeoutMs: number): Promise<RoleEnd>
   /** Lets it finish what it has in hand; kills what is left after `timeoutMs`. */
   stop(timeoutMs: number): Promise<void>
 }

@@ -10,6 +10,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import type { Role } from '../runtimes/runtime.ts'
 import type { Service, ServiceNews, ServiceRuntime } from '../runtimes/service.ts'
 import type { AppState, FromServer } from '../server/protocol.ts'
 import type { AppPlan } from '../site/plan.ts'
@@ -24,6 +25,8 @@ import { endGroup, guardGroup, killGroup } from './kill-group.ts'
 import { LineReader } from './lines.ts'
 import { LONGEST_LOG_LINE } from './log-socket.ts'
 import type { Logger } from './logger.ts'
+import { Restarts } from './restarts.ts'
+import { refuseRole } from './roles.ts'
 import { SlowWorkers } from './slow-workers.ts'
 import { delay, settledWithin } from './timers.ts'
 
@@ -67,7 +70,7 @@ export class ServiceProcess implements AppLifetime {
   #startedAt = 0
   #restartTimer: NodeJS.Timeout | undefined
   #recycling = false
-  #restarts = 0
+  readonly #restarts = new Restarts()
   #lastWords: string[] = []
   #waiting: (() => void)[] = []
 
@@ -91,8 +94,14 @@ export class ServiceProcess implements AppLifetime {
       detail: this.#status.state === 'broken' ? this.#status.detail : '',
       version: this.#service?.version ?? '',
       parent,
-      workers: workers.map((worker, slot) => ({ slot, restarts: 0, ...worker })),
-      restarts: this.#restarts,
+      workers: workers.map((worker, slot) => ({
+        slot,
+        restarts: 0,
+        lastRestart: null,
+        ...worker,
+      })),
+      restarts: this.#restarts.total,
+      reasons: this.#restarts.counts,
     }
   }
 
@@ -172,7 +181,7 @@ export class ServiceProcess implements AppLifetime {
       await delay(PROBE_EVERY_MS, this.#over.signal)
     }
     if (this.#over.signal.aborted) return
-    if (ended !== '' && this.#restarts === 0) {
+    if (ended !== '' && this.#restarts.total === 0) {
       throw new Error([`it ended at once (${ended})`, ...this.#lastWords].join('\n'))
     }
     if (ended === '') this.#change({ state: 'running' })
@@ -239,7 +248,7 @@ export class ServiceProcess implements AppLifetime {
       case 'died':
         this.#slow?.died(news.pid)
         if (news.expected) return
-        this.#restarts += 1
+        this.#restarts.count('signal', news.how)
         return logger.warn(`worker died (${news.how}); replaced at once`, {
           app: app.name,
           pid: news.pid,
@@ -260,7 +269,7 @@ export class ServiceProcess implements AppLifetime {
       return this.start()
     }
     const wait = this.#backoff.died(performance.now() - this.#startedAt)
-    this.#restarts += 1
+    this.#restarts.count('parent', how)
     const when = wait === 0 ? 'at once' : `in ${wait} ms`
     logger.error(
       `${this.#service?.version} of ${app.name} died (${how}); starting it again ${when}`,
@@ -307,6 +316,14 @@ export class ServiceProcess implements AppLifetime {
     } catch {
       // It has just ended by itself.
     }
+  }
+
+  keep(role: Role): never {
+    refuseRole(this.#options.app.name, this.#options.app.kind, role)
+  }
+
+  async once(role: Role): Promise<never> {
+    refuseRole(this.#options.app.name, this.#options.app.kind, role)
   }
 
   async stop(timeoutMs: number): Promise<void> {

@@ -2,6 +2,7 @@
 import type { FromParent } from '../runtimes/runtime.ts'
 import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
 import type { Logger } from './logger.ts'
+import { type LastRestart, type RestartCounts, Restarts } from './restarts.ts'
 
 /**
  * Shorter lives than this are failed starts, ms. It is short on purpose: a worker that dies of what a
@@ -30,6 +31,8 @@ export interface WorkerFacts {
   readonly slot: number
   readonly pid: number
   readonly restarts: number
+  /** Why the last of these was; null: there was none. */
+  readonly lastRestart: LastRestart | null
   readonly uptimeMs: number
 }
 
@@ -48,7 +51,7 @@ export class WorkerSlot {
   readonly #backoff = new Backoff({ youngMs: YOUNG_MS, firstMs: 100, longestMs: 5_000 })
   #pid = 0
   #startedAt = 0
-  #restarts = 0
+  readonly #restarts = new Restarts()
   #timer: NodeJS.Timeout | undefined
   /** It is about to be killed: no second report counts. */
   doomed = false
@@ -66,7 +69,12 @@ export class WorkerSlot {
   }
 
   get restarts(): number {
-    return this.#restarts
+    return this.#restarts.total
+  }
+
+  /** Why there were restarts. */
+  get reasons(): RestartCounts {
+    return this.#restarts.counts
   }
 
   get isDyingYoung(): boolean {
@@ -75,7 +83,8 @@ export class WorkerSlot {
 
   get facts(): WorkerFacts {
     const uptimeMs = Math.round(performance.now() - this.#startedAt)
-    return { slot: this.#slot, pid: this.#pid, restarts: this.#restarts, uptimeMs }
+    const { total: restarts, last: lastRestart } = this.#restarts
+    return { slot: this.#slot, pid: this.#pid, restarts, lastRestart, uptimeMs }
   }
 
   /** Asks the warm parent for a worker. */
@@ -96,11 +105,12 @@ export class WorkerSlot {
     if (expected) return
     const unborn = death.code === START_FAILED
     const wait = this.#backoff.died(unborn ? 0 : performance.now() - this.#startedAt)
-    this.#restarts += 1
     const how =
       death.signal === null
         ? `exit code ${death.code}`
         : (signalNames[death.signal] ?? `signal ${death.signal}`)
+    const cause = unborn ? 'start' : death.signal === null ? 'exit' : 'signal'
+    this.#restarts.count(this.doomed ? 'deadline' : cause, how)
     const what = unborn ? 'worker did not start' : `worker died (${how})`
     const again = wait === 0 ? 'replaced at once' : `the next one starts in ${wait} ms`
     this.#logger.warn(`${what}; ${again}`, { app: this.#app, pid: death.pid })

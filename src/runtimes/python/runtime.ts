@@ -22,6 +22,7 @@ interface Interpreter {
 /** Python over WSGI. */
 export const python: Runtime = {
   name: 'python',
+  roles: true,
 
   /** The `env` of the command is the whole environment, not an addition to the supervisor's own. */
   command(app): WorkerCommand {

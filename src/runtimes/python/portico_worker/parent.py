@@ -26,9 +26,10 @@ LONGEST_DETAIL = 65536
 class Fork(Exception):
     """Raised in the new process, so that it leaves the parent's frames before it begins."""
 
-    def __init__(self, slot):
+    def __init__(self, slot, role):
         super().__init__(slot)
         self.slot = slot
+        self.role = role
 
 
 def main():
@@ -38,13 +39,13 @@ def main():
     try:
         parent.run()
     except Fork as fork:
-        slot = fork.slot
+        slot, role = fork.slot, fork.role
     except Closed:
         parent.kill_all()
         return
     else:
         return
-    process.run(parent.application, parent.settings, slot, parent.lifeline, parent.inherited)
+    process.run(parent.application, parent.settings, slot, role, parent.lifeline, parent.inherited)
 
 
 class Parent:
@@ -134,14 +135,15 @@ class Parent:
     def act(self, message):
         kind = message["type"]
         if kind == "spawn":
-            self.spawn(message["slot"])
+            self.spawn(message["slot"], message.get("role"))
         elif kind == "quit":
             self.quitting = True
-            self.retiring.update(self.workers)
+            for pid in self.workers:
+                self.retire(pid)
         elif kind in ("retire", "kill", "traceback"):
             for pid in [pid for pid, slot in self.workers.items() if slot == message["slot"]]:
                 if kind == "retire":
-                    self.retiring.add(pid)
+                    self.retire(pid)
                 elif kind == "kill":
                     process.send(pid, signal.SIGKILL)
                 else:
@@ -149,7 +151,11 @@ class Parent:
         else:
             raise ValueError("unknown control message %r" % kind)
 
-    def spawn(self, slot):
+    def retire(self, pid):
+        self.retiring.add(pid)
+        process.send(pid, process.RETIRE)
+
+    def spawn(self, slot, role):
         if self.application is None:
             raise ValueError("`spawn` before the application was imported")
         if self.quitting:
@@ -161,7 +167,7 @@ class Parent:
             signal.set_wakeup_fd(-1)
             for descriptor in (*self.wake_pipe, self.control.fileno(), self.lifeline[1]):
                 os.close(descriptor)
-            raise Fork(slot)
+            raise Fork(slot, role)
         self.workers[pid] = slot
         self.control.say("spawned", slot=slot, pid=pid)
 

@@ -84,9 +84,9 @@ def send(pid, number):
         pass
 
 
-def run(application, settings, slot, lifeline, inherited):
-    """The whole life of a worker; returns when it is to exit."""
-    from . import worker
+def run(application, settings, slot, role, lifeline, inherited):
+    """The whole life of a worker, or of a role; returns when it is to exit."""
+    from . import roles, worker
 
     die_with_parent(lifeline[0])
     for number, handler in inherited.items():
@@ -98,7 +98,10 @@ def run(application, settings, slot, lifeline, inherited):
     # With a handler in C: it writes even while Python code is stuck in a system call or an extension.
     faulthandler.enable(2)
     faulthandler.register(TRACEBACK, file=2, all_threads=True, chain=False)
-    worker.run(application, settings, slot)
+    if role is None:
+        worker.run(application, settings, slot)
+    else:
+        roles.run(application, settings, slot, role)
 
 
 def die_with_parent(lifeline):
