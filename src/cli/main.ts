@@ -1,19 +1,8 @@
 /** The command line: finds the command and loads that one alone, so that each starts fast. */
 import { Command, CommanderError } from 'commander'
 import about from '../../package.json' with { type: 'json' }
+import { commands } from './commands.ts'
 import { EXIT_FAILURE, EXIT_USAGE } from './exit.ts'
-
-type Register = (program: Command) => void
-
-/** In the order of `portico --help`. */
-const commands: Readonly<Record<string, () => Promise<Register>>> = {
-  serve: async () => (await import('./serve.ts')).serveCommand,
-  check: async () => (await import('./check.ts')).checkCommand,
-  reload: async () => (await import('./reload.ts')).reloadCommand,
-  stop: async () => (await import('./stop.ts')).stopCommand,
-  status: async () => (await import('./status.ts')).statusCommand,
-  docs: async () => (await import('./docs.ts')).docsCommand,
-}
 
 const EXAMPLES = `
 Examples:
