@@ -11,8 +11,12 @@ export interface Client {
   space: Keyspace
   /** Whether it is told its commands' replies (CLIENT REPLY). */
   replies: 'on' | 'off' | 'skip-this' | 'skip-next'
-  /** Channels that it has subscribed to; null as long as there never was one. */
-  channels: Set<string> | null
+  /** Null as long as there never was one. */
+  subscriptions: Subscriptions | null
+  /** What MULTI and WATCH have begun. */
+  transaction: Transaction | null
+  /** EXEC is running its commands: none may wait. */
+  atomic: boolean
   /**
    * The command that runs replies later: with what this returns, once. No other command of this client
    * runs meanwhile. `cancel` is called instead when the client leaves.
@@ -24,4 +28,21 @@ export interface Client {
   onLeave(then: () => void): void
   /** Closes when all replies have left. */
   close(): void
+}
+
+export interface Subscriptions {
+  readonly channels: Set<string>
+  readonly patterns: Set<string>
+}
+
+export interface Transaction {
+  /** Between MULTI and EXEC. */
+  open: boolean
+  readonly commands: (readonly string[])[]
+  /** In `commands`. */
+  bytes: number
+  /** A command was refused: EXEC will be, too. */
+  spoilt: boolean
+  /** WATCH: key and its entry's version, 0 for none. */
+  readonly watched: { readonly space: Keyspace; readonly key: string; readonly version: number }[]
 }

@@ -4,6 +4,7 @@ import type { Client } from './client.ts'
 import { Clock } from './clock.ts'
 import { Keyspace } from './keyspace.ts'
 import { Memory } from './memory.ts'
+import type { UserMetric } from './protocol.ts'
 import { Sieve } from './sieve.ts'
 
 export interface CommonsLimits {
@@ -33,6 +34,10 @@ export class Commons {
   hits = 0
   misses = 0
 
+  /** What applications have reported with PORTICO.METRIC. */
+  metrics: () => readonly UserMetric[] = () => []
+  /** What a command leaves to be done when it, or the transaction that it is in, is over. */
+  readonly #afterwards: (() => void)[] = []
   /** Something is wrong with ourselves. */
   readonly complain: (error: unknown) => void
 
@@ -44,5 +49,15 @@ export class Commons {
       { length: DATABASES },
       (_, number) => new Keyspace(number, this.clock, this.memory, this.sieve),
     )
+  }
+
+  afterwards(then: () => void): void {
+    this.#afterwards.push(then)
+  }
+
+  settle(): void {
+    for (let next = this.#afterwards.shift(); next !== undefined; next = this.#afterwards.shift()) {
+      next()
+    }
   }
 }

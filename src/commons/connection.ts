@@ -5,7 +5,7 @@
 import type { ByteStream, Connection } from '../listen/byte-stream.ts'
 import { encodeReply, Failure, type Protocol, type Reply, RespError } from '../wire/resp.ts'
 import { CommandDecoder, type CommandLimits } from '../wire/resp-command.ts'
-import type { Client } from './client.ts'
+import type { Client, Subscriptions, Transaction } from './client.ts'
 import type { Commons } from './commons.ts'
 import type { Keyspace } from './keyspace.ts'
 import { LATER, type Registry } from './registry.ts'
@@ -30,7 +30,9 @@ export class RespConnection implements Connection, Client {
   protocol: Protocol = 2
   space: Keyspace
   replies: Client['replies'] = 'on'
-  channels: Set<string> | null = null
+  subscriptions: Subscriptions | null = null
+  transaction: Transaction | null = null
+  atomic = false
   readonly #stream: ByteStream
   readonly #commons: Commons
   readonly #registry: Registry
@@ -77,6 +79,7 @@ export class RespConnection implements Connection, Client {
         if (command === null) break
         this.#commons.commands++
         this.#answer(this.#registry.run(this, command))
+        this.#commons.settle()
         if (this.#cancel !== null || this.#isFull()) {
           this.#hold(bytes, at, length)
           break

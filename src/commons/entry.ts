@@ -1,5 +1,5 @@
 import { never } from './clock.ts'
-import type { Deque } from './deque.ts'
+import { Deque } from './deque.ts'
 import type { Keyspace } from './keyspace.ts'
 
 /** What a key holds: a string, a list, or a hash. Bytes are latin-1 text. */
@@ -29,4 +29,10 @@ export class Entry {
     this.key = key
     this.value = value
   }
+}
+
+export function typeName(value: Value | undefined): string {
+  if (value === undefined) return 'none'
+  if (typeof value === 'string') return 'string'
+  return value instanceof Deque ? 'list' : 'hash'
 }

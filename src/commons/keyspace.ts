@@ -36,6 +36,11 @@ export class Keyspace {
     return undefined
   }
 
+  /** Of the newest key of all; a key that comes later has a larger one. */
+  get lastSerial(): number {
+    return serials
+  }
+
   /** The order is that of `serial`. Those that have expired may be among them. */
   entries(): MapIterator<Entry> {
     return this.#entries.values()
@@ -112,11 +117,16 @@ export class Keyspace {
     if (typeof entry.value === 'string') this.#sieve.remove(entry)
   }
 
-  /** All of them, or those that hold strings. */
-  clear(which: 'all' | 'strings'): void {
+  /** Removes all of them, or the strings, whose keys begin with `prefix`; how many those were. */
+  clear(which: 'all' | 'strings', prefix = ''): number {
+    let removed = 0
     for (const entry of this.#entries.values()) {
-      if (which === 'all' || typeof entry.value === 'string') this.remove(entry)
+      if (which === 'strings' && typeof entry.value !== 'string') continue
+      if (!entry.key.startsWith(prefix)) continue
+      this.remove(entry)
+      removed++
     }
+    return removed
   }
 
   /** Makes room for it to cost `whole`; it itself may not be what is given up for that. */

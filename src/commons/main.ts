@@ -44,7 +44,7 @@ function status(from: CommonsServer): CommonsStatus {
     misses: commons.misses,
     rss: process.memoryUsage.rss(),
     uptimeMs: Math.round(performance.now() - commons.startedAt),
-    metrics: [],
+    metrics: commons.metrics(),
   }
 }
 

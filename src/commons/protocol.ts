@@ -44,6 +44,11 @@ export interface CommonsStatus {
   readonly metrics: readonly UserMetric[]
 }
 
+/** Upper bounds of what a timing's buckets hold, seconds: Prometheus' own. */
+export const TIMING_BOUNDS: readonly number[] = [
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+]
+
 /** A metric that an application reported with PORTICO.METRIC. */
 export interface UserMetric {
   readonly name: string

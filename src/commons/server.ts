@@ -3,25 +3,47 @@ import { type Acceptor, accept } from '../listen/accept.ts'
 import type { ByteStream, Connection } from '../listen/byte-stream.ts'
 import type { CommandLimits } from '../wire/resp-command.ts'
 import { basics } from './commands/basics.ts'
+import { hashes } from './commands/hashes.ts'
+import { keys } from './commands/keys.ts'
+import { lists } from './commands/lists.ts'
+import { locks } from './commands/locks.ts'
+import { metrics } from './commands/metrics.ts'
+import { pubsub } from './commands/pubsub.ts'
+import { strings } from './commands/strings.ts'
+import { transactions } from './commands/transactions.ts'
 import { Commons, type CommonsLimits } from './commons.ts'
 import { RespConnection } from './connection.ts'
 import { type Command, Registry } from './registry.ts'
+import { Sweep } from './sweep.ts'
 
 /** Each makes the commands of one file below `commands/`. */
-const groups: readonly ((commons: Commons, registry: Registry) => readonly Command[])[] = [basics]
+const groups: readonly ((commons: Commons, registry: Registry) => readonly Command[])[] = [
+  basics,
+  strings,
+  keys,
+  lists,
+  hashes,
+  pubsub,
+  transactions,
+  locks,
+  metrics,
+]
 
 /** A command's arguments together, in longest items. */
 const ITEMS_AT_ONCE = 16
 
 export class CommonsServer {
   readonly commons: Commons
-  readonly #registry = new Registry()
+  readonly #registry: Registry
   readonly #limits: CommandLimits
+  readonly #sweep: Sweep
   readonly #acceptors: Acceptor[] = []
 
   constructor(limits: CommonsLimits, complain: (error: unknown) => void) {
     this.commons = new Commons(limits, complain)
     this.#limits = { argument: limits.item, whole: ITEMS_AT_ONCE * limits.item }
+    this.#sweep = new Sweep(this.commons)
+    this.#registry = new Registry(this.#limits)
     for (const group of groups) this.#registry.add(group(this.commons, this.#registry))
   }
 
@@ -46,6 +68,7 @@ export class CommonsServer {
   }
 
   close(): void {
+    this.#sweep.stop()
     for (const acceptor of this.#acceptors) acceptor.close()
     for (const client of this.commons.clients) client.close()
   }

@@ -7,7 +7,7 @@ let scratch = Buffer.allocUnsafeSlow(SMALL)
 
 export function writeText(stream: ByteStream, text: string): void {
   if (text.length > SMALL) return stream.write(Buffer.from(text, 'latin1'))
-  const length = scratch.latin1Write(text, 0)
+  const length = scratch.write(text, 0, 'latin1')
   stream.write(scratch.subarray(0, length))
   // The kernel did not take all of it: the rest still stands there.
   if (stream.writableLength > 0) scratch = Buffer.allocUnsafeSlow(SMALL)

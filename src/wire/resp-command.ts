@@ -70,7 +70,7 @@ export class CommandDecoder {
         case Step.DATA:
           at = this.#data.take(bytes, at, to)
           if (this.#data.complete) {
-            this.#args.push(this.#data.block!.latin1Slice())
+            this.#args.push(this.#data.block!.toString('latin1'))
             this.#data.block = null
             this.#step = Step.CR
           }
@@ -131,7 +131,7 @@ export class CommandDecoder {
     // Almost always it is all there.
     const stop = at + length
     if (stop + 2 <= to && bytes[stop] === CR && bytes[stop + 1] === LF) {
-      this.#args.push(bytes.latin1Slice(at, stop))
+      this.#args.push(bytes.toString('latin1', at, stop))
       this.#next()
       return stop + 2
     }
@@ -166,12 +166,12 @@ export class CommandDecoder {
       }
     }
     if (at < to) return at
-    this.#line += bytes.latin1Slice(from, to)
+    this.#line += bytes.toString('latin1', from, to)
     return -1
   }
 
   #takeLine(bytes: Buffer, from: number, end: number): string {
-    const line = this.#line + bytes.latin1Slice(from, end)
+    const line = this.#line + bytes.toString('latin1', from, end)
     this.#line = ''
     return line.endsWith('\r') ? line.slice(0, -1) : line
   }

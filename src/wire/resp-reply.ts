@@ -48,7 +48,7 @@ export class ReplyDecoder {
       else if (this.#step === Step.DATA) {
         at = this.#data.take(bytes, at, to)
         if (!this.#data.complete) return at
-        this.#text = this.#data.block!.latin1Slice()
+        this.#text = this.#data.block!.toString('latin1')
         this.#data.block = null
         this.#step = Step.CR
       } else {
@@ -68,7 +68,7 @@ export class ReplyDecoder {
     const found = bytes.subarray(from, to).indexOf(LF)
     const end = found < 0 ? to : from + found
     if (this.#line.length + end - from > LONGEST_LINE) throw new RespError('a line without an end')
-    this.#line += bytes.latin1Slice(from, end)
+    this.#line += bytes.toString('latin1', from, end)
     if (found < 0) return to
     const line = this.#line
     this.#line = ''

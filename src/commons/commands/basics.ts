@@ -39,9 +39,9 @@ export function basics(commons: Commons, registry: Registry): readonly Command[]
 
 function ping(client: Client, args: readonly string[]): Reply {
   if (args.length > 2) return new Failure("ERR wrong number of arguments for 'ping' command")
-  if (client.channels !== null && client.channels.size > 0 && client.protocol === 2) {
-    return ['pong', args[1] ?? '']
-  }
+  const { channels, patterns } = client.subscriptions ?? {}
+  const isListening = (channels?.size ?? 0) + (patterns?.size ?? 0) > 0
+  if (isListening && client.protocol === 2) return ['pong', args[1] ?? '']
   return args[1] ?? PONG
 }
 
