@@ -3,11 +3,12 @@
  * they come and go with their links. Which one is asked: the one with the least in hand from this thread.
  */
 import type { PorticoError } from '../errors.ts'
+import type { AppCounts } from '../request/app-counts.ts'
 import type { Exchange } from '../request/exchange.ts'
-import type { NodeAppPlan } from '../site/plan.ts'
+import type { DeadlinesPlan, NodeAppPlan } from '../site/plan.ts'
 import { http1 } from '../transports/http1.ts'
 import type { Attempt, Transport } from '../transports/transport.ts'
-import type { Stuck } from '../transports/worker-link/dispatch.ts'
+import type { Slow, Stuck } from '../transports/worker-link/dispatch.ts'
 import type { Hello, LinkOwner, WorkerLink } from '../transports/worker-link/link.ts'
 
 /** Its sockets are of this machine. */
@@ -21,29 +22,46 @@ interface HttpWorker {
   readonly link: WorkerLink
   readonly transport: Transport
   active: number
-  /** The request that ran into its deadline last. */
+  /** The request that ran into its deadline last, and how long that was, ms. */
   overdue: string
+  overdueMs: number
 }
 
-export interface HttpWorkersHost {
+/** What is known of the route that an exchange came by. */
+interface WorkersRoute {
+  readonly deadlines: DeadlinesPlan
+}
+
+export interface HttpWorkersHost<Route> {
   /** A worker exceeded its deadline and does not answer any more. */
   stuck(report: Stuck): void
+  /** A request runs longer than its soft deadline. */
+  slow(report: Slow): void
   /** No worker could be reached: the exchange, of which nothing was sent, is to wait for the next one. */
-  again(exchange: Exchange): void
+  again(exchange: Exchange, route: Route): void
 }
 
 /** One exchange on its way through the workers. */
-class Walk implements Attempt {
-  readonly #owner: HttpWorkers
+class Walk<Route extends WorkersRoute> implements Attempt {
+  readonly #owner: HttpWorkers<Route>
   readonly exchange: Exchange
   worker: HttpWorker
+  /** On `performance.now()`. */
+  sentAt = 0
   /** Those that refused it. */
   refusals: HttpWorker[] | null = null
+  readonly route: Route
 
-  constructor(owner: HttpWorkers, exchange: Exchange, worker: HttpWorker) {
+  constructor(owner: HttpWorkers<Route>, exchange: Exchange, worker: HttpWorker, route: Route) {
     this.#owner = owner
     this.exchange = exchange
     this.worker = worker
+    this.route = route
+  }
+
+  get responseTimeoutMs(): number {
+    const { hardMs } = this.route.deadlines
+    return hardMs === 0 ? NEVER_MS : hardMs
   }
 
   refused(): void {
@@ -55,13 +73,16 @@ class Walk implements Attempt {
   }
 }
 
-export class HttpWorkers implements LinkOwner {
-  readonly counts: { requests: number; errors: number } = { requests: 0, errors: 0 }
+export class HttpWorkers<Route extends WorkersRoute> implements LinkOwner {
+  readonly #counts: AppCounts
   readonly #plan: NodeAppPlan
-  readonly #host: HttpWorkersHost
+  readonly #host: HttpWorkersHost<Route>
   #workers: HttpWorker[] = []
+  /** Requests that have a soft deadline before them. */
+  readonly #watched = new Set<Walk<Route>>()
 
-  constructor(plan: NodeAppPlan, host: HttpWorkersHost) {
+  constructor(plan: NodeAppPlan, host: HttpWorkersHost<Route>, counts: AppCounts) {
+    this.#counts = counts
     this.#plan = plan
     this.#host = host
   }
@@ -75,11 +96,11 @@ export class HttpWorkers implements LinkOwner {
   }
 
   /** Has the least busy worker answer. False: there is none. */
-  serve(exchange: Exchange): boolean {
+  serve(exchange: Exchange, route: Route): boolean {
     const worker = this.#next(null)
     if (worker === null) return false
-    this.counts.requests++
-    this.#send(new Walk(this, exchange, worker))
+    this.#counts.requests++
+    this.#send(new Walk(this, exchange, worker, route))
     return true
   }
 
@@ -92,13 +113,16 @@ export class HttpWorkers implements LinkOwner {
     return best
   }
 
-  #send(walk: Walk): void {
+  #send(walk: Walk<Route>): void {
     walk.worker.active++
+    walk.sentAt = performance.now()
+    if (walk.route.deadlines.softMs > 0) this.#watched.add(walk)
     walk.worker.transport.send(walk.exchange, walk)
   }
 
-  refused(walk: Walk): void {
+  refused(walk: Walk<Route>): void {
     walk.worker.active--
+    this.#watched.delete(walk)
     walk.refusals ??= []
     walk.refusals.push(walk.worker)
     const next = this.#next(walk.refusals)
@@ -106,30 +130,54 @@ export class HttpWorkers implements LinkOwner {
       walk.worker = next
       return this.#send(walk)
     }
-    this.counts.requests--
+    this.#counts.requests--
     // It is about to be replaced.
-    this.#host.again(walk.exchange)
+    this.#host.again(walk.exchange, walk.route)
   }
 
-  done({ worker, exchange }: Walk, failure?: PorticoError): void {
+  done(walk: Walk<Route>, failure?: PorticoError): void {
+    const { worker, exchange, sentAt } = walk
     worker.active--
+    this.#watched.delete(walk)
+    const ms = performance.now() - sentAt
+    this.#counts.served(ms)
+    this.#counts.workerServed(worker.link.hello!.slot, ms, 0, failure !== undefined)
     if (failure === undefined) return
-    this.counts.errors++
+    this.#counts.errors++
     if (failure.code !== 'BACKEND_SLOW') return
     worker.overdue = `${exchange.line.method} ${exchange.line.target}`
+    worker.overdueMs = walk.route.deadlines.hardMs
     worker.link.ping()
   }
 
   /** Called at each tick of the clock: workers that do not answer. */
   check(now: number): void {
-    for (const { link, overdue } of this.#workers) {
+    for (const walk of this.#watched) this.#judge(walk, now)
+    for (const { link, overdue, overdueMs } of this.#workers) {
       if (link.unanswered === 0 || now - link.unanswered < GRACE_MS || link.shut) continue
       link.shut = true
       const { slot, pid } = link.hello!
-      const elapsedMs = Math.round(now - link.unanswered + this.#plan.deadlineMs)
+      const elapsedMs = Math.round(now - link.unanswered + overdueMs)
       this.#host.stuck({ app: this.#plan.name, slot, pid, request: overdue, elapsedMs })
       link.destroy()
     }
+  }
+
+  /** Only the beginning of an answer has a deadline. */
+  #judge(walk: Walk<Route>, now: number): void {
+    const { exchange, worker, sentAt, route } = walk
+    if (now - sentAt < route.deadlines.softMs && !exchange.answered) return
+    this.#watched.delete(walk)
+    if (exchange.answered || exchange.gone) return
+    const { slot, pid } = worker.link.hello!
+    const request = `${exchange.line.method} ${exchange.line.target}`
+    const elapsedMs = Math.round(now - sentAt)
+    this.#host.slow({ app: this.#plan.name, slot, pid, request, elapsedMs, untold: 0 })
+  }
+
+  /** Notes what is in whose hands; called at each tick of the clock. */
+  tally(): void {
+    for (const { link, active } of this.#workers) this.#counts.workerHas(link.hello!.slot, active)
   }
 
   /** The server ends: so do its workers. */
@@ -140,6 +188,7 @@ export class HttpWorkers implements LinkOwner {
   // From links.
 
   hello(link: WorkerLink, { slot, pid, http }: Hello): LinkOwner {
+    this.#counts.workerCame(slot)
     const { deadlineMs, name } = this.#plan
     const transport = http1(
       {
@@ -158,13 +207,14 @@ export class HttpWorkers implements LinkOwner {
         preserveHost: true,
       },
     )
-    this.#workers.push({ link, transport, active: 0, overdue: '' })
+    this.#workers.push({ link, transport, active: 0, overdue: '', overdueMs: 0 })
     return this
   }
 
   lost(link: WorkerLink): void {
     const worker = this.#workers.find((one) => one.link === link)
     this.#workers = this.#workers.filter((one) => one !== worker)
+    if (worker !== undefined) this.#counts.workerHas(link.hello!.slot, 0)
     worker?.transport.close()
   }
 

@@ -3,7 +3,7 @@ import type { ByteStream, Connection } from '../listen/byte-stream.ts'
 import { onTick } from '../request/clock.ts'
 import type { Counters } from '../request/counters.ts'
 import type { Peer } from '../request/exchange.ts'
-import type { Flow } from '../request/flow.ts'
+import type { Flow, RoutedExchange } from '../request/flow.ts'
 import type { LimitsPlan, TimeoutsPlan } from '../site/plan.ts'
 import type { Gateway, GatewayOptions } from './gateway.ts'
 
@@ -15,6 +15,8 @@ export interface Kept extends Connection {
   readonly socket: ByteStream
   /** Its gateway's: where it stands among the others. */
   place: number
+  /** What it is carrying now. */
+  readonly current: RoutedExchange | null
   /** Called at each tick of the clock. */
   check(now: number): void
   /** The server drains: a connection without a request has `idleMs` to send one. */
@@ -86,6 +88,12 @@ export abstract class Connections<One extends Kept> implements Gateway {
     this.#onEmpty = done
     if (this.#all.length === 0) return done()
     this.#each((connection) => connection.drain(DRAIN_IDLE_MS))
+  }
+
+  eachExchange(visit: (exchange: RoutedExchange) => void): void {
+    this.#each(({ current }) => {
+      if (current !== null) visit(current)
+    })
   }
 
   close(): void {

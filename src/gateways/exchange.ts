@@ -34,6 +34,7 @@ export abstract class GatewayExchange implements RoutedExchange {
   fields: RequestFields
   peer: Peer
   readonly began: number
+  route = 0
   prefix = ''
   captures: readonly string[] | null = null
   maxBody: number

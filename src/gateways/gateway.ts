@@ -2,7 +2,7 @@
 import type { ByteStream, Connection } from '../listen/byte-stream.ts'
 import type { Counters } from '../request/counters.ts'
 import type { Peer } from '../request/exchange.ts'
-import type { Flow } from '../request/flow.ts'
+import type { Flow, RoutedExchange } from '../request/flow.ts'
 import type { LimitsPlan, TimeoutsPlan } from '../site/plan.ts'
 
 /** One protocol, for all connections of a server thread that speak it; made by a factory. */
@@ -14,6 +14,8 @@ export interface Gateway {
   connect(socket: ByteStream, peer?: Peer): Connection
   /** Lets every connection finish; `done` is called when none is left. */
   drain(done: () => void): void
+  /** Every exchange that is not over. */
+  eachExchange(visit: (exchange: RoutedExchange) => void): void
   /** Cuts what is left. */
   close(): void
 }

@@ -3,6 +3,7 @@ import { PorticoError } from '../errors.ts'
 import type { ByteStream, Connection } from '../listen/byte-stream.ts'
 import { clock, onTick } from '../request/clock.ts'
 import type { Peer } from '../request/exchange.ts'
+import type { RoutedExchange } from '../request/flow.ts'
 import { type Proxied, readProxyHeader } from '../wire/proxy-protocol.ts'
 import type { Gateway } from './gateway.ts'
 
@@ -79,6 +80,10 @@ export class ProxiedGateway implements Gateway {
       this.#innerEmpty = true
       this.#look()
     })
+  }
+
+  eachExchange(visit: (exchange: RoutedExchange) => void): void {
+    this.#inner.eachExchange(visit)
   }
 
   close(): void {

@@ -11,9 +11,12 @@ import { installFetch } from '../fetch/install.ts'
 import { loadErrorOf } from '../fetch/load-error.ts'
 import { Background } from '../fetch/server.ts'
 import { findWebSocket } from '../fetch/websocket.ts'
+import type { AppCounts } from '../request/app-counts.ts'
+import { type AppRoute, usualDeadlines } from '../request/app-route.ts'
 import { TICK_MS } from '../request/clock.ts'
 import type { Exchange, Handler } from '../request/exchange.ts'
-import type { NodeAppPlan } from '../site/plan.ts'
+import type { DeadlinesPlan, NodeAppPlan } from '../site/plan.ts'
+import type { DispatchHost } from '../transports/worker-link/dispatch.ts'
 import { isWhole, ThreadSockets } from './fetch/websocket.ts'
 
 /** An application of this thread; it may have several routes. */
@@ -28,10 +31,16 @@ export class ThreadApp {
   #caller: Caller | null = null
   /** Why it did not load, as its owner reads it. */
   #trouble = 'not loaded'
-  readonly counts: { requests: number; errors: number } = { requests: 0, errors: 0 }
+  readonly counts: AppCounts
   readonly #dev: boolean
+  readonly #usual: DeadlinesPlan
+  readonly #tellSlow: DispatchHost['slow']
 
-  constructor(plan: NodeAppPlan, dev: boolean) {
+  /** `slow` is told of requests past their soft deadline. */
+  constructor(plan: NodeAppPlan, dev: boolean, counts: AppCounts, slow: DispatchHost['slow']) {
+    this.#usual = usualDeadlines(plan)
+    this.#tellSlow = slow
+    this.counts = counts
     this.#plan = plan
     this.#dev = dev
   }
@@ -75,20 +84,25 @@ export class ThreadApp {
     return this.#caller?.pending ?? 0
   }
 
-  handle(exchange: Exchange): void {
+  handle(exchange: Exchange, deadlines: DeadlinesPlan | null): void {
     this.counts.requests++
-    if (this.#caller !== null && this.#trouble === '') return this.#caller.call(exchange)
+    if (this.#caller !== null && this.#trouble === '') return this.#caller.call(exchange, deadlines)
     this.counts.errors++
     exchange.fail(new PorticoError('APP_BROKEN', this.#dev ? this.#trouble : ''))
   }
 
   /** Called at each tick of the clock. */
   check(now: number): void {
-    const { deadlineMs } = this.#plan
-    if (deadlineMs === 0) return
-    this.#caller?.expire(now - deadlineMs - TICK_MS, () => {
+    this.#caller?.expire((one) => {
+      const { softMs, hardMs } = one.deadlines ?? this.#usual
+      const elapsed = now - one.since
+      if (softMs > 0 && !one.slow && elapsed >= softMs + TICK_MS) {
+        one.slow = true
+        this.#slow(one.exchange, elapsed)
+      }
+      if (hardMs === 0 || elapsed < hardMs + TICK_MS) return null
       this.counts.errors++
-      return new PorticoError('APP_DEADLINE', `${deadlineMs} ms`)
+      return new PorticoError('APP_DEADLINE', `${hardMs} ms`)
     })
   }
 
@@ -102,14 +116,20 @@ export class ThreadApp {
     return this.#background.settled()
   }
 
+  #slow(exchange: FetchExchange, elapsedMs: number): void {
+    const request = `${exchange.line.method} ${exchange.line.origin}`
+    const { name } = this.#plan
+    this.#tellSlow({ app: name, slot: -1, pid: process.pid, request, elapsedMs, untold: 0 })
+  }
+
   #log(text: string): void {
     console.error(`${this.#plan.name}: ${text}`)
   }
 }
 
 /** `app` may be shared by several routes. */
-export function fetchHandler(app: ThreadApp): Handler {
-  return { name: 'fetch', handle: (exchange) => app.handle(exchange) }
+export function fetchHandler(app: ThreadApp, { deadlines }: AppRoute): Handler {
+  return { name: 'fetch', handle: (exchange) => app.handle(exchange, deadlines) }
 }
 
 /** A query may be secret. */

@@ -4,51 +4,72 @@
  */
 import { HttpWorkers } from '../balance/http-workers.ts'
 import { PorticoError } from '../errors.ts'
+import type { AppCounts } from '../request/app-counts.ts'
+import { type AppRoute, MOST_URGENT, usualDeadlines } from '../request/app-route.ts'
 import { clock, TICK_MS } from '../request/clock.ts'
 import type { Exchange, Handler } from '../request/exchange.ts'
 import type { AppState } from '../server/protocol.ts'
-import type { NodeAppPlan } from '../site/plan.ts'
-import type { AppCounts, Dispatch, DispatchHost } from '../transports/worker-link/dispatch.ts'
+import type { DeadlinesPlan, NodeAppPlan } from '../site/plan.ts'
+import type { Dispatch, DispatchHost } from '../transports/worker-link/dispatch.ts'
+import { Line } from '../transports/worker-link/line.ts'
 import type { Hello, LinkOwner, WorkerLink } from '../transports/worker-link/link.ts'
-import { Queue } from '../transports/worker-link/queue.ts'
 import { app } from './app.ts'
+
+/** A route to the application. */
+export interface NodeRoute {
+  readonly deadlines: DeadlinesPlan
+  readonly urgent: boolean
+  /** For workers that take requests over the link. */
+  readonly framed: Handler
+}
 
 interface Waiting {
   readonly exchange: Exchange
   /** On the coarse clock. */
   readonly since: number
+  /** On `performance.now()`. */
+  readonly queued: number
+  readonly route: NodeRoute
   dropped: boolean
 }
 
 /** An application in one server thread; it may have several routes. */
 export class NodeApp {
-  readonly #http: HttpWorkers
-  readonly #own: AppCounts = { requests: 0, errors: 0 }
+  readonly #http: HttpWorkers<NodeRoute>
   readonly #plan: NodeAppPlan
   readonly #dispatch: Dispatch
-  readonly #framed: Handler
+  readonly #spool: string
   readonly #dev: boolean
-  readonly #queue = new Queue<Waiting>()
+  readonly #queue = new Line<Waiting>()
   #way: 'unknown' | 'link' | 'http' = 'unknown'
   #status: AppState = { state: 'starting' }
 
   constructor(plan: NodeAppPlan, dispatch: Dispatch, spool: string, host: DispatchHost) {
     this.#plan = plan
     this.#dispatch = dispatch
-    this.#framed = app(dispatch, spool)
+    this.#spool = spool
     this.#dev = host.dev
-    this.#http = new HttpWorkers(plan, {
-      stuck: (report) => host.stuck(report),
-      again: (exchange) => this.#wait(exchange),
-    })
+    this.#http = new HttpWorkers(
+      plan,
+      {
+        stuck: (report) => host.stuck(report),
+        slow: (report) => host.slow(report),
+        again: (exchange, route) => this.#wait(exchange, route),
+      },
+      this.counts,
+    )
+  }
+
+  route({ deadlines, urgent }: AppRoute): NodeRoute {
+    return {
+      deadlines: deadlines ?? usualDeadlines(this.#plan),
+      urgent,
+      framed: app(this.#dispatch, this.#spool, { deadlines, urgent }),
+    }
   }
 
   get counts(): AppCounts {
-    const all = [this.#own, this.#http.counts, this.#dispatch.counts]
-    return {
-      requests: all.reduce((sum, { requests }) => sum + requests, 0),
-      errors: all.reduce((sum, { errors }) => sum + errors, 0),
-    }
+    return this.#dispatch.counts
   }
 
   get waiting(): number {
@@ -63,27 +84,35 @@ export class NodeApp {
     return this.#http.size + this.#dispatch.workers
   }
 
-  handle(exchange: Exchange): void {
-    if (this.#way === 'link') return this.#framed.handle(exchange)
+  handle(exchange: Exchange, route: NodeRoute): void {
+    if (this.#way === 'link') return route.framed.handle(exchange)
     // It would show the visitor what we add for the worker only (RFC 9110 §9.3.8).
     if (exchange.line.method === 'TRACE') {
       return exchange.fail(new PorticoError('METHOD_NOT_ALLOWED', 'TRACE'))
     }
-    if (this.#queue.size === 0 && this.#http.serve(exchange)) return
-    this.#wait(exchange)
+    if (this.#queue.size === 0 && this.#http.serve(exchange, route)) return
+    this.#wait(exchange, route)
   }
 
-  #wait(exchange: Exchange): void {
+  #wait(exchange: Exchange, route: NodeRoute): void {
     if (exchange.gone) return
     if (this.#status.state === 'broken') return this.#fail(exchange, this.#broken)
-    if (this.#queue.size >= this.#plan.queue) {
-      return this.#fail(exchange, new PorticoError('QUEUE_FULL'))
+    const { urgent } = this.#queue
+    const full = route.urgent
+      ? urgent >= MOST_URGENT
+      : this.#queue.size - urgent >= this.#plan.queue
+    if (full) return this.#fail(exchange, new PorticoError('QUEUE_FULL'))
+    const waiting: Waiting = {
+      exchange,
+      since: clock.now,
+      queued: performance.now(),
+      route,
+      dropped: false,
     }
-    const waiting: Waiting = { exchange, since: clock.now, dropped: false }
     exchange.onGone = () => {
       waiting.dropped = true
     }
-    this.#queue.push(waiting)
+    this.#queue.push(waiting, route.urgent)
   }
 
   setStatus(status: AppState): void {
@@ -102,10 +131,12 @@ export class NodeApp {
     const owner = http ? this.#http.hello(link, hello) : this.#dispatch.hello(link, hello)
     // When the link knows its owner.
     setImmediate(() => {
-      for (const { exchange, dropped } of this.#queue.drain()) {
+      const now = performance.now()
+      for (const { exchange, queued, route, dropped } of this.#queue.drain()) {
         if (dropped) continue
+        this.counts.waited(now - queued)
         exchange.onGone = null
-        this.handle(exchange)
+        this.handle(exchange, route)
       }
     })
     return owner
@@ -115,14 +146,28 @@ export class NodeApp {
   check(now: number): void {
     this.#dispatch.check(now)
     this.#http.check(now)
-    if (this.#plan.deadlineMs === 0) return
-    const limit = this.#plan.deadlineMs + TICK_MS
-    for (let next = this.#queue.peek(); next !== null; next = this.#queue.peek()) {
-      if (!next.dropped && now - next.since < limit) return
-      this.#queue.shift()
-      if (next.dropped) continue
-      this.#fail(next.exchange, new PorticoError('APP_STARTING', 'no worker was free in time'))
+    const isLate = ({ route, since }: Waiting): boolean => {
+      const { queueMs } = route.deadlines
+      return queueMs > 0 && now - since >= queueMs + TICK_MS
     }
+    if (!this.#queue.some((one) => one.dropped || isLate(one))) return
+    this.#queue.keep((one) => {
+      if (!one.dropped && !isLate(one)) return true
+      if (!one.dropped) {
+        this.#fail(one.exchange, new PorticoError('APP_STARTING', 'no worker was there in time'))
+      }
+      return false
+    })
+  }
+
+  /** Called at each tick of the clock, too. */
+  tally(): void {
+    this.#dispatch.tally()
+    this.#http.tally()
+  }
+
+  eachInHand(visit: (exchange: Exchange, slot: number, pid: number) => void): void {
+    this.#dispatch.eachInHand(visit)
   }
 
   /** The server accepts no more. */
@@ -142,13 +187,14 @@ export class NodeApp {
   }
 
   #fail(exchange: Exchange, error: PorticoError): void {
-    this.#own.requests++
-    this.#own.errors++
+    this.counts.requests++
+    this.counts.errors++
     exchange.onGone = null
     exchange.fail(error)
   }
 }
 
-export function nodeHandler(app: NodeApp): Handler {
-  return { name: 'node', handle: (exchange) => app.handle(exchange) }
+export function nodeHandler(app: NodeApp, plan: AppRoute): Handler {
+  const route = app.route(plan)
+  return { name: 'node', handle: (exchange) => app.handle(exchange, route) }
 }

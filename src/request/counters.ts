@@ -2,6 +2,7 @@
  * Hot: what a server thread counts, in shared memory: each thread writes only its own block, so a count
  * is a plain store, and anybody may read the sum. Float64 holds whole numbers exactly to 2^53.
  */
+import { HISTOGRAM_PLACES, type Histogram, observe, readHistogram } from './histogram.ts'
 
 /** Places in a thread's block; `answers` is followed by five classes, 1xx to 5xx. */
 const Place = {
@@ -15,6 +16,13 @@ const Place = {
 } as const
 const PLACES = 11
 
+/** Of a route, in a thread's block behind the places above; a histogram follows. Route 0: none has matched. */
+const RoutePlace = { began: 0, errors: 1, sent: 2, took: 3 } as const
+const ROUTE_PLACES: number = RoutePlace.took + HISTOGRAM_PLACES
+
+/** Whole cache lines, so that threads do not take each other's away. */
+const LINE = 8
+
 export class Counters {
   readonly #block: Float64Array
 
@@ -22,26 +30,23 @@ export class Counters {
     this.#block = block
   }
 
-  /** Shared memory for `threads` blocks. */
-  static allocate(threads: number): SharedArrayBuffer {
-    return new SharedArrayBuffer(threads * PLACES * Float64Array.BYTES_PER_ELEMENT)
+  /** Shared memory for the blocks of `threads`, of a site with so many routes. */
+  static allocate(threads: number, routes = 0): SharedArrayBuffer {
+    return new SharedArrayBuffer(threads * lengthOf(routes) * Float64Array.BYTES_PER_ELEMENT)
   }
 
   /** The block of one thread. */
-  static of(memory: SharedArrayBuffer, thread: number): Counters {
+  static of(memory: SharedArrayBuffer, thread: number, routes = 0): Counters {
+    const length = lengthOf(routes)
     return new Counters(
-      new Float64Array(memory, thread * PLACES * Float64Array.BYTES_PER_ELEMENT, PLACES),
+      new Float64Array(memory, thread * length * Float64Array.BYTES_PER_ELEMENT, length),
     )
   }
 
   /** The sum over all threads. */
-  static read(memory: SharedArrayBuffer): Totals {
-    const all = new Float64Array(memory)
-    const sum = (place: number): number => {
-      let total = 0
-      for (let i = place; i < all.length; i += PLACES) total += all[i]!
-      return total
-    }
+  static read(memory: SharedArrayBuffer, routes = 0): Totals {
+    const all = sumOf(memory, routes)
+    const sum = (place: number): number => all[place]!
     const answers: Record<string, number> = {}
     for (let i = 1; i <= 5; i++) answers[`${i}xx`] = sum(Place.answers + i - 1)
     return {
@@ -53,6 +58,23 @@ export class Counters {
       sent: sum(Place.sent),
       answers,
     }
+  }
+
+  /** Of every route, over all threads, in the Plan's order; first what no route has matched. */
+  static readRoutes(memory: SharedArrayBuffer, routes: number): RouteNumbers[] {
+    const all = sumOf(memory, routes)
+    return Array.from({ length: routes + 1 }, (_, route) => {
+      const at = PLACES + route * ROUTE_PLACES
+      const took = readHistogram(all, at + RoutePlace.took)
+      const finished = took.counts.reduce((sum, count) => sum + count, 0)
+      return {
+        requests: finished,
+        active: Math.max(0, all[at + RoutePlace.began]! - finished),
+        errors: all[at + RoutePlace.errors]!,
+        sent: all[at + RoutePlace.sent]!,
+        took,
+      }
+    })
   }
 
   opened(): void {
@@ -73,6 +95,19 @@ export class Counters {
     if (status >= 100 && status < 600) this.#block[Place.answers + Math.floor(status / 100) - 1]!++
   }
 
+  /** An exchange has found its route. */
+  routed(route: number): void {
+    this.#block[PLACES + route * ROUTE_PLACES + RoutePlace.began]!++
+  }
+
+  /** An exchange of this route is over, `ms` after its head was complete. */
+  served(route: number, ms: number, sent: number, failed: boolean): void {
+    const at = PLACES + route * ROUTE_PLACES
+    this.#block[at + RoutePlace.sent]! += sent
+    if (failed) this.#block[at + RoutePlace.errors]!++
+    observe(this.#block, at + RoutePlace.took, ms)
+  }
+
   received(bytes: number): void {
     this.#block[Place.received]! += bytes
   }
@@ -80,6 +115,30 @@ export class Counters {
   sent(bytes: number): void {
     this.#block[Place.sent]! += bytes
   }
+}
+
+function lengthOf(routes: number): number {
+  return Math.ceil((PLACES + (routes + 1) * ROUTE_PLACES) / LINE) * LINE
+}
+
+function sumOf(memory: SharedArrayBuffer, routes: number): Float64Array {
+  const all = new Float64Array(memory)
+  const sum = new Float64Array(lengthOf(routes))
+  for (let i = 0; i < all.length; i++) sum[i % sum.length]! += all[i]!
+  return sum
+}
+
+/** Of one route. */
+export interface RouteNumbers {
+  /** Finished ones. */
+  readonly requests: number
+  readonly active: number
+  /** Answered with 5xx, or cut off by a fault of ours or of what answers there. */
+  readonly errors: number
+  /** Bytes of answers' bodies. */
+  readonly sent: number
+  /** From the complete head of the request to the end of the answer. */
+  readonly took: Histogram
 }
 
 export interface Totals {

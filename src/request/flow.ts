@@ -18,6 +18,8 @@ import { Trust } from './trust.ts'
 
 /** The flow writes down what an exchange was routed to. */
 interface Routable extends Exchange {
+  /** Number of the route in the Plan's order, from 1; 0: none so far. */
+  route: number
   prefix: string
   captures: readonly string[] | null
   maxBody: number
@@ -114,6 +116,8 @@ export class Flow {
     }
     if (match === null) return exchange.fail(new PorticoError('NOT_FOUND'))
     const { route } = match
+    if (exchange.route === 0) this.#counters.routed(route.number)
+    exchange.route = route.number
     exchange.prefix = route.prefix
     exchange.captures = match.captures
     exchange.maxBody = route.maxBody
@@ -124,9 +128,13 @@ export class Flow {
   }
 
   finished(exchange: RoutedExchange): void {
-    this.#counters.finished(exchange.status)
-    if (exchange.error?.code === 'INTERNAL') this.#trace(exchange, exchange.error)
-    this.#log?.exchange(exchange)
+    const { status, error } = exchange
+    const ms = performance.now() - exchange.began
+    this.#counters.finished(status)
+    const failed = status >= 500 || (error !== null && error.status >= 500)
+    this.#counters.served(exchange.route, ms, exchange.sent, failed)
+    if (error?.code === 'INTERNAL') this.#trace(exchange, error)
+    this.#log?.exchange(exchange, ms)
   }
 
   /** A fault of ours is for stderr with its trace; one a second, or visitors could fill a disk. */

@@ -45,12 +45,12 @@ export class AccessLog {
     this.#stopTicking = onTick(() => this.#flush())
   }
 
-  exchange(exchange: RoutedExchange): void {
+  /** `ms`: from the complete head to the end of the answer. */
+  exchange(exchange: RoutedExchange, ms: number): void {
     const { line, fields } = exchange
     const text = `${line.method} ${line.target} HTTP/1.${line.minor}`
     const status = exchange.status === 0 ? 499 : exchange.status
     const host = line.host === '' ? fields.host : line.host
-    const ms = performance.now() - exchange.began
     this.#add(
       this.#format === 'json'
         ? this.#json(exchange.peer.address, text, status, exchange.sent, exchange.error, {

@@ -9,6 +9,8 @@ import { ExchangeThrough } from './through.ts'
 
 export class RedirectedExchange extends ExchangeThrough {
   override readonly line: RequestLine
+  /** Counted with the route that it came from. */
+  route = -1
   /** Of the route that the new path leads to. */
   override prefix = ''
   override captures: readonly string[] | null = null

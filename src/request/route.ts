@@ -2,11 +2,13 @@
  * Host and path to handler. The most specific wins and order never matters: an exact path, then a
  * regular expression (the longest first), then the longest prefix.
  */
-import type { HandlerPlan, HostPlan } from '../site/plan.ts'
+import type { HandlerPlan, HostPlan, RoutePlan } from '../site/plan.ts'
 import { decodePath } from '../wire/request-line.ts'
 import type { Handler } from './exchange.ts'
 
 export interface Route {
+  /** Its place among all routes of the Plan, from 1. */
+  readonly number: number
   readonly handler: Handler
   /** The literal prefix, '' for a regular expression. */
   readonly prefix: string
@@ -19,17 +21,29 @@ export interface Match {
   readonly captures: readonly string[] | null
 }
 
+/** All routes of a site in the order of their numbers, the first of which is 1. */
+export function routesOf(hosts: readonly HostPlan[]): readonly NumberedRoute[] {
+  return hosts.flatMap(({ name, routes }) => routes.map((plan) => ({ host: name, plan })))
+}
+
+export interface NumberedRoute {
+  readonly host: string
+  readonly plan: RoutePlan
+}
+
 /** The routes of one host. */
 export class HostRoutes {
   readonly #exact = new Map<string, Match>()
   readonly #patterns: { pattern: RegExp; route: Route }[] = []
   readonly #prefixes: Match[] = []
 
-  constructor(plan: HostPlan, make: (plan: HandlerPlan) => Handler) {
+  /** `first`: the number of its first route. */
+  constructor(plan: HostPlan, make: (plan: HandlerPlan) => Handler, first: number) {
+    let number = first
     for (const { match, handler, maxBody, source } of plan.routes) {
       const path = match.kind === 'regex' ? utf8(match.path) : decodePath(utf8(match.path))
       const prefix = match.kind === 'regex' ? '' : path
-      const route: Route = { handler: make(handler), prefix, maxBody, source }
+      const route: Route = { number: number++, handler: make(handler), prefix, maxBody, source }
       if (match.kind === 'exact') this.#exact.set(path, { route, captures: null })
       else if (match.kind === 'prefix') this.#prefixes.push({ route, captures: null })
       else this.#patterns.push({ pattern: new RegExp(path), route })
@@ -74,8 +88,10 @@ export class Router {
 
   constructor(hosts: readonly HostPlan[], make: (plan: HandlerPlan) => Handler) {
     let any: HostRoutes | null = null
+    let first = 1
     for (const host of hosts) {
-      const routes = new HostRoutes(host, make)
+      const routes = new HostRoutes(host, make, first)
+      first += host.routes.length
       if (host.name === '*') any = routes
       else if (host.name.startsWith('*.'))
         this.#suffixes.push({ suffix: host.name.slice(1), routes })

@@ -15,7 +15,8 @@ export class ExchangeThrough implements Exchange {
   readonly captures: readonly string[] | null
   readonly maxBody: number
   sendFile?: NonNullable<Exchange['sendFile']>
-  protected readonly visitor: Exchange
+  /** What this one stands before. */
+  readonly visitor: Exchange
 
   constructor(
     visitor: Exchange,

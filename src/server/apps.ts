@@ -3,10 +3,14 @@
  * there is one: importing `handlers/fetch.ts` alone took 90 ms, from a warm compile cache on a busy machine.
  */
 import { dirname } from 'node:path'
-import type { Handler } from '../request/exchange.ts'
+import type { Health } from '../handlers/health.ts'
+import { AppCounts } from '../request/app-counts.ts'
+import type { AppRoute } from '../request/app-route.ts'
+import { shareBodies } from '../request/body.ts'
+import type { Exchange, Handler } from '../request/exchange.ts'
 import type { AppPlan } from '../site/plan.ts'
 import { Claims } from '../transports/worker-link/claims.ts'
-import { type AppCounts, Dispatch, type DispatchHost } from '../transports/worker-link/dispatch.ts'
+import { Dispatch, type DispatchHost } from '../transports/worker-link/dispatch.ts'
 import type { Hello, LinkOwner, WorkerLink } from '../transports/worker-link/link.ts'
 import type { AppMemory, ThreadStart } from './messages.ts'
 import type { AppState } from './protocol.ts'
@@ -22,13 +26,19 @@ interface Facts {
 
 export interface ServedApp {
   readonly facts: Facts
-  handler(): Handler
+  handler(route: AppRoute): Handler
   /** What the supervisor says of its processes. */
   setStatus(status: AppState): void
   /** One of its workers has connected; null: it has none that do. */
   hello(link: WorkerLink, hello: Hello): LinkOwner | null
   /** Called at each tick of the clock. */
   check(now: number): void
+  /** Notes in shared memory what is in whose hands; called at each tick, too. */
+  tally(): void
+  /** What health checks are told. */
+  health(): Health
+  /** Every request in the hands of a worker that is known. */
+  eachInHand(visit: (exchange: Exchange, slot: number, pid: number) => void): void
   /** The server drains: what would never end is ended. */
   drain(): void
   close(): void
@@ -49,17 +59,26 @@ export async function serveApp(
   start: ThreadStart,
   host: AppsHost,
 ): Promise<ServedApp> {
-  if (plan.kind === 'php') return phpApp(plan, memory, start, host)
-  if (plan.kind === 'node' && plan.run === 'threads') return threadApp(plan, host)
+  const counts = AppCounts.of(memory.counts, start.thread, memory.slots)
+  if (plan.kind === 'php') return phpApp(plan, memory, start, host, counts)
+  if (plan.kind === 'node' && plan.run === 'threads') return threadApp(plan, memory, host, counts)
   const claims = new Claims(memory.claims, memory.slots, start.threads, start.thread)
-  const dispatch = new Dispatch(plan, claims, host)
+  const own = start.quarters[plan.name]
+  const spool = own?.spool ?? start.spool
+  if (own !== undefined) shareBodies(spool)
+  const dispatch = new Dispatch(plan, claims, own === undefined ? host : wary(host), counts)
   if (plan.kind !== 'node') {
     const { app } = await import('../handlers/app.ts')
-    return served(dispatch, () => app(dispatch, start.spool), dispatch)
+    return served(plan, memory, dispatch, (route) => app(dispatch, spool, route), dispatch)
   }
   const { NodeApp, nodeHandler } = await import('../handlers/node.ts')
-  const workers = new NodeApp(plan, dispatch, start.spool, host)
-  return served(workers, () => nodeHandler(workers), workers)
+  const workers = new NodeApp(plan, dispatch, spool, host)
+  return served(plan, memory, workers, (route) => nodeHandler(workers, route), workers)
+}
+
+/** What another user's process, or one within walls, calls a file may be one that only we can read. */
+function wary(host: AppsHost): AppsHost {
+  return { ...host, sendFile: (_job, _file, opened) => opened(false) }
 }
 
 async function phpApp(
@@ -67,6 +86,7 @@ async function phpApp(
   memory: AppMemory,
   start: ThreadStart,
   host: AppsHost,
+  counts: AppCounts,
 ): Promise<ServedApp> {
   const [{ php }, { Gate }, { Seats }] = await Promise.all([
     import('../handlers/php.ts'),
@@ -75,13 +95,15 @@ async function phpApp(
   ])
   const socket = serviceSocket(dirname(start.linkPath), start.plan, plan.name)
   const seats = new Seats(memory.claims, plan.workers, start.threads, start.thread, plan.name)
-  const gate = new Gate(plan, socket, seats, host)
-  return served(gate, () => php(plan, gate, start.spool), gate)
+  const gate = new Gate(plan, socket, seats, host, counts)
+  return served(plan, memory, gate, (route) => php(plan, gate, start.spool, route), gate)
 }
 
 async function threadApp(
   plan: Extract<AppPlan, { kind: 'node' }>,
+  memory: AppMemory,
   host: AppsHost,
+  counts: AppCounts,
 ): Promise<ServedApp> {
   const [{ fetchHandler, ThreadApp }, { surviveStrayErrors }] = await Promise.all([
     import('../handlers/fetch.ts'),
@@ -89,10 +111,18 @@ async function threadApp(
   ])
   // An application's stray error is no reason to end the site; one of ours is.
   surviveStrayErrors(host.complain)
-  const app = new ThreadApp(plan, host.dev)
+  const app = new ThreadApp(plan, host.dev, counts, host.slow)
   const detail = await app.load()
   if (detail !== '') host.broken(plan.name, detail)
-  return served(app, () => fetchHandler(app), {
+  return served(plan, memory, app, (route) => fetchHandler(app, route), {
+    // It has no workers, and runs or does not since the server began.
+    health: () => ({
+      state: detail === '' ? 'running' : 'broken',
+      workers: 0,
+      sleeps: true,
+      waiting: [],
+      queue: 0,
+    }),
     check: (now) => app.check(now),
     drain: () => app.drain(),
     finished: () => app.settled(),
@@ -102,13 +132,37 @@ async function threadApp(
 /** What an application may have to do with its thread's life; what it leaves out does not concern it. */
 type Life = Partial<Omit<ServedApp, 'facts' | 'handler'>>
 
-function served(facts: Facts, handler: () => Handler, life: Life): ServedApp {
+function served(
+  plan: AppPlan,
+  memory: AppMemory,
+  facts: Facts,
+  handler: ServedApp['handler'],
+  life: Life,
+): ServedApp {
+  let state: AppState['state'] = 'starting'
   return {
     facts,
     handler,
-    setStatus: (status) => life.setStatus?.(status),
+    setStatus: (status) => {
+      state = status.state
+      life.setStatus?.(status)
+    },
+    health:
+      life.health ??
+      (() => ({
+        state,
+        workers: facts.workers,
+        sleeps: false,
+        waiting: AppCounts.waiting(memory.counts, memory.slots),
+        queue: plan.queue,
+      })),
     hello: (link, hello) => life.hello?.(link, hello) ?? null,
     check: (now) => life.check?.(now),
+    tally: () => {
+      facts.counts.now(facts.waiting, facts.busy, facts.workers)
+      life.tally?.()
+    },
+    eachInHand: (visit) => life.eachInHand?.(visit),
     drain: () => life.drain?.(),
     close: () => life.close?.(),
     finished: async () => life.finished?.(),

@@ -1,6 +1,7 @@
 /** The gateways of a server thread: one for each protocol that the site listens for. */
 import type { Gateway, GatewayOptions } from '../gateways/gateway.ts'
 import { Http1Gateway } from '../gateways/http1/gateway.ts'
+import type { RoutedExchange } from '../request/flow.ts'
 import type { ListenerPlan, ListenScheme } from '../site/plan.ts'
 
 export class Gateways {
@@ -34,6 +35,11 @@ export class Gateways {
         if (--left === 0) done()
       })
     }
+  }
+
+  /** Every exchange that is not over. */
+  eachExchange(visit: (exchange: RoutedExchange) => void): void {
+    for (const gateway of this.#made.values()) gateway.eachExchange(visit)
   }
 
   close(): void {

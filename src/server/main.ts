@@ -5,17 +5,14 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { AppCounts } from '../request/app-counts.ts'
 import { Counters } from '../request/counters.ts'
+import type { SitePlan } from '../site/plan.ts'
 import { killSession } from '../system/session.ts'
 import { Claims } from '../transports/worker-link/claims.ts'
-import {
-  APP_PLACES,
-  type AppMemory,
-  AppPlace,
-  type FromThread,
-  type ThreadStart,
-  type ToThread,
-} from './messages.ts'
+import { RequestsAsker } from './ask-threads.ts'
+import type { AppMemory, FromThread, ThreadStart, ToThread } from './messages.ts'
+import { type RouteName, readNumbers, routeNames } from './numbers.ts'
 import type { FromServer, ServerStatus, ToServer } from './protocol.ts'
 
 /** What the threads may take to write the last of their logs and to end. */
@@ -28,6 +25,10 @@ function tell(message: FromServer): void {
 }
 
 class Server {
+  readonly #plan: SitePlan
+  /** Of the routes, by number. */
+  readonly #names: readonly RouteName[]
+  readonly #asker: RequestsAsker
   readonly #threads: Worker[] = []
   readonly #counters: SharedArrayBuffer
   readonly #apps: Record<string, AppMemory> = {}
@@ -44,13 +45,17 @@ class Server {
     this.#waiting = threads
     this.#accepting = threads
     this.#draining = threads
-    this.#counters = Counters.allocate(threads)
+    this.#plan = plan
+    this.#names = routeNames(plan)
+    this.#asker = new RequestsAsker(threads, this.#names, (message) => this.send(message))
+    this.#counters = Counters.allocate(threads, this.#names.length - 1)
     this.#spool = mkdtempSync(join(plan.spool, 'portico-'))
     for (const app of Object.values(plan.apps)) {
+      const slots = app.workers
       this.#apps[app.name] = {
-        slots: app.workers,
-        claims: Claims.allocate(app.workers, threads),
-        counts: new SharedArrayBuffer(threads * APP_PLACES * Float64Array.BYTES_PER_ELEMENT),
+        slots,
+        claims: Claims.allocate(slots, threads),
+        counts: AppCounts.allocate(threads, slots),
       }
     }
     for (let thread = 0; thread < threads; thread++) {
@@ -66,6 +71,12 @@ class Server {
         counters: this.#counters,
         apps: this.#apps,
         spool: this.#spool,
+        quarters: Object.fromEntries(
+          Object.entries(start.quarters).map(([name, own]) => [
+            name,
+            { ...own, link: own.links[thread]! },
+          ]),
+        ),
       }
       const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: data })
       worker.on('message', (message: FromThread) => this.#hear(message))
@@ -88,25 +99,19 @@ class Server {
     setTimeout(() => this.#finish(), timeoutMs)
   }
 
-  status(ask: number): void {
-    const totals = Counters.read(this.#counters)
+  status(ask: number, detailed: boolean): void {
+    const totals = Counters.read(this.#counters, this.#names.length - 1)
     const apps: Record<string, ServerStatus['apps'][string]> = {}
     for (const [name, memory] of Object.entries(this.#apps)) {
-      const counts = new Float64Array(memory.counts)
-      const sum = (place: number): number => {
-        let total = 0
-        for (let i = place; i < counts.length; i += APP_PLACES) total += counts[i]!
-        return total
-      }
-      apps[name] = {
-        requests: sum(AppPlace.requests),
-        errors: sum(AppPlace.errors),
-        waiting: sum(AppPlace.waiting),
-        busy: sum(AppPlace.busy),
-        // Every worker is linked to every thread.
-        workers: counts[AppPlace.workers] ?? 0,
-      }
+      const { requests, errors, waiting, busy, workers } = AppCounts.read(
+        memory.counts,
+        memory.slots,
+      )
+      apps[name] = { requests, errors, waiting, busy, workers }
     }
+    const numbers = detailed
+      ? { numbers: readNumbers(this.#plan, this.#names, this.#counters, this.#apps) }
+      : {}
     tell({
       type: 'status',
       ask,
@@ -117,10 +122,16 @@ class Server {
         answers: totals.answers,
         bytes: { received: totals.received, sent: totals.sent },
         apps,
+        ...numbers,
         memory: { rss: process.memoryUsage.rss() },
         uptimeMs: Math.round(performance.now() - startedAt),
       },
     })
+  }
+
+  /** Which requests are in hand. */
+  requests(ask: number, most: number): void {
+    this.#asker.ask(most, (requests) => tell({ type: 'requests', ask, requests }))
   }
 
   /** Removes what is only ours. */
@@ -139,6 +150,8 @@ class Server {
       case 'drained':
         if (--this.#draining === 0) this.#finish()
         return
+      case 'requests':
+        return this.#asker.heard(message)
       case 'failed':
         // Said once; that such a thread ends then goes without saying.
         if (this.#waiting > 0) this.#over = true
@@ -189,6 +202,8 @@ process.on('message', (message: ToServer) => {
   switch (message.type) {
     case 'app':
       return server?.send({ type: 'app', app: message.app, status: message.status })
+    case 'leave':
+      return server?.send({ type: 'leave' })
     case 'drain':
       return server?.drain(message.timeoutMs)
     case 'end':
@@ -196,7 +211,11 @@ process.on('message', (message: ToServer) => {
     case 'reopen-logs':
       return server?.send({ type: 'reopen-logs' })
     case 'status':
-      return server?.status(message.ask)
+      return server?.status(message.ask, message.detailed)
+    case 'requests':
+      return server?.requests(message.ask, message.most)
+    case 'metrics':
+      return server?.send(message)
   }
 })
 

@@ -1,18 +1,14 @@
 /** What the server process's main thread and its server threads tell each other. Plain data only. */
 import type { ListenerPlan, SitePlan } from '../site/plan.ts'
-import type { AppState, FromServer } from './protocol.ts'
+import type { AppState, FromServer, QuartersInServer, RequestInHand } from './protocol.ts'
 
 /** Shared memory of one application, and what its slots mean. */
 export interface AppMemory {
   readonly claims: SharedArrayBuffer
   readonly slots: number
-  /** `APP_PLACES` numbers a thread. */
+  /** See AppCounts. */
   readonly counts: SharedArrayBuffer
 }
-
-/** In a thread's block of `AppMemory.counts`. */
-export const AppPlace = { requests: 0, errors: 1, waiting: 2, busy: 3, workers: 4 } as const
-export const APP_PLACES = 5
 
 /** `workerData` of a thread. */
 export interface ThreadStart {
@@ -26,16 +22,31 @@ export interface ThreadStart {
   readonly counters: SharedArrayBuffer
   readonly apps: Readonly<Record<string, AppMemory>>
   readonly spool: string
+  /** Of applications that have any, with the link socket of this thread. */
+  readonly quarters: Readonly<Record<string, QuartersInServer & { readonly link: number }>>
 }
 
 export type ToThread =
   | { readonly type: 'app'; readonly app: string; readonly status: AppState }
+  | { readonly type: 'leave' }
   | { readonly type: 'drain' }
+  | { readonly type: 'requests'; readonly ask: number; readonly most: number }
+  | { readonly type: 'metrics'; readonly text: string }
   | { readonly type: 'reopen-logs' }
   | { readonly type: 'close' }
+
+/** With the number of its route for what that is called. */
+export type ThreadRequest = Omit<RequestInHand, 'route' | 'app'> & { readonly route: number }
 
 export type FromThread =
   | { readonly type: 'ready' }
   | { readonly type: 'draining' }
   | { readonly type: 'drained' }
-  | Extract<FromServer, { type: 'stuck' | 'broken' | 'failed' | 'log' }>
+  | {
+      readonly type: 'requests'
+      readonly ask: number
+      readonly total: number
+      readonly requests: readonly ThreadRequest[]
+    }
+  | { readonly type: 'metrics' }
+  | Extract<FromServer, { type: 'stuck' | 'slow' | 'broken' | 'failed' | 'log' }>

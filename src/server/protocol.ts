@@ -2,6 +2,8 @@
  * What the supervisor and the server process tell each other, over the server's IPC channel.
  * Plain data only.
  */
+import type { AppNumbers, SlotNumbers } from '../request/app-counts.ts'
+import type { RouteNumbers } from '../request/counters.ts'
 import type { SitePlan } from '../site/plan.ts'
 
 /** How an application's workers are doing, as the server threads need to know it. */
@@ -13,6 +15,18 @@ export type AppState =
   /** The import failed; `detail` is the traceback or the reason. Requests get 500. */
   | { readonly state: 'broken'; readonly detail: string }
 
+/** An application with quarters of its own: how the server meets its processes. */
+export interface QuartersInServer {
+  /** Listening sockets for its workers, one for each thread, as inherited descriptors. */
+  readonly links: readonly number[]
+  /** Its folder, where workers listen themselves. */
+  readonly meet: string
+  /** For request bodies that it is to read. */
+  readonly spool: string
+  /** Whom it runs as. */
+  readonly uid: number
+}
+
 export type ToServer =
   | {
       readonly type: 'start'
@@ -20,17 +34,26 @@ export type ToServer =
       readonly generation: number
       /** Inherited descriptors by listener, each there once: of T threads, thread i accepts from i, i+T, … */
       readonly sockets: readonly (readonly number[])[]
+      /** By application, for those that have any. */
+      readonly quarters: Readonly<Record<string, QuartersInServer>>
       /** Private folder; thread i listens for workers at `linkDir/link-<i>.sock`. */
       readonly linkDir: string
     }
   | { readonly type: 'app'; readonly app: string; readonly status: AppState }
+  /** The site is being stopped: health checks are to say so. */
+  | { readonly type: 'leave' }
   /** Accept no more, finish what is in hand within the bound, then report `drained`. */
   | { readonly type: 'drain'; readonly timeoutMs: number }
   /** After `drained`: tell the workers to end, and exit. */
   | { readonly type: 'end' }
   /** Open the access log anew (rotation). */
   | { readonly type: 'reopen-logs' }
-  | { readonly type: 'status'; readonly ask: number }
+  /** `detailed`: with `ServerStatus.numbers`. */
+  | { readonly type: 'status'; readonly ask: number; readonly detailed: boolean }
+  /** Which requests are in hand? At most `most`, the oldest. */
+  | { readonly type: 'requests'; readonly ask: number; readonly most: number }
+  /** The answer to `metrics`. */
+  | { readonly type: 'metrics'; readonly text: string }
 
 export type FromServer =
   /** Every thread listens for workers and visitors. */
@@ -46,11 +69,30 @@ export type FromServer =
       readonly request: string
       /** The same request as the service that runs it calls it, where there is one. */
       readonly alias?: string
+      /** Of the request, where requests have one. */
+      readonly id?: string
       readonly elapsedMs: number
+    }
+  /** A request runs longer than its soft deadline: log where its worker stands. It goes on. */
+  | {
+      readonly type: 'slow'
+      readonly app: string
+      /** -1 where no worker of ours has it. */
+      readonly slot: number
+      readonly pid: number
+      readonly request: string
+      readonly alias?: string
+      readonly id?: string
+      readonly elapsedMs: number
+      /** Others that are slow, of which nothing was said. */
+      readonly untold: number
     }
   /** An application that runs in the server's threads did not load; before `ready`. */
   | { readonly type: 'broken'; readonly app: string; readonly detail: string }
   | { readonly type: 'status'; readonly ask: number; readonly status: ServerStatus }
+  | { readonly type: 'requests'; readonly ask: number; readonly requests: RequestsInHand }
+  /** A visitor asks for the metrics of the whole site. */
+  | { readonly type: 'metrics' }
   /** After `drain`: no visitor is accepted any more. */
   | { readonly type: 'draining' }
   /** After `drain`: all is answered, or the time for it is over. */
@@ -71,6 +113,57 @@ export interface ServerStatus {
       { requests: number; errors: number; waiting: number; busy: number; workers: number }
     >
   >
+  /** Only where they were asked for. */
+  readonly numbers?: ServerNumbers
   readonly memory: { readonly rss: number }
   readonly uptimeMs: number
+}
+
+/** What a server process has counted of each application, each place for a worker, and each route. */
+export interface ServerNumbers {
+  readonly apps: Readonly<Record<string, AppDetails>>
+  readonly routes: readonly RouteDetails[]
+}
+
+export interface AppDetails extends AppNumbers {
+  /** Bytes of answers' bodies. */
+  readonly sent: number
+  readonly slots: readonly SlotNumbers[]
+}
+
+export interface RouteDetails extends RouteNumbers {
+  /** Both '' for what no route has matched. */
+  readonly host: string
+  /** As in the site file: a regular expression begins with `~`. */
+  readonly path: string
+  /** The application that answers; '' for none. */
+  readonly app: string
+}
+
+/** A request that is being answered. */
+export interface RequestInHand {
+  readonly method: string
+  /** As it came, with its query: whoever shows it decides about that. */
+  readonly target: string
+  readonly host: string
+  /** The route's host and path, both '' where it has none yet. */
+  readonly route: { readonly host: string; readonly path: string }
+  readonly app: string
+  /** The worker that has it; 0 where none has, or it cannot be told. */
+  readonly pid: number
+  /** That worker's place; -1 for none. */
+  readonly slot: number
+  readonly ageMs: number
+  readonly peer: string
+  /** Of the answer's body so far. */
+  readonly sent: number
+  /** Of the answer; 0 before it has begun. */
+  readonly status: number
+}
+
+export interface RequestsInHand {
+  /** Of all that are in hand, those that are listed included. */
+  readonly total: number
+  /** The oldest first. */
+  readonly requests: readonly RequestInHand[]
 }

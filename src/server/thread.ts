@@ -4,6 +4,8 @@ import { getSystemErrorMessage } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createPool } from '../balance/pool.ts'
 import { files } from '../handlers/files.ts'
+import { type HealthHost, health } from '../handlers/health.ts'
+import { metrics, Scrapes } from '../handlers/metrics.ts'
 import { proxy } from '../handlers/proxy.ts'
 import { redirect } from '../handlers/redirect.ts'
 import { respond } from '../handlers/respond.ts'
@@ -14,19 +16,15 @@ import { Counters } from '../request/counters.ts'
 import type { Handler } from '../request/exchange.ts'
 import { Flow } from '../request/flow.ts'
 import { AccessLog } from '../request/log.ts'
-import { Router } from '../request/route.ts'
+import { Router, routesOf } from '../request/route.ts'
 import { Trust } from '../request/trust.ts'
 import type { HandlerPlan } from '../site/plan.ts'
 import { type LinkOwner, WorkerLink } from '../transports/worker-link/link.ts'
 import { type AppsHost, type ServedApp, serveApp } from './apps.ts'
 import { Gateways } from './gateways.ts'
-import {
-  APP_PLACES,
-  AppPlace,
-  type FromThread,
-  type ThreadStart,
-  type ToThread,
-} from './messages.ts'
+import { guests } from './guests.ts'
+import { requestsInHand } from './in-hand.ts'
+import type { FromThread, ThreadStart, ToThread } from './messages.ts'
 import { sendWorkerFile } from './worker-file.ts'
 
 const start: ThreadStart = workerData
@@ -39,6 +37,7 @@ const complain = (message: string): void => tell({ type: 'log', level: 'warn', m
 const host: AppsHost = {
   dev: plan.dev,
   stuck: (report) => tell({ type: 'stuck', ...report }),
+  slow: (report) => tell({ type: 'slow', ...report }),
   sendFile: sendWorkerFile,
   complain,
   broken: (app, detail) => tell({ type: 'broken', app, detail }),
@@ -48,7 +47,10 @@ const apps = new Map<string, ServedApp>()
 
 /** A connection that has not said which application's worker it is. */
 const stranger: LinkOwner = {
-  hello: (link, hello) => apps.get(hello.app)?.hello(link, hello) ?? null,
+  hello: (link, hello) =>
+    start.quarters[hello.app] === undefined
+      ? (apps.get(hello.app)?.hello(link, hello) ?? null)
+      : null,
   served: () => {},
   settled: () => {},
   file: () => {},
@@ -61,6 +63,19 @@ const pools = new Map(
     createPool(pool, { spool: start.spool, log: complain }),
   ]),
 )
+
+/** Visitors who ask for the metrics. */
+const scrapes = new Scrapes(() => tell({ type: 'metrics' }))
+
+/** The site is being stopped. */
+let leaving = false
+
+const healthHost: HealthHost = {
+  get leaving() {
+    return leaving
+  },
+  health: (app) => apps.get(app)!.health(),
+}
 
 const handlers: Handler[] = []
 let flow!: Flow
@@ -83,7 +98,7 @@ function handlerOf(handler: HandlerPlan): Handler {
     case 'files':
       return files(handler)
     case 'app':
-      return sendFiles(apps.get(handler.app)!.handler(), handler.sendFiles, complain)
+      return sendFiles(apps.get(handler.app)!.handler(handler), handler.sendFiles, complain)
     case 'proxy':
       return sendFiles(proxy(pools.get(handler.pool)!), handler.sendFiles, complain)
     case 'cgi':
@@ -93,6 +108,10 @@ function handlerOf(handler: HandlerPlan): Handler {
         say: (level, message) => tell({ type: 'log', level, message }),
         redirect: (exchange, target) => flow.redirect(exchange, target),
       })
+    case 'metrics':
+      return metrics(scrapes)
+    case 'health':
+      return health(handler, healthHost)
     case 'redirect':
       return redirect(handler)
     case 'respond':
@@ -115,7 +134,7 @@ function openLog(): AccessLog | null {
 
 async function main(): Promise<void> {
   const log = openLog()
-  const counters = Counters.of(start.counters, start.thread)
+  const counters = Counters.of(start.counters, start.thread, routesOf(plan.hosts).length)
   for (const [name, memory] of Object.entries(start.apps)) {
     apps.set(name, await serveApp(plan.apps[name]!, memory, start, host))
   }
@@ -123,7 +142,8 @@ async function main(): Promise<void> {
   const { limits, timeouts, serverName, dev } = plan
   const gateways = new Gateways({ flow, counters, limits, timeouts, serverName, dev }, complain)
   const acceptors: Acceptor[] = []
-  let opening = start.sockets.length + 1
+  const quarters = Object.entries(start.quarters)
+  let opening = start.sockets.length + 1 + quarters.length
   const shared = {
     ready: (): void => {
       if (--opening === 0) tell({ type: 'ready' })
@@ -139,6 +159,15 @@ async function main(): Promise<void> {
     admit: () => true,
     connect: (socket) => new WorkerLink(socket, stranger),
   })
+  const guestLinks = quarters.map(([name, own]) => {
+    const owner = guests(() => apps.get(name)!, name, own)
+    return accept({
+      ...shared,
+      on: { fd: own.link },
+      admit: () => true,
+      connect: (socket) => new WorkerLink(socket, owner),
+    })
+  })
   for (const { fd, listener } of start.sockets) {
     const gateway = await gateways.of(listener)
     acceptors.push(
@@ -152,16 +181,9 @@ async function main(): Promise<void> {
   }
 
   onTick((now) => {
-    for (const [name, app] of apps) {
+    for (const app of apps.values()) {
       app.check(now)
-      const { facts } = app
-      const bytes = APP_PLACES * Float64Array.BYTES_PER_ELEMENT
-      const counts = new Float64Array(start.apps[name]!.counts, start.thread * bytes, APP_PLACES)
-      counts[AppPlace.requests] = facts.counts.requests
-      counts[AppPlace.errors] = facts.counts.errors
-      counts[AppPlace.waiting] = facts.waiting
-      counts[AppPlace.busy] = facts.busy
-      counts[AppPlace.workers] = facts.workers
+      app.tally()
     }
   })
 
@@ -171,6 +193,15 @@ async function main(): Promise<void> {
         return apps.get(message.app)?.setStatus(message.status)
       case 'reopen-logs':
         return log?.reopen()
+      case 'requests': {
+        const inHand = requestsInHand(gateways, apps.values(), message.most)
+        return tell({ type: 'requests', ask: message.ask, ...inHand })
+      }
+      case 'metrics':
+        return scrapes.told(message.text)
+      case 'leave':
+        leaving = true
+        return
       case 'drain':
         for (const acceptor of acceptors) acceptor.close()
         tell({ type: 'draining' })
@@ -178,7 +209,7 @@ async function main(): Promise<void> {
         return gateways.drain(() => tell({ type: 'drained' }))
       case 'close': {
         gateways.close()
-        links.close()
+        for (const acceptor of [links, ...guestLinks]) acceptor.close()
         for (const app of apps.values()) app.close()
         for (const handler of handlers) handler.close?.()
         for (const pool of pools.values()) pool.close()

@@ -2,24 +2,34 @@
  * The admin socket: HTTP over a unix socket that only the supervisor's own user may open (mode 0600).
  *
  *     GET  /status    JSON, see status.ts
+ *     GET  /requests  JSON: what is in hand, the oldest first; ?most=100
  *     GET  /metrics   OpenMetrics text
  *     POST /reload    200, or 409 with the reason why the old site keeps serving
+ *     POST /run       200 with what came of the task ?name=…, once it has run; 409 with why it has not
  *     POST /stop      202; the process ends when everything in hand is finished
  */
 import { mkdirSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { dirname } from 'node:path'
+import type { LastRun } from '../background/task.ts'
+import { OPENMETRICS_TYPE } from '../handlers/metrics.ts'
 import { ListenError, openUnix, removeSocketFile } from '../listen/open.ts'
-import { OPENMETRICS_TYPE, renderMetrics } from './metrics.ts'
-import type { ReloadResult, SiteStatus } from './status.ts'
+import { renderMetrics } from '../stats/openmetrics.ts'
+import type { ReloadResult, RequestsStatus, SiteStatus } from './status.ts'
 
 const MODE = 0o600
 const BACKLOG = 64
+/** Requests in hand that are listed, where nobody says how many. */
+const USUAL_REQUESTS = 1_000
+const MOST_REQUESTS = 100_000
 
 export interface AdminActions {
   status(): Promise<SiteStatus>
+  requests(most: number): Promise<RequestsStatus>
   reload(): Promise<ReloadResult>
   stop(): void
+  /** Rejects with why it does not run. */
+  runTask(name: string): Promise<LastRun>
 }
 
 export interface AdminSocket {
@@ -66,10 +76,17 @@ async function handle(
   actions: AdminActions,
 ): Promise<void> {
   request.resume()
-  const { pathname } = new URL(request.url ?? '/', 'http://admin')
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://admin')
   switch (`${request.method} ${pathname}`) {
     case 'GET /status':
       return reply(response, 200, await actions.status())
+    case 'GET /requests': {
+      const most = Number(searchParams.get('most') ?? USUAL_REQUESTS)
+      if (!(most > 0 && most <= MOST_REQUESTS)) {
+        return reply(response, 400, { error: `most: a number from 1 to ${MOST_REQUESTS}` })
+      }
+      return reply(response, 200, await actions.requests(most))
+    }
     case 'GET /metrics':
       response.writeHead(200, { 'Content-Type': OPENMETRICS_TYPE })
       response.end(renderMetrics(await actions.status()))
@@ -78,13 +95,21 @@ async function handle(
       const result = await actions.reload()
       return reply(response, result.ok ? 200 : 409, result)
     }
+    case 'POST /run': {
+      const run = actions.runTask(searchParams.get('name') ?? '')
+      return run.then(
+        (result) => reply(response, 200, result),
+        (error: Error) => reply(response, 409, { error: error.message }),
+      )
+    }
     case 'POST /stop':
       actions.stop()
       return reply(response, 202, { pid: process.pid })
   }
-  const known = ['/status', '/metrics', '/reload', '/stop'].includes(pathname)
+  const readable = ['/status', '/requests', '/metrics'].includes(pathname)
+  const known = readable || ['/reload', '/run', '/stop'].includes(pathname)
   if (!known) return reply(response, 404, { error: `no such resource: ${pathname}` })
-  const allow = pathname === '/status' || pathname === '/metrics' ? 'GET' : 'POST'
+  const allow = readable ? 'GET' : 'POST'
   response.setHeader('Allow', allow)
   reply(response, 405, { error: `use ${allow}` })
 }

@@ -67,3 +67,16 @@ export function addRestarts(all: readonly RestartCounts[]): RestartCounts {
   }
   return sum
 }
+
+/** Of an application, over several generations. */
+export interface RestartSums {
+  readonly restarts: number
+  readonly reasons: RestartCounts
+}
+
+export function addSums(one: RestartSums, other: RestartSums): RestartSums {
+  return {
+    restarts: one.restarts + other.restarts,
+    reasons: addRestarts([one.reasons, other.reasons]),
+  }
+}

@@ -6,13 +6,23 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync, unlinkSync } from 'node:fs'
 import { getCompileCacheDir } from 'node:module'
 import { dirname, join } from 'node:path'
-import type { AppState, FromServer, ServerStatus, ToServer } from '../server/protocol.ts'
+import type {
+  AppState,
+  FromServer,
+  QuartersInServer,
+  RequestsInHand,
+  ServerNumbers,
+  ServerStatus,
+  ToServer,
+} from '../server/protocol.ts'
 import type { SitePlan } from '../site/plan.ts'
+import { addNumbers, endedNumbers, noNumbers } from '../stats/numbers.ts'
 import { killSession } from '../system/session.ts'
 import { type Credentials, launchAs } from '../system/users.ts'
 import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
 import { childEnvironment } from './environment.ts'
 import type { Logger } from './logger.ts'
+import type { SlowReport } from './slow-log.ts'
 import { addTotals, ended, noTotals, type Totals } from './status.ts'
 import { delay, settledWithin } from './timers.ts'
 
@@ -34,10 +44,16 @@ export interface ServerOptions {
   readonly generation: number
   readonly sockets: readonly (readonly number[])[]
   readonly linkDir: string
+  /** Descriptors in it are ours. */
+  readonly quarters: Readonly<Record<string, QuartersInServer>>
   readonly credentials: Credentials | null
   readonly logger: Logger
+  /** The text for visitors who ask for the metrics. */
+  readonly metrics: () => Promise<string>
   /** A worker that exceeded its deadline. */
   readonly stuck: (report: Extract<FromServer, { type: 'stuck' }>) => void
+  /** A request that runs longer than its soft deadline. */
+  readonly slow: (report: SlowReport) => void
   /** An application that runs in the server's threads did not load. */
   readonly broken: (app: string, detail: string) => void
 }
@@ -47,6 +63,7 @@ export class ServerProcess {
   readonly #backoff = new Backoff({ youngMs: 5_000, firstMs: 100, longestMs: 5_000 })
   readonly #apps = new Map<string, AppState>()
   readonly #asked = new Map<number, (status: ServerStatus) => void>()
+  readonly #askedRequests = new Map<number, (requests: RequestsInHand) => void>()
   readonly #over = new AbortController()
   #child: ChildProcess | null = null
   #exited: Promise<void> = Promise.resolve()
@@ -54,6 +71,9 @@ export class ServerProcess {
   #restarts = 0
   #last: ServerStatus | null = null
   #before: Totals = noTotals
+  /** With numbers: from when they were last asked for. */
+  #numbers: ServerNumbers = noNumbers
+  #numbersBefore: ServerNumbers = noNumbers
   #accepts = true
   /** Settles when visitors are not accepted any more. */
   readonly #closed: Promise<void>
@@ -113,9 +133,11 @@ export class ServerProcess {
     const sockets = this.#options.sockets.map((group) =>
       group.length === 1 ? new Array<number>(plan.threads).fill(group[0]!) : group,
     )
+    const guests = Object.entries(this.#options.quarters)
+    const links = guests.flatMap(([, guest]) => guest.links)
     const launch = launchAs(credentials, process.execPath, ['--disable-sigusr1', main])
     const child = spawn(launch.file, launch.args, {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...sockets.flat()],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...sockets.flat(), ...links],
       env: { ...childEnvironment(process.env, credentials), ...compileCache() },
       // Its own process group: Ctrl-C on a terminal reaches the supervisor alone, which then drains.
       detached: true,
@@ -128,14 +150,17 @@ export class ServerProcess {
     this.#child = child
     let next = FIRST_SOCKET
     const inherited = sockets.map((group) => group.map(() => next++))
-    this.#send({ type: 'start', plan, generation, sockets: inherited, linkDir })
+    const quarters = Object.fromEntries(
+      guests.map(([name, guest]) => [name, { ...guest, links: guest.links.map(() => next++) }]),
+    )
+    this.#send({ type: 'start', plan, generation, sockets: inherited, quarters, linkDir })
     for (const [app, status] of this.#apps) this.#send({ type: 'app', app, status })
     return child
   }
 
   /** `settled` gets '' at `ready`, or why the server gave up. */
   #listen(child: ChildProcess, settled: (reason: string) => void): void {
-    const { logger, stuck, broken } = this.#options
+    const { logger, metrics, stuck, slow, broken } = this.#options
     child.on('message', (raw) => {
       const message = raw as FromServer
       switch (message.type) {
@@ -145,13 +170,22 @@ export class ServerProcess {
           return settled(message.message)
         case 'stuck':
           return stuck(message)
+        case 'slow':
+          return slow(message)
         case 'broken':
           return broken(message.app, message.detail)
         case 'status':
           this.#last = message.status
+          this.#numbers = message.status.numbers ?? this.#numbers
           this.#asked.get(message.ask)?.(message.status)
           this.#asked.delete(message.ask)
           return
+        case 'requests':
+          this.#askedRequests.get(message.ask)?.(message.requests)
+          this.#askedRequests.delete(message.ask)
+          return
+        case 'metrics':
+          return void metrics().then((text) => this.#send({ type: 'metrics', text }))
         case 'log':
           return logger[message.level](message.message)
         case 'draining':
@@ -168,6 +202,8 @@ export class ServerProcess {
     const wait = this.#backoff.died(performance.now() - startedAt)
     this.#restarts += 1
     this.#before = ended(this.totals)
+    this.#numbersBefore = endedNumbers(this.numbers)
+    this.#numbers = noNumbers
     this.#last = null
     const again = wait === 0 ? 'at once' : `in ${wait} ms`
     logger.error(`${reason}; starting it again ${again}. Visitors wait in the accept queue`)
@@ -202,14 +238,41 @@ export class ServerProcess {
     return this.#last === null ? this.#before : addTotals(this.#before, this.#last)
   }
 
-  /** Fresh facts, or the last ones known when the server does not answer in time. */
-  async status(): Promise<ServerStatus | null> {
+  /** The same of applications and routes. */
+  get numbers(): ServerNumbers {
+    return addNumbers(this.#numbersBefore, this.#numbers)
+  }
+
+  /** The oldest `most` requests in hand; none when the server does not answer in time. */
+  async requests(most: number): Promise<RequestsInHand> {
+    const ask = ++this.#asks
+    let told: RequestsInHand = { total: 0, requests: [] }
+    const answer = new Promise<RequestsInHand>((resolve) => this.#askedRequests.set(ask, resolve))
+    const heard = answer.then((requests) => {
+      told = requests
+    })
+    this.#send({ type: 'requests', ask, most })
+    await settledWithin(Promise.race([heard, this.#exited]), STATUS_TIMEOUT_MS)
+    this.#askedRequests.delete(ask)
+    return told
+  }
+
+  /**
+   * Fresh facts, or the last ones known when the server does not answer in time; `numbers` are then
+   * fresh as well, unless they are not wanted.
+   */
+  async status(detailed = true): Promise<ServerStatus | null> {
     const ask = ++this.#asks
     const answer = new Promise<ServerStatus>((resolve) => this.#asked.set(ask, resolve))
-    this.#send({ type: 'status', ask })
+    this.#send({ type: 'status', ask, detailed })
     await settledWithin(Promise.race([answer, this.#exited]), STATUS_TIMEOUT_MS)
     this.#asked.delete(ask)
     return this.#last
+  }
+
+  /** The site is being stopped: health checks are told so. */
+  leave(): void {
+    this.#send({ type: 'leave' })
   }
 
   /** Begins to drain; resolves when no visitor is accepted any more. */

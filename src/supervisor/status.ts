@@ -1,7 +1,21 @@
 /** What `portico status` and /metrics tell, put together from all living generations. */
-import type { ServerStatus } from '../server/protocol.ts'
+import type { BackgroundStatus } from '../background/background.ts'
+import type { SlotNumbers } from '../request/app-counts.ts'
+import type { Histogram } from '../request/histogram.ts'
+import type {
+  AppDetails,
+  RequestInHand,
+  RouteDetails,
+  ServerNumbers,
+  ServerStatus,
+} from '../server/protocol.ts'
+import type { AppPlan, SitePlan } from '../site/plan.ts'
+import { noTimes } from '../stats/histograms.ts'
+import { type ProcessFacts, processFacts } from '../system/process-facts.ts'
 import type { AppFacts } from './app-process.ts'
 import type { GenerationStatus } from './generation.ts'
+import { addSums, type RestartSums } from './restarts.ts'
+import type { WorkerFacts } from './worker-slot.ts'
 
 export type Phase = 'starting' | 'ready' | 'reloading' | 'stopping'
 
@@ -12,11 +26,26 @@ export interface ReloadResult {
   readonly generation: number
 }
 
-export interface AppStatus extends AppFacts {
+/** A worker, with what the server has counted of its place since this generation began. */
+export interface WorkerStatus extends WorkerFacts, Omit<SlotNumbers, 'slot'>, ProcessFacts {}
+
+/** Counts are those of all generations, living and ended; so are restarts. */
+export interface AppStatus extends Omit<AppFacts, 'workers'> {
+  /** Only of workers of our own it is known which of them had a request. */
+  readonly runs: 'workers' | 'service' | 'threads'
+  /** For workers; a slot's number is below it. */
+  readonly places: number
+  readonly workers: readonly WorkerStatus[]
   readonly requests: number
   readonly errors: number
   readonly waiting: number
   readonly busy: number
+  /** Bytes of answers' bodies. */
+  readonly sent: number
+  /** In a worker's hands. */
+  readonly served: Histogram
+  /** In the queue, only of those that had to wait. */
+  readonly waited: Histogram
   /** Workers with a link to the server. */
   readonly connected: number
 }
@@ -35,7 +64,21 @@ export interface SiteStatus {
   /** Generations that still finish what they have in hand. */
   readonly draining: readonly number[]
   readonly totals: Totals
+  /** Tasks, daemons and mules. */
+  readonly background: BackgroundStatus
   readonly apps: Readonly<Record<string, AppStatus>>
+  /** First what no route has matched. */
+  readonly routes: readonly RouteDetails[]
+  /** Upper bounds of the histograms' buckets, ms. */
+  readonly boundsMs: readonly number[]
+}
+
+/** What `GET /requests` tells. */
+export interface RequestsStatus {
+  /** Of all that are in hand, those that are listed included. */
+  readonly total: number
+  /** The oldest first. */
+  readonly requests: readonly (RequestInHand & { readonly generation: number })[]
 }
 
 /** Counters of all generations together, the ended ones included. */
@@ -83,12 +126,68 @@ export function ended(totals: Totals): Totals {
   }
 }
 
-export function appStatuses(generation: GenerationStatus): Record<string, AppStatus> {
+const noSlot: Omit<SlotNumbers, 'slot'> = {
+  requests: 0,
+  own: 0,
+  errors: 0,
+  runMs: 0,
+  sent: 0,
+  inHand: 0,
+}
+
+const noCounts: AppDetails = {
+  requests: 0,
+  errors: 0,
+  waiting: 0,
+  busy: 0,
+  workers: 0,
+  sent: 0,
+  served: noTimes,
+  waited: noTimes,
+  slots: [],
+}
+
+/** `numbers`: of all generations; `restarts`: those of the generations beside `current`. */
+export function appStatuses(
+  current: GenerationStatus,
+  numbers: ServerNumbers,
+  restarts: (app: string) => RestartSums,
+  plan: SitePlan,
+): Record<string, AppStatus> {
   return Object.fromEntries(
-    Object.entries(generation.apps).map(([name, facts]) => {
-      const seen = generation.server?.apps[name]
-      const { requests = 0, errors = 0, waiting = 0, busy = 0, workers: connected = 0 } = seen ?? {}
-      return [name, { ...facts, requests, errors, waiting, busy, connected }]
+    Object.entries(current.apps).map(([name, facts]): [string, AppStatus] => {
+      const counts = numbers.apps[name] ?? noCounts
+      const { requests, errors, waiting, busy, sent, served, waited } = counts
+      const slots = new Map(current.numbers.apps[name]?.slots.map((slot) => [slot.slot, slot]))
+      const workers = facts.workers.map((worker) => ({
+        ...noSlot,
+        ...slots.get(worker.slot),
+        ...worker,
+        ...processFacts(worker.pid),
+      }))
+      return [
+        name,
+        {
+          ...facts,
+          runs: runsAs(plan.apps[name]),
+          places: Math.max(slots.size, ...workers.map(({ slot }) => slot + 1)),
+          ...addSums(facts, restarts(name)),
+          workers,
+          requests,
+          errors,
+          waiting,
+          busy,
+          connected: current.server?.apps[name]?.workers ?? 0,
+          sent,
+          served,
+          waited,
+        },
+      ]
     }),
   )
+}
+
+function runsAs(app: AppPlan | undefined): AppStatus['runs'] {
+  if (app?.kind === 'php') return 'service'
+  return app?.kind === 'node' && app.run === 'threads' ? 'threads' : 'workers'
 }

@@ -151,6 +151,10 @@ export abstract class FrontConnection implements Connection, Front {
     this.gateway.forget(this)
   }
 
+  get current(): FrontExchange | null {
+    return this.exchange
+  }
+
   drained(): void {
     if (!this.#sendStalled) return
     this.#sendStalled = false

@@ -167,6 +167,10 @@ export class Http1Connection implements Connection {
     this.#gateway.forget(this)
   }
 
+  get current(): Http1Exchange | null {
+    return this.#exchange
+  }
+
   drained(): void {
     // A tunnel writes to the socket itself, so its stalls are not counted here.
     if (this.#tunnel !== null) {

@@ -10,15 +10,18 @@
  * 16 connections, against a connection for each request: 26 instead of 60 µs of this thread.
  */
 import { PorticoError } from '../../errors.ts'
+import type { AppCounts } from '../../request/app-counts.ts'
+import { type AppRoute, MOST_URGENT, usualDeadlines } from '../../request/app-route.ts'
 import { TICK_MS } from '../../request/clock.ts'
 import type { Exchange } from '../../request/exchange.ts'
 import type { AppState } from '../../server/protocol.ts'
-import type { PhpAppPlan } from '../../site/plan.ts'
+import type { DeadlinesPlan, PhpAppPlan } from '../../site/plan.ts'
 import type { Connections } from '../../transports/backend/connections.ts'
 import { fastcgi } from '../../transports/fastcgi.ts'
 import type { Attempt } from '../../transports/transport.ts'
 import { type Script, setVariable, variablesOf } from '../../transports/variables.ts'
-import { Queue } from '../../transports/worker-link/queue.ts'
+import { Line } from '../../transports/worker-link/line.ts'
+import { Pace } from '../../transports/worker-link/pace.ts'
 import type { Seats } from './seats.ts'
 
 /** Without a connection for so long, the service is not there. Its sockets are of this machine. */
@@ -33,17 +36,21 @@ const KEEP_MS = 250
 /** Far off, and still a number of milliseconds. */
 const NEVER_MS = 2 ** 40
 
+interface GateReport {
+  readonly app: string
+  readonly slot: number
+  readonly pid: number
+  readonly request: string
+  readonly alias: string
+  readonly elapsedMs: number
+}
+
 export interface GateHost {
   readonly dev: boolean
   /** A request exceeded its deadline. */
-  stuck(report: {
-    app: string
-    slot: number
-    pid: number
-    request: string
-    alias: string
-    elapsedMs: number
-  }): void
+  stuck(report: GateReport): void
+  /** A request runs longer than its soft deadline. */
+  slow(report: GateReport & { readonly untold: number }): void
   /** A line for our log. */
   complain(message: string): void
 }
@@ -52,17 +59,32 @@ export interface GateHost {
 class Ticket implements Attempt {
   readonly exchange: Exchange
   readonly script: Script
+  readonly deadlines: DeadlinesPlan
+  readonly urgent: boolean
   /** On `performance.now()`. */
   readonly since: number
   sentAt = 0
   dropped = false
   readonly #gate: Gate
 
-  constructor(gate: Gate, exchange: Exchange, script: Script) {
+  constructor(
+    gate: Gate,
+    exchange: Exchange,
+    script: Script,
+    deadlines: DeadlinesPlan,
+    urgent: boolean,
+  ) {
     this.#gate = gate
+    this.deadlines = deadlines
+    this.urgent = urgent
     this.exchange = exchange
     this.script = script
     this.since = performance.now()
+  }
+
+  get responseTimeoutMs(): number {
+    const { hardMs } = this.deadlines
+    return hardMs === 0 ? NEVER_MS : hardMs
   }
 
   refused(): void {
@@ -80,19 +102,25 @@ class Ticket implements Attempt {
 }
 
 export class Gate {
-  readonly counts: { requests: number; errors: number } = { requests: 0, errors: 0 }
+  readonly counts: AppCounts
   readonly #app: PhpAppPlan
   readonly #host: GateHost
   readonly #connections: Connections
   readonly #seats: Seats
-  readonly #queue = new Queue<Ticket>()
+  readonly #queue = new Line<Ticket>()
+  readonly #usual: DeadlinesPlan
+  /** Requests that have a soft deadline before them. */
+  readonly #watched = new Set<Ticket>()
+  readonly #pace = new Pace()
   readonly #scripts = new WeakMap<Exchange, Script>()
   #status: AppState = { state: 'starting' }
   #busy = 0
   #timer: NodeJS.Timeout | null = null
 
-  constructor(app: PhpAppPlan, socket: string, seats: Seats, host: GateHost) {
+  constructor(app: PhpAppPlan, socket: string, seats: Seats, host: GateHost, counts: AppCounts) {
+    this.counts = counts
     this.#app = app
+    this.#usual = usualDeadlines(app)
     this.#host = host
     this.#seats = seats
     seats.changed = () => this.#seatsChanged()
@@ -131,34 +159,66 @@ export class Gate {
     } else this.#pump()
   }
 
-  submit(exchange: Exchange, script: Script): void {
-    const ticket = new Ticket(this, exchange, script)
+  submit(exchange: Exchange, script: Script, { deadlines, urgent }: AppRoute): void {
+    const ticket = new Ticket(this, exchange, script, deadlines ?? this.#usual, urgent)
     this.counts.requests++
     if (this.#status.state === 'broken') {
       return this.#fail(ticket, this.#broken(this.#status.detail))
     }
     if (this.waiting === 0 && this.#isUp && this.#hasConnection) return this.#send(ticket)
-    if (this.waiting >= this.#app.queue) return this.#fail(ticket, new PorticoError('QUEUE_FULL'))
+    if (this.#isFull(ticket)) return this.#fail(ticket, this.#refusal('QUEUE_FULL'))
     exchange.onGone = ticket.drop
-    this.#queue.push(ticket)
+    this.#queue.push(ticket, ticket.urgent)
     this.#pump()
   }
 
   /** Called at each tick of the clock: those that have waited too long. */
   check(now: number): void {
     if (this.waiting > 0) this.#pump()
-    if (this.#app.deadlineMs === 0) return
-    const limit = this.#app.deadlineMs + TICK_MS
-    for (
-      let next = this.#queue.peek();
-      next !== null && (next.dropped || now - next.since >= limit);
-      next = this.#queue.peek()
-    ) {
-      this.#queue.shift()
-      if (!next.dropped) {
-        this.#fail(next, new PorticoError('APP_STARTING', 'no worker was free in time'))
-      }
+    this.#pace.tick(now)
+    for (const ticket of this.#watched) this.#judge(ticket, now)
+    const isLate = ({ deadlines, since }: Ticket): boolean =>
+      deadlines.queueMs > 0 && now - since >= deadlines.queueMs + TICK_MS
+    if (!this.#queue.some((ticket) => ticket.dropped || isLate(ticket))) return
+    const why = this.#status.state === 'starting' ? 'APP_STARTING' : 'QUEUE_DEADLINE'
+    this.#queue.keep((ticket) => {
+      if (!ticket.dropped && !isLate(ticket)) return true
+      if (!ticket.dropped) this.#fail(ticket, this.#refusal(why))
+      return false
+    })
+  }
+
+  /** Only the beginning of an answer has a deadline. */
+  #judge(ticket: Ticket, now: number): void {
+    const { exchange, sentAt, deadlines } = ticket
+    if (now - sentAt < deadlines.softMs && !exchange.answered) return
+    this.#watched.delete(ticket)
+    if (exchange.answered || exchange.gone) return
+    this.#host.slow({ ...this.#report(ticket), untold: 0 })
+  }
+
+  /** A request that its worker has for too long, as it is told. */
+  #report({ exchange, script, sentAt }: Ticket): GateReport {
+    const { method, origin, query } = exchange.line
+    const name = Buffer.from(script.name, 'latin1').toString()
+    return {
+      app: this.#app.name,
+      slot: -1,
+      pid: 0,
+      request: `${method} ${origin}`,
+      // PHP knows no other path than the script's.
+      alias: `${method} ${name}${query === '' ? '' : `?${query}`}`,
+      elapsedMs: performance.now() - sentAt,
     }
+  }
+
+  #isFull({ urgent }: Ticket): boolean {
+    if (urgent) return this.#queue.urgent >= MOST_URGENT
+    return this.waiting - this.#queue.urgent >= this.#app.queue
+  }
+
+  #refusal(code: 'QUEUE_FULL' | 'QUEUE_DEADLINE' | 'APP_STARTING'): PorticoError {
+    return new PorticoError(code, '', { retryAfter: this.#pace.secondsFor(this.waiting) })
   }
 
   close(): void {
@@ -172,32 +232,25 @@ export class Gate {
   /** Nothing of it has reached the service. */
   again(ticket: Ticket): void {
     this.#busy--
+    this.#watched.delete(ticket)
     if (ticket.exchange.gone) return
     ticket.exchange.onGone = ticket.drop
     const rest = this.#queue.drain()
-    for (const next of [ticket, ...rest]) this.#queue.push(next)
+    for (const next of [ticket, ...rest]) this.#queue.push(next, next.urgent)
     this.#timer ??= setTimeout(() => {
       this.#timer = null
       this.#pump()
     }, AGAIN_MS)
   }
 
-  served({ exchange, script, sentAt }: Ticket, failure?: PorticoError): void {
+  served(ticket: Ticket, failure?: PorticoError): void {
+    const { sentAt } = ticket
     this.#busy--
+    this.#pace.served()
+    this.#watched.delete(ticket)
+    this.counts.served(performance.now() - sentAt)
     if (failure !== undefined) this.counts.errors++
-    if (failure?.code === 'BACKEND_SLOW') {
-      const { method, origin, query } = exchange.line
-      const name = Buffer.from(script.name, 'latin1').toString()
-      this.#host.stuck({
-        app: this.#app.name,
-        slot: -1,
-        pid: 0,
-        request: `${method} ${origin}`,
-        // PHP knows no other path than the script's.
-        alias: `${method} ${name}${query === '' ? '' : `?${query}`}`,
-        elapsedMs: performance.now() - sentAt,
-      })
-    }
+    if (failure?.code === 'BACKEND_SLOW') this.#host.stuck(this.#report(ticket))
     if (this.waiting > 0) this.#pump()
   }
 
@@ -217,7 +270,9 @@ export class Gate {
         if (!this.#hasConnection) return
       }
       this.#queue.shift()
-      if (!ticket.dropped) this.#send(ticket)
+      if (ticket.dropped) continue
+      this.counts.waited(performance.now() - ticket.since)
+      this.#send(ticket)
     }
   }
 
@@ -236,6 +291,7 @@ export class Gate {
     const connections = this.#connections
     this.#busy++
     ticket.sentAt = performance.now()
+    if (ticket.deadlines.softMs > 0) this.#watched.add(ticket)
     this.#scripts.set(exchange, script)
     if (isRepeatable(exchange)) return connections.send(exchange, ticket)
     if (!this.#seats.free) connections.dropIdle()

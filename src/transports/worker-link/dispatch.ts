@@ -6,14 +6,19 @@
  * busy with this thread's requests (see window.ts): one write then carries many, one read many answers.
  */
 import { PorticoError } from '../../errors.ts'
+import { AppCounts } from '../../request/app-counts.ts'
+import { MOST_URGENT, usualDeadlines } from '../../request/app-route.ts'
 import { discardBody } from '../../request/body.ts'
 import { TICK_MS } from '../../request/clock.ts'
+import type { Exchange } from '../../request/exchange.ts'
 import type { AppState } from '../../server/protocol.ts'
 import type { AppPlan } from '../../site/plan.ts'
 import type { Claims } from './claims.ts'
+import { DeadlineWatch } from './deadline-watch.ts'
 import type { Job } from './job.ts'
+import { Line } from './line.ts'
 import type { FileBody, Hello, LinkOwner, WorkerLink } from './link.ts'
-import { Queue } from './queue.ts'
+import { Pace } from './pace.ts'
 import { Window } from './window.ts'
 
 export interface Stuck {
@@ -24,22 +29,21 @@ export interface Stuck {
   readonly elapsedMs: number
 }
 
+/** A request that goes on. */
+export interface Slow extends Stuck {
+  /** Others of which nothing was said. */
+  readonly untold: number
+}
+
 /** What the dispatcher needs from its thread. */
 export interface DispatchHost {
   readonly dev: boolean
   /** A worker exceeded its deadline. */
   stuck(report: Stuck): void
+  /** A request runs longer than its soft deadline. */
+  slow(report: Slow): void
   /** Sends part of a file as the answer's body; calls back whether it could be opened, then when it is over. */
   sendFile(job: Job, file: FileBody, opened: (ok: boolean) => void): void
-}
-
-/** What a worker that streams may take to let go of a request that it was told to cancel, ms. */
-const GRACE_MS = 2_000
-
-/** Counts of one application in one thread; they only grow. */
-export interface AppCounts {
-  requests: number
-  errors: number
 }
 
 export class Dispatch implements LinkOwner {
@@ -48,7 +52,9 @@ export class Dispatch implements LinkOwner {
   readonly #host: DispatchHost
   readonly #window = new Window()
   readonly #links = new Map<number, WorkerLink>()
-  readonly #queue = new Queue<Job>()
+  readonly #queue = new Line<Job>()
+  readonly #deadlines: DeadlineWatch
+  readonly #pace = new Pace()
   #status: AppState = { state: 'starting' }
   /** The last flush carried one request: the next one need not wait for company. */
   #alone = true
@@ -60,12 +66,27 @@ export class Dispatch implements LinkOwner {
   draining = false
   /** How workers take requests: not known before one has connected. */
   takes: 'unknown' | 'whole' | 'streams' = 'unknown'
-  readonly counts: AppCounts = { requests: 0, errors: 0 }
+  readonly counts: AppCounts
+  /** When what is handed out now was taken from the queue, on `performance.now()`. */
+  #now = 0
 
-  constructor(plan: AppPlan, claims: Claims, host: DispatchHost) {
+  constructor(
+    plan: AppPlan,
+    claims: Claims,
+    host: DispatchHost,
+    counts: AppCounts = AppCounts.alone(plan.workers),
+  ) {
+    this.counts = counts
     this.#plan = plan
     this.#claims = claims
     this.#host = host
+    this.#deadlines = new DeadlineWatch(usualDeadlines(plan), {
+      slow: (link, job, elapsed, untold) => {
+        host.slow({ ...this.#report(link, job, elapsed), untold })
+      },
+      stuck: (link, job, elapsed) => this.#stuck(link, job, elapsed),
+      fail: (job, error) => this.#fail(job, error),
+    })
   }
 
   get waiting(): number {
@@ -101,36 +122,59 @@ export class Dispatch implements LinkOwner {
         return
       }
     }
-    if (this.waiting >= this.#plan.queue) return this.#fail(job, new PorticoError('QUEUE_FULL'))
-    this.#queue.push(job)
+    if (this.#isFull(job)) return this.#fail(job, this.#refusal('QUEUE_FULL'))
+    // Where no body had to be gathered it has waited since its head was complete.
+    const hasBody = job.body.length > 0 || job.upload !== null
+    job.queued = hasBody ? performance.now() : job.exchange.began
+    this.#queue.push(job, job.urgent)
     if (this.#window.size > 1) this.#planPump()
     else if (this.waiting === 1) this.#await()
   }
 
   /** Called at each tick of the clock: deadlines of what runs and of what waits. */
   check(now: number): void {
-    if (this.#plan.deadlineMs === 0) return
-    // `since` may be as old as the last tick was then: rather late than before the time that was promised.
-    const limit = this.#plan.deadlineMs + TICK_MS
-    for (const link of this.#links.values()) {
-      if (link.shut) continue
-      if (link.hello?.streams === true) {
-        link.each((job) => this.#checkStreaming(link, job, now, limit))
-        continue
-      }
-      for (const job of link.jobs()) {
-        if (now - job.since < limit) break
-        this.#overdue(link, job, now)
-        break
-      }
+    this.#pace.tick(now)
+    this.#deadlines.check(this.#links.values(), now)
+    if (this.waiting > 0) this.#refuseLate(now)
+  }
+
+  /** Those that have waited too long, the oldest first; nor do those count whose visitors have left. */
+  #refuseLate(now: number): void {
+    const isLate = ({ deadlines, since }: Job): boolean => {
+      const queueMs = deadlines === null ? this.#plan.queueDeadlineMs : deadlines.queueMs
+      return queueMs > 0 && now - since >= queueMs + TICK_MS
     }
-    for (
-      let next = this.#queue.peek();
-      next !== null && now - next.since >= limit;
-      next = this.#queue.peek()
-    ) {
-      this.#queue.shift()
-      this.#fail(next, new PorticoError('APP_STARTING', 'no worker was free in time'))
+    if (!this.#queue.some((job) => job.dropped || isLate(job))) return
+    const starting = this.#status.state === 'starting'
+    this.#queue.keep((job) => {
+      if (job.dropped) discardBody(job.body)
+      else if (isLate(job)) {
+        this.#fail(job, this.#refusal(starting ? 'APP_STARTING' : 'QUEUE_DEADLINE'))
+      } else return true
+      return false
+    })
+  }
+
+  /** `queue` bounds those that wait; the urgent ones have room of their own. */
+  #isFull(job: Job): boolean {
+    if (job.urgent) return this.#queue.urgent >= MOST_URGENT
+    return this.waiting - this.#queue.urgent >= this.#plan.queue
+  }
+
+  #refusal(code: 'QUEUE_FULL' | 'QUEUE_DEADLINE' | 'APP_STARTING'): PorticoError {
+    return new PorticoError(code, '', { retryAfter: this.#pace.secondsFor(this.waiting) })
+  }
+
+  /** Notes what is in whose hands; called at each tick of the clock. */
+  tally(): void {
+    for (const [slot, link] of this.#links) this.counts.workerHas(slot, link.inHand)
+  }
+
+  /** Every request in a worker's hands, with the worker's place and process. */
+  eachInHand(visit: (exchange: Exchange, slot: number, pid: number) => void): void {
+    for (const [slot, link] of this.#links) {
+      const pid = link.hello?.pid ?? 0
+      link.each((job) => visit(job.exchange, slot, pid))
     }
   }
 
@@ -151,6 +195,7 @@ export class Dispatch implements LinkOwner {
     // A worker that took the place of one whose end we have not seen yet.
     this.#links.get(hello.slot)?.destroy()
     this.#links.set(hello.slot, link)
+    this.counts.workerCame(hello.slot)
     this.#many = hello.capacity > 1
     this.takes = hello.streams ? 'streams' : 'whole'
     if (this.draining) link.retire()
@@ -158,9 +203,14 @@ export class Dispatch implements LinkOwner {
     return this
   }
 
-  served(link: WorkerLink, us: number, failed: boolean): void {
+  served(link: WorkerLink, us: number, failed: boolean, sent: number): void {
     this.#window.served(us)
+    this.#pace.served()
     if (failed) this.counts.errors++
+    if (us > 0) {
+      this.counts.served(us / 1000)
+      this.counts.workerServed(link.hello!.slot, us / 1000, sent, failed)
+    }
     const places = link.claimed - Math.max(link.inHand, 0)
     // With a window, one claimed place carries many requests: it is given back with the last.
     if (this.#capacity(link) === 1 ? link.inHand === 0 && link.claimed > 0 : places > 0) {
@@ -181,7 +231,10 @@ export class Dispatch implements LinkOwner {
 
   lost(link: WorkerLink, jobs: Job[]): void {
     const slot = link.hello?.slot ?? -1
-    if (this.#links.get(slot) === link) this.#links.delete(slot)
+    if (this.#links.get(slot) === link) {
+      this.#links.delete(slot)
+      this.counts.workerHas(slot, 0)
+    }
     if (link.claimed > 0) this.#claims.free(slot, link.claimed)
     link.claimed = 0
     const again: Job[] = []
@@ -241,6 +294,7 @@ export class Dispatch implements LinkOwner {
 
   /** Gives waiting requests to idle workers, then into open windows; flushes what was gathered. */
   #pump(): void {
+    if (this.waiting > 0) this.#now = performance.now()
     this.#takeHanded()
     while (this.waiting > 0) {
       const link = this.#claim()
@@ -307,7 +361,10 @@ export class Dispatch implements LinkOwner {
   /** The next waiting job whose visitor is still there. */
   #take(): Job | null {
     for (let job = this.#queue.shift(); job !== null; job = this.#queue.shift()) {
-      if (!job.dropped) return job
+      if (!job.dropped) {
+        this.counts.waited(Math.max(0, this.#now - job.queued))
+        return job
+      }
       discardBody(job.body)
     }
     return null
@@ -315,7 +372,9 @@ export class Dispatch implements LinkOwner {
 
   /** To the front: they have waited before. */
   #putBack(jobs: Job[]): void {
-    for (const job of jobs.concat(this.#queue.drain())) this.#queue.push(job)
+    const now = performance.now()
+    for (const job of jobs) job.queued = now
+    for (const job of jobs.concat(this.#queue.drain())) this.#queue.push(job, job.urgent)
     this.#planPump()
   }
 
@@ -346,40 +405,21 @@ export class Dispatch implements LinkOwner {
     return false
   }
 
-  /**
-   * Only the beginning of an answer has a deadline; a WebSocket has none. A worker that lets go of what
-   * it is told to cancel is not stuck, however long that one took: the others in its hands go on.
-   */
-  #checkStreaming(link: WorkerLink, job: Job, now: number, limit: number): void {
-    if (link.shut || job.webSocket?.open === true) return
-    const elapsed = now - job.since
-    if (job.overdue) {
-      if (elapsed >= GRACE_MS) this.#stuck(link, job, elapsed + this.#plan.deadlineMs)
-      return
+  #report(link: WorkerLink, job: Job, elapsed: number): Stuck {
+    const { line } = job.exchange
+    return {
+      app: this.#plan.name,
+      slot: link.hello!.slot,
+      pid: link.hello!.pid,
+      request: `${line.method} ${line.target}`,
+      elapsedMs: Math.round(elapsed),
     }
-    if (elapsed < limit) return
-    if (job.dropped) return this.#stuck(link, job, elapsed)
-    if (job.answering || job.upload?.awaitsVisitor === true) return
-    job.overdue = true
-    this.#fail(job, new PorticoError('APP_DEADLINE', `${this.#plan.deadlineMs} ms`))
-    link.cancel(job.id)
-  }
-
-  #overdue(link: WorkerLink, job: Job, now: number): void {
-    job.fail(new PorticoError('APP_DEADLINE', `${this.#plan.deadlineMs} ms`))
-    this.#stuck(link, job, now - job.since)
   }
 
   #stuck(link: WorkerLink, job: Job, elapsed: number): void {
     link.shut = true
-    const hello = link.hello!
-    this.#host.stuck({
-      app: this.#plan.name,
-      slot: hello.slot,
-      pid: hello.pid,
-      request: `${job.exchange.line.method} ${job.exchange.line.target}`,
-      elapsedMs: Math.round(elapsed),
-    })
+    link.condemned = true
+    this.#host.stuck(this.#report(link, job, elapsed))
     // The others leave this worker with the link; it is replaced.
     link.destroy()
   }

@@ -3,6 +3,7 @@ import type { PorticoError } from '../../errors.ts'
 import { mayRunAhead } from '../../request/ahead.ts'
 import { EMPTY_BODY, type WholeBody } from '../../request/body.ts'
 import type { AnswerHead, Exchange } from '../../request/exchange.ts'
+import type { DeadlinesPlan } from '../../site/plan.ts'
 import { INITIAL_WINDOW, REQUEST_SPOOLED, REQUEST_WEBSOCKET } from '../../wire/frames.ts'
 import type { Bridge } from './bridge.ts'
 import { encodedFields, encodeLine } from './encode.ts'
@@ -52,6 +53,16 @@ export class Job {
   link: JobLink | null = null
   /** On `clock.now`: when it began to wait, then when it went to a worker or was cancelled. */
   since: number
+  /** When it began to wait, on `performance.now()`; 0: it has not had to. */
+  queued = 0
+  /** Bytes of its answer's body that came over the link. */
+  sent = 0
+  /** Its route's; null: the application's. */
+  deadlines: DeadlinesPlan | null = null
+  /** It waits before the others. */
+  urgent = false
+  /** That it is slow was told. */
+  slow = false
   /** It was in a worker that died, and was given to the next. */
   retried = false
   /** Nobody waits for the answer any more; what still comes is dropped. */
@@ -112,6 +123,7 @@ export class Job {
   }
 
   respond(head: AnswerHead, body: Uint8Array, length: number): void {
+    this.sent = body.length
     if (!this.dropped) this.exchange.respond(head, body, length)
   }
 
@@ -135,6 +147,7 @@ export class Job {
   data(bytes: Uint8Array): void {
     if (this.dropped) return
     this.#taken += bytes.length
+    this.sent += bytes.length
     if (!this.exchange.write(bytes, false)) {
       this.exchange.onDrain ??= this.#drained
       this.#stalled = this.#taken

@@ -29,8 +29,8 @@ import type { Announced, Job, JobLink } from './job.ts'
 export interface LinkOwner {
   /** The first frame named the worker. Returns the link's real owner, or null to refuse. */
   hello(link: WorkerLink, hello: Hello): LinkOwner | null
-  /** A request is over; `us` is what the worker measured. */
-  served(link: WorkerLink, us: number, failed: boolean): void
+  /** A request is over; `us` is what the worker measured, 0: it never had it; `sent` bytes of its answer's body. */
+  served(link: WorkerLink, us: number, failed: boolean, sent: number): void
   /** All that one read brought is done: time to hand out more. */
   settled(): void
   /** The worker asks to have a file sent as the body of `job`. */
@@ -76,6 +76,10 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   claimed = 0
   /** It takes no more requests: a deadline has passed, or the worker was told to go. */
   shut = false
+  /** It is about to be replaced, whatever it does. */
+  condemned = false
+  /** The turn of the request that was seen to run last, where one runs at a time. */
+  running = 0
   /** Flags of REQUEST that the worker understands. */
   #understands = REQUEST_SPOOLED
   /** Jobs with a head that may go out when the read at hand is done. */
@@ -381,7 +385,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     job.link = null
     job.webSocket?.workerEnded(true)
     discardBody(job.body)
-    this.#owner.served(this, us, failed)
+    this.#owner.served(this, us, failed, job.sent)
   }
 }
 

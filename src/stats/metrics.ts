@@ -1,0 +1,383 @@
+/**
+ * Every figure that monitors get, once: its names, what it means and where it is in the status. OpenMetrics,
+ * StatsD and docs/metrics.md derive from here.
+ */
+import type { Histogram } from '../request/histogram.ts'
+import type { RouteDetails } from '../server/protocol.ts'
+import type { AppStatus, SiteStatus, WorkerStatus } from '../supervisor/status.ts'
+import { countOf } from './histograms.ts'
+
+/** A value with its labels' values, in the order of their names. */
+export interface Sample<Value = number> {
+  readonly labels: readonly string[]
+  readonly value: Value
+}
+
+interface Described {
+  /** Of the OpenMetrics family: without the suffix that samples carry. Its unit is its last word. */
+  readonly name: string
+  readonly help: string
+  readonly labels: readonly string[]
+  /** The name at a StatsD server, behind the prefix, with `{label}` for labels; '' for none. */
+  readonly statsd: string
+}
+
+export interface PlainMetric extends Described {
+  readonly kind: 'counter' | 'gauge' | 'info'
+  read(status: SiteStatus): readonly Sample[]
+}
+
+export interface TimesMetric extends Described {
+  readonly kind: 'histogram'
+  read(status: SiteStatus): readonly Sample<Histogram>[]
+}
+
+export type Metric = PlainMetric | TimesMetric
+
+type Of<Thing, Value> = (thing: Thing) => Value
+
+function counter(
+  name: string,
+  statsd: string,
+  help: string,
+  labels: readonly string[],
+  read: PlainMetric['read'],
+): PlainMetric {
+  return { kind: 'counter', name: `portico_${name}`, statsd, help, labels, read }
+}
+
+function gauge(
+  name: string,
+  statsd: string,
+  help: string,
+  labels: readonly string[],
+  read: PlainMetric['read'],
+): PlainMetric {
+  return { kind: 'gauge', name: `portico_${name}`, statsd, help, labels, read }
+}
+
+function times(
+  name: string,
+  statsd: string,
+  help: string,
+  labels: readonly string[],
+  read: TimesMetric['read'],
+): TimesMetric {
+  return { kind: 'histogram', name: `portico_${name}`, statsd, help, labels, read }
+}
+
+/** One value for the whole site. */
+function whole(value: Of<SiteStatus, number>): PlainMetric['read'] {
+  return (status) => [{ labels: [], value: value(status) }]
+}
+
+function perApp<Value>(value: Of<AppStatus, Value>): (status: SiteStatus) => Sample<Value>[] {
+  return ({ apps }) =>
+    Object.entries(apps).map(([name, app]) => ({ labels: [name], value: value(app) }))
+}
+
+function perWorker(value: Of<WorkerStatus, number>): PlainMetric['read'] {
+  return ({ apps }) =>
+    Object.entries(apps).flatMap(([name, { workers }]) =>
+      workers.map((worker) => ({ labels: [name, String(worker.slot)], value: value(worker) })),
+    )
+}
+
+function perRoute<Value>(value: Of<RouteDetails, Value>): (status: SiteStatus) => Sample<Value>[] {
+  return ({ routes }) =>
+    routes.map((route) => ({ labels: [route.host, route.path], value: value(route) }))
+}
+
+/** With those that did not have to wait, which are not noted one by one. */
+function queueTimes({ waited, served }: AppStatus): Histogram {
+  const [first = 0, ...rest] = waited.counts
+  const atOnce = Math.max(0, countOf(served) - countOf(waited))
+  return { sumMs: waited.sumMs, counts: [first + atOnce, ...rest] }
+}
+
+const SITE: readonly Metric[] = [
+  {
+    kind: 'info',
+    name: 'portico_build',
+    help: 'The running version.',
+    labels: ['version'],
+    statsd: '',
+    read: ({ version }) => [{ labels: [version], value: 1 }],
+  },
+  gauge(
+    'uptime_seconds',
+    'uptime',
+    'Since the start.',
+    [],
+    whole((s) => s.uptimeMs / 1000),
+  ),
+  gauge(
+    'generation',
+    'generation',
+    'Generation that serves.',
+    [],
+    whole((s) => s.generation),
+  ),
+  gauge(
+    'generations_draining',
+    'generations_draining',
+    'Generations that finish what they have.',
+    [],
+    whole((s) => s.draining.length),
+  ),
+  counter('reloads', 'reloads.{result}', 'Reloads by result.', ['result'], ({ reloads }) => [
+    { labels: ['succeeded'], value: reloads.succeeded },
+    { labels: ['failed'], value: reloads.failed },
+  ]),
+  counter(
+    'server_restarts',
+    'server.restarts',
+    'Server processes that died and were replaced, in this generation.',
+    [],
+    whole((s) => s.server.restarts),
+  ),
+  gauge(
+    'server_threads',
+    'server.threads',
+    'Threads that serve.',
+    [],
+    whole((s) => s.server.threads),
+  ),
+  gauge(
+    'server_resident_memory_bytes',
+    'server.memory',
+    'Memory of the server processes.',
+    [],
+    whole((s) => s.totals.memory.rss),
+  ),
+  gauge(
+    'connections',
+    'connections',
+    'Open connections of visitors.',
+    [],
+    whole((s) => s.totals.connections.open),
+  ),
+  counter(
+    'connections_accepted',
+    'connections_accepted',
+    'Connections accepted.',
+    [],
+    whole((s) => s.totals.connections.accepted),
+  ),
+  counter(
+    'requests',
+    'requests',
+    'Requests begun.',
+    [],
+    whole((s) => s.totals.requests.total),
+  ),
+  gauge(
+    'requests_active',
+    'requests_active',
+    'Requests in hand.',
+    [],
+    whole((s) => s.totals.requests.active),
+  ),
+  counter('answers', 'answers.{class}', 'Answers by class of status.', ['class'], ({ totals }) =>
+    Object.entries(totals.answers).map(([name, value]) => ({ labels: [name], value })),
+  ),
+  counter(
+    'received_bytes',
+    'received',
+    'Bytes from visitors.',
+    [],
+    whole((s) => s.totals.bytes.received),
+  ),
+  counter(
+    'sent_bytes',
+    'sent',
+    'Bytes to visitors.',
+    [],
+    whole((s) => s.totals.bytes.sent),
+  ),
+]
+
+const APP = ['app']
+const APPS: readonly Metric[] = [
+  gauge(
+    'app_up',
+    'app.{app}.up',
+    '1: the application is loaded.',
+    APP,
+    perApp(({ state }) => (state === 'running' ? 1 : 0)),
+  ),
+  counter(
+    'app_requests',
+    'app.{app}.requests',
+    'Requests to the application.',
+    APP,
+    perApp((app) => app.requests),
+  ),
+  counter(
+    'app_errors',
+    'app.{app}.errors',
+    'Requests that the application answered with 5xx, or did not answer.',
+    APP,
+    perApp((app) => app.errors),
+  ),
+  gauge(
+    'app_waiting',
+    'app.{app}.waiting',
+    'Requests that wait for a worker.',
+    APP,
+    perApp((app) => app.waiting),
+  ),
+  gauge(
+    'app_busy',
+    'app.{app}.busy',
+    'Workers with a request in hand; one that every server thread has given something counts for each.',
+    APP,
+    perApp((app) => app.busy),
+  ),
+  gauge(
+    'app_workers',
+    'app.{app}.workers',
+    'Workers with a link to the server.',
+    APP,
+    perApp((app) => app.connected),
+  ),
+  counter(
+    'app_sent_bytes',
+    'app.{app}.sent',
+    'Bytes of the bodies of its answers.',
+    APP,
+    perApp((app) => app.sent),
+  ),
+  times(
+    'app_service_seconds',
+    'app.{app}.service',
+    'Time that a worker took for a request.',
+    APP,
+    perApp((app) => app.served),
+  ),
+  times(
+    'app_queue_seconds',
+    'app.{app}.queue',
+    'Time that a request waited for a worker.',
+    APP,
+    perApp(queueTimes),
+  ),
+  counter(
+    'app_restarts',
+    'app.{app}.restarts.{reason}',
+    'Workers and warm parents that were replaced, by reason.',
+    ['app', 'reason'],
+    ({ apps }) =>
+      Object.entries(apps).flatMap(([name, { reasons }]) =>
+        Object.entries(reasons).map(([reason, value]) => ({ labels: [name, reason], value })),
+      ),
+  ),
+]
+
+const WORKER = ['app', 'worker']
+const WORKERS: readonly Metric[] = [
+  counter(
+    'worker_requests',
+    'worker.{app}.{worker}.requests',
+    'Requests in this place for a worker, in this generation.',
+    WORKER,
+    perWorker((worker) => worker.requests),
+  ),
+  counter(
+    'worker_errors',
+    'worker.{app}.{worker}.errors',
+    'Of these, those that were answered with 5xx.',
+    WORKER,
+    perWorker((worker) => worker.errors),
+  ),
+  gauge(
+    'worker_active',
+    'worker.{app}.{worker}.active',
+    'Requests in its hands.',
+    WORKER,
+    perWorker((worker) => worker.inHand),
+  ),
+  counter(
+    'worker_running_seconds',
+    'worker.{app}.{worker}.running',
+    'Time that its requests took.',
+    WORKER,
+    perWorker((worker) => worker.runMs / 1000),
+  ),
+  counter(
+    'worker_restarts',
+    'worker.{app}.{worker}.restarts',
+    'How often another worker came into this place, in this generation.',
+    WORKER,
+    perWorker((worker) => worker.restarts),
+  ),
+  gauge(
+    'worker_age_seconds',
+    'worker.{app}.{worker}.age',
+    'Since the worker was started.',
+    WORKER,
+    perWorker((worker) => worker.uptimeMs / 1000),
+  ),
+  gauge(
+    'worker_resident_memory_bytes',
+    'worker.{app}.{worker}.memory',
+    'Its resident memory; pages that it shares with its siblings count for each.',
+    WORKER,
+    perWorker((worker) => worker.rss),
+  ),
+  gauge(
+    'worker_virtual_memory_bytes',
+    'worker.{app}.{worker}.address_space',
+    'Its address space.',
+    WORKER,
+    perWorker((worker) => worker.vsz),
+  ),
+  counter(
+    'worker_cpu_seconds',
+    'worker.{app}.{worker}.cpu',
+    'User and system time of the worker that has this place.',
+    WORKER,
+    perWorker((worker) => worker.cpuMs / 1000),
+  ),
+]
+
+const ROUTE = ['host', 'route']
+const ROUTES: readonly Metric[] = [
+  counter(
+    'route_requests',
+    'route.{host}.{route}.requests',
+    'Requests finished, by the host and the path of the route as the site file has them; both empty for what no route has matched.',
+    ROUTE,
+    perRoute((route) => route.requests),
+  ),
+  gauge(
+    'route_active',
+    'route.{host}.{route}.active',
+    'Requests in hand.',
+    ROUTE,
+    perRoute((route) => route.active),
+  ),
+  counter(
+    'route_errors',
+    'route.{host}.{route}.errors',
+    'Requests that were answered with 5xx, or cut off by a fault behind us.',
+    ROUTE,
+    perRoute((route) => route.errors),
+  ),
+  counter(
+    'route_sent_bytes',
+    'route.{host}.{route}.sent',
+    'Bytes of the bodies of answers.',
+    ROUTE,
+    perRoute((route) => route.sent),
+  ),
+  times(
+    'route_duration_seconds',
+    'route.{host}.{route}.duration',
+    'From the complete head of a request to the end of its answer.',
+    ROUTE,
+    perRoute((route) => route.took),
+  ),
+]
+
+export const METRICS: readonly Metric[] = [...SITE, ...APPS, ...WORKERS, ...ROUTES]
