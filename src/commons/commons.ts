@@ -1,6 +1,5 @@
 /** What commands work on. */
 
-import type { Client } from './client.ts'
 import { Clock } from './clock.ts'
 import { Keyspace } from './keyspace.ts'
 import { Memory } from './memory.ts'
@@ -16,6 +15,13 @@ export interface CommonsLimits {
   readonly connections: number
 }
 
+/** A client, whatever it speaks. */
+interface Connected {
+  readonly id: number
+  readonly name: string
+  close(): void
+}
+
 /** As Redis has by default. */
 const DATABASES = 16
 
@@ -25,7 +31,7 @@ export class Commons {
   readonly sieve: Sieve = new Sieve()
   readonly memory: Memory
   readonly spaces: readonly Keyspace[]
-  readonly clients: Set<Client> = new Set()
+  readonly clients: Set<Connected> = new Set()
   readonly startedAt: number = performance.now()
   /** Commands run, whatever the protocol. */
   commands = 0
@@ -38,6 +44,7 @@ export class Commons {
   metrics: () => readonly UserMetric[] = () => []
   /** What a command leaves to be done when it, or the transaction that it is in, is over. */
   readonly #afterwards: (() => void)[] = []
+  #flush: NodeJS.Timeout | undefined
   /** Something is wrong with ourselves. */
   readonly complain: (error: unknown) => void
 
@@ -49,6 +56,13 @@ export class Commons {
       { length: DATABASES },
       (_, number) => new Keyspace(number, this.clock, this.memory, this.sieve),
     )
+  }
+
+  /** Removes what is cached in the first database, after `seconds`; only the last such wish counts. */
+  flushLater(seconds: number): void {
+    clearTimeout(this.#flush)
+    this.#flush = setTimeout(() => this.spaces[0]!.clear('strings'), seconds * 1000)
+    this.#flush.unref()
   }
 
   afterwards(then: () => void): void {

@@ -22,8 +22,8 @@ async function start(message: Extract<ToCommons, { type: 'start' }>): Promise<vo
     process.setgid!(become.gid)
     process.setuid!(become.uid)
   }
-  for (const { fd } of accepted) adopt(fd, (stream) => made.connect(stream))
-  await Promise.all(listeners.map((listener) => made.listen(listener)))
+  for (const { fd, speaks } of accepted) adopt(fd, (stream) => made.connect(speaks, stream))
+  await Promise.all(listeners.map(({ speaks, ...on }) => made.listen(speaks, on)))
   server = made
   tell({ type: 'ready' })
 }

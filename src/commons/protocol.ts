@@ -1,10 +1,12 @@
 /** What the supervisor and the commons process tell each other, over its IPC channel. Plain data only. */
 import type { CommonsLimits } from './commons.ts'
 
+export type Speaks = 'resp' | 'memcached'
+
 /** A listening descriptor that was inherited. */
 export interface CommonsListener {
   readonly fd: number
-  readonly speaks: 'resp' | 'memcached'
+  readonly speaks: Speaks
   readonly backlog: number
 }
 
@@ -14,7 +16,7 @@ export type ToCommons =
       readonly limits: CommonsLimits
       readonly listeners: readonly CommonsListener[]
       /** Connections that the supervisor has accepted before there was a process. */
-      readonly accepted: readonly { readonly fd: number; readonly speaks: 'resp' | 'memcached' }[]
+      readonly accepted: readonly { readonly fd: number; readonly speaks: Speaks }[]
       /** Whom to become once all is loaded; null: stay. */
       readonly become: { readonly uid: number; readonly gid: number } | null
     }

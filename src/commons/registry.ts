@@ -103,11 +103,14 @@ function queue(transaction: Transaction, args: readonly string[], limits: Comman
   return QUEUED
 }
 
+const LONGEST_SHOWN = 128
+
 /** In Redis's words, which clients look for. */
 function unknown(args: readonly string[]): Failure {
-  const [name = '', ...rest] = args.map((arg) => arg.slice(0, 128))
-  const shown = rest.map((arg) => `'${arg}' `).join('')
-  return new Failure(
-    `ERR unknown command '${name}', with args beginning with: ${shown.slice(0, 128)}`,
-  )
+  let shown = ''
+  for (let i = 1; i < args.length && shown.length < LONGEST_SHOWN; i++) {
+    shown += `'${args[i]!.slice(0, LONGEST_SHOWN - shown.length)}' `
+  }
+  const name = args[0]!.slice(0, LONGEST_SHOWN)
+  return new Failure(`ERR unknown command '${name}', with args beginning with: ${shown}`)
 }

@@ -13,6 +13,8 @@ import { strings } from './commands/strings.ts'
 import { transactions } from './commands/transactions.ts'
 import { Commons, type CommonsLimits } from './commons.ts'
 import { RespConnection } from './connection.ts'
+import { MemcachedConnection } from './memcached.ts'
+import type { Speaks } from './protocol.ts'
 import { type Command, Registry } from './registry.ts'
 import { Sweep } from './sweep.ts'
 
@@ -49,13 +51,14 @@ export class CommonsServer {
 
   /** Resolves when clients are accepted. */
   listen(
+    speaks: Speaks,
     on: { readonly fd: number; readonly backlog?: number } | { readonly path: string },
   ): Promise<void> {
     return new Promise((ready, failed) => {
       const acceptor = accept({
         on,
         admit: () => this.commons.clients.size < this.commons.limits.connections,
-        connect: (stream) => this.connect(stream),
+        connect: (stream) => this.connect(speaks, stream),
         ready,
         failed,
       })
@@ -63,7 +66,8 @@ export class CommonsServer {
     })
   }
 
-  connect(stream: ByteStream): Connection {
+  connect(speaks: Speaks, stream: ByteStream): Connection {
+    if (speaks === 'memcached') return new MemcachedConnection(stream, this.commons)
     return new RespConnection(stream, this.commons, this.#registry, this.#limits)
   }
 

@@ -12,7 +12,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { chownSync, closeSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import type { CommonsStatus, FromCommons, ToCommons } from '../commons/protocol.ts'
+import type { CommonsStatus, FromCommons, Speaks, ToCommons } from '../commons/protocol.ts'
 import { showAddress } from '../listen/address.ts'
 import { openSockets, openUnix, removeSocketFile } from '../listen/open.ts'
 import type { Address, CommonsPlan } from '../site/plan.ts'
@@ -52,8 +52,6 @@ interface Held {
   readonly inode: number
   readonly speaks: Speaks
 }
-
-type Speaks = 'resp' | 'memcached'
 
 /** Opens the sockets, `path` for the applications; throws when it cannot. Starts nothing. */
 export async function openCommons(

@@ -26,6 +26,16 @@ export function basics(commons: Commons, registry: Registry): readonly Command[]
         return OK
       },
     },
+    // A page that a browser shows may send requests here, with commands in them: as Redis does, the
+    // connection is closed at what only HTTP says.
+    ...['POST', 'HOST:'].map((name) => ({
+      name,
+      arity: -1,
+      run: (client: Client) => {
+        client.close()
+        return new Failure('ERR this is no web server')
+      },
+    })),
     {
       name: 'AUTH',
       arity: -2,

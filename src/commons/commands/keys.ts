@@ -43,11 +43,11 @@ export function keys(commons: Commons): readonly Command[] {
     absolute: boolean,
   ): Reply => {
     const [name, key, time, ...conditions] = args
+    const when = expireCondition(conditions)
+    if (when instanceof Failure) return when
     const value = integer(time!)
     if (value === null) return NOT_A_NUMBER
     if (Math.abs(value * unit) >= 2 ** 53) return invalidExpiry(name!)
-    const when = expireCondition(conditions)
-    if (when instanceof Failure) return when
     const entry = client.space.get(key!)
     if (entry === undefined) return 0
     const end = onOurClock(commons, value * unit, absolute)
