@@ -55,6 +55,7 @@ export type ErrorCode =
   | 'APP_DEADLINE'
   | 'APP_STARTING'
   | 'QUEUE_FULL'
+  | 'QUEUE_DEADLINE'
   | 'CGI_FAILED'
   | 'SPOOL_FAILED'
   | 'OUT_OF_FILES'
@@ -251,6 +252,13 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     message: 'too many requests are waiting',
     remedy: 'more `workers:`, or a longer `queue:`',
   },
+  QUEUE_DEADLINE: {
+    status: 503,
+    fault: 'site',
+    retry: true,
+    message: 'no worker was free in time',
+    remedy: 'more `workers:`, or a longer `deadline: { queue }`',
+  },
   CGI_FAILED: {
     status: 502,
     fault: 'site',
@@ -293,8 +301,10 @@ export class PorticoError extends Error {
   readonly fault: Fault
   readonly retry: boolean
   readonly remedy: string
+  /** Of a 503: seconds after which another try makes sense. */
+  readonly retryAfter: number
 
-  constructor(code: ErrorCode, detail = '', options?: ErrorOptions) {
+  constructor(code: ErrorCode, detail = '', options?: ErrorOptions & { retryAfter?: number }) {
     const entry = catalogue[code]
     super(detail === '' ? entry.message : `${entry.message}: ${detail}`, options)
     this.name = 'PorticoError'
@@ -303,5 +313,6 @@ export class PorticoError extends Error {
     this.fault = entry.fault
     this.retry = entry.retry
     this.remedy = entry.remedy ?? ''
+    this.retryAfter = options?.retryAfter ?? 1
   }
 }

@@ -24,6 +24,7 @@ interface HttpWorker {
   active: number
   /** The request that ran into its deadline last, and how long that was, ms. */
   overdue: string
+  overdueId: string
   overdueMs: number
 }
 
@@ -146,6 +147,7 @@ export class HttpWorkers<Route extends WorkersRoute> implements LinkOwner {
     this.#counts.errors++
     if (failure.code !== 'BACKEND_SLOW') return
     worker.overdue = `${exchange.line.method} ${exchange.line.target}`
+    worker.overdueId = exchange.trace?.id ?? ''
     worker.overdueMs = walk.route.deadlines.hardMs
     worker.link.ping()
   }
@@ -153,12 +155,19 @@ export class HttpWorkers<Route extends WorkersRoute> implements LinkOwner {
   /** Called at each tick of the clock: workers that do not answer. */
   check(now: number): void {
     for (const walk of this.#watched) this.#judge(walk, now)
-    for (const { link, overdue, overdueMs } of this.#workers) {
+    for (const { link, overdue, overdueId, overdueMs } of this.#workers) {
       if (link.unanswered === 0 || now - link.unanswered < GRACE_MS || link.shut) continue
       link.shut = true
       const { slot, pid } = link.hello!
       const elapsedMs = Math.round(now - link.unanswered + overdueMs)
-      this.#host.stuck({ app: this.#plan.name, slot, pid, request: overdue, elapsedMs })
+      this.#host.stuck({
+        app: this.#plan.name,
+        slot,
+        pid,
+        request: overdue,
+        id: overdueId,
+        elapsedMs,
+      })
       link.destroy()
     }
   }
@@ -172,7 +181,8 @@ export class HttpWorkers<Route extends WorkersRoute> implements LinkOwner {
     const { slot, pid } = worker.link.hello!
     const request = `${exchange.line.method} ${exchange.line.target}`
     const elapsedMs = Math.round(now - sentAt)
-    this.#host.slow({ app: this.#plan.name, slot, pid, request, elapsedMs, untold: 0 })
+    const id = exchange.trace?.id ?? ''
+    this.#host.slow({ app: this.#plan.name, slot, pid, request, id, elapsedMs, untold: 0 })
   }
 
   /** Notes what is in whose hands; called at each tick of the clock. */
@@ -207,7 +217,7 @@ export class HttpWorkers<Route extends WorkersRoute> implements LinkOwner {
         preserveHost: true,
       },
     )
-    this.#workers.push({ link, transport, active: 0, overdue: '', overdueMs: 0 })
+    this.#workers.push({ link, transport, active: 0, overdue: '', overdueId: '', overdueMs: 0 })
     return this
   }
 

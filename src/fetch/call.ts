@@ -1,6 +1,7 @@
 /** Hot: runs a fetch handler for exchanges, whichever way they come. */
 import { PorticoError } from '../errors.ts'
 import { clock } from '../request/clock.ts'
+import type { DeadlinesPlan } from '../site/plan.ts'
 import { answer } from './answer.ts'
 import { isBrokenBody } from './body.ts'
 import type { FetchExchange } from './exchange.ts'
@@ -12,16 +13,21 @@ import { type FetchServer, stackOf } from './server.ts'
 export type LogFailure = (exchange: FetchExchange, what: string) => void
 
 /** A request whose answer is not there yet; in a list, oldest first. */
-class Pending {
+export class Pending {
   readonly exchange: FetchExchange
+  /** Of its route; null: the application's. */
+  readonly deadlines: DeadlinesPlan | null
+  /** That it is slow was told. */
+  slow = false
   /** On the coarse clock. */
   readonly since: number
   before: Pending | null = null
   after: Pending | null = null
   over = false
 
-  constructor(exchange: FetchExchange) {
+  constructor(exchange: FetchExchange, deadlines: DeadlinesPlan | null) {
     this.exchange = exchange
+    this.deadlines = deadlines
     this.since = clock.now
   }
 }
@@ -42,7 +48,7 @@ export class Caller {
   }
 
   /** Has the application answer. Never throws. */
-  call(exchange: FetchExchange): void {
+  call(exchange: FetchExchange, deadlines: DeadlinesPlan | null = null): void {
     const { method } = exchange.line
     // No Request can be of these (Fetch §2.2.1).
     if (method === 'TRACE' || method === 'TRACK') {
@@ -54,23 +60,28 @@ export class Caller {
       const { self, fetch } = this.#handler
       const server = this.#server
       const result: unknown = fetch.call(self, request, server, server)
-      if (result instanceof Promise) this.#await(exchange, result)
+      if (result instanceof Promise) this.#await(exchange, deadlines, result)
       else this.#settle(exchange, result)
     } catch (error) {
       this.#fail(exchange, error)
     }
   }
 
-  /** Fails what has waited for its answer since before `limit`, on the coarse clock. */
-  expire(limit: number, error: () => PorticoError): void {
-    for (let one = this.#oldest; one !== null && one.since < limit; one = this.#oldest) {
-      this.#remove(one)
-      if (!one.exchange.gone) one.exchange.fail(error())
+  /** Shows each request without an answer; what `judge` returns for one ends it. */
+  expire(judge: (one: Pending) => PorticoError | null): void {
+    for (let one = this.#oldest; one !== null; ) {
+      const { after } = one
+      const error = judge(one)
+      if (error !== null) {
+        this.#remove(one)
+        if (!one.exchange.gone) one.exchange.fail(error)
+      }
+      one = after
     }
   }
 
-  #await(exchange: FetchExchange, result: Promise<unknown>): void {
-    const one = new Pending(exchange)
+  #await(exchange: FetchExchange, deadlines: DeadlinesPlan | null, result: Promise<unknown>): void {
+    const one = new Pending(exchange, deadlines)
     one.before = this.#newest
     if (this.#newest === null) this.#oldest = one
     else this.#newest.after = one

@@ -16,6 +16,8 @@ export interface FetchExchange
     readonly hostPort: number
   }
   readonly fields: FieldList & { readonly chunked: boolean; readonly contentLength: number }
+  /** The name of the request; null or absent: requests have none. */
+  readonly trace?: { readonly traceparent: string; readonly id: string } | null
   readonly peer: {
     readonly address: string
     readonly port: number

@@ -3,6 +3,7 @@
  * when it is asked, and becomes Node's own for whatever it cannot answer so.
  */
 
+import type { FieldList } from '../wire/fields.ts'
 import { gatherBytes, streamOf } from './body.ts'
 import { delegateRest, knowsAll } from './delegate.ts'
 import type { FetchExchange } from './exchange.ts'
@@ -26,6 +27,15 @@ const INCOMING = Symbol('incoming')
 type Input = ConstructorParameters<typeof Request>[0]
 
 const decoder = new TextDecoder()
+
+/** The fields, with the name of the request where it has one. */
+function namedFields({ fields, trace }: FetchExchange): FieldList {
+  if (trace === null || trace === undefined) return fields
+  return {
+    names: [...fields.names, 'traceparent', 'x-request-id'],
+    values: [...fields.values, trace.traceparent, trace.id],
+  }
+}
 
 export class LightRequest {
   #exchange: FetchExchange | null = null
@@ -74,7 +84,7 @@ export class LightRequest {
 
   get headers(): Headers {
     if (this.#exchange === null) return this.#real().headers
-    this.#headers ??= incomingHeaders(this.#exchange.fields)
+    this.#headers ??= incomingHeaders(namedFields(this.#exchange))
     return this.#headers
   }
 

@@ -11,6 +11,7 @@ import { PorticoError } from '../errors.ts'
 import { errorPage } from '../request/error-page.ts'
 import type { AnswerHead, BodySink, Peer } from '../request/exchange.ts'
 import type { RoutedExchange } from '../request/flow.ts'
+import type { Trace } from '../request/trace.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
 import type { RequestLine } from '../wire/request-line.ts'
 
@@ -33,6 +34,7 @@ export abstract class GatewayExchange implements RoutedExchange {
   readonly line: RequestLine
   fields: RequestFields
   peer: Peer
+  trace: Trace | null = null
   readonly began: number
   route = 0
   prefix = ''

@@ -3,6 +3,7 @@
  * place for it; for the others its body is gathered first.
  */
 import { PorticoError } from '../errors.ts'
+import { type AppRoute, USUAL_ROUTE } from '../request/app-route.ts'
 import { EMPTY_BODY, gatherBody } from '../request/body.ts'
 import { clock } from '../request/clock.ts'
 import type { AnswerHead, Exchange, Handler } from '../request/exchange.ts'
@@ -21,31 +22,35 @@ const OTHER_VERSION: AnswerHead = {
 const OTHER_VERSION_TEXT = Buffer.from(`WebSocket version ${WEBSOCKET_VERSION} is spoken here\n`)
 
 /** `spool`: the folder for request bodies too large for memory. */
-export function app(dispatch: Dispatch, spool: string): Handler {
+export function app(dispatch: Dispatch, spool: string, route: AppRoute = USUAL_ROUTE): Handler {
+  const { deadlines, urgent } = route
+  const submit = (job: Job): void => {
+    job.deadlines = deadlines
+    job.urgent = urgent
+    dispatch.submit(job)
+  }
   return {
     name: 'app',
     handle(exchange: Exchange): void {
       const { fields } = exchange
       if (fields.upgrade !== '' && dispatch.takes !== 'whole' && asksForWebSocket(fields)) {
-        return openWebSocket(exchange, dispatch)
+        return openWebSocket(exchange, dispatch, submit)
       }
       if (!fields.chunked && fields.contentLength === 0) {
-        return dispatch.submit(new Job(exchange, EMPTY_BODY, clock.now))
+        return submit(new Job(exchange, EMPTY_BODY, clock.now))
       }
-      if (dispatch.takes === 'streams') {
-        return dispatch.submit(new Job(exchange, null, clock.now))
-      }
+      if (dispatch.takes === 'streams') return submit(new Job(exchange, null, clock.now))
       gatherBody(
         exchange,
         spool,
-        (body) => dispatch.submit(new Job(exchange, body, clock.now)),
+        (body) => submit(new Job(exchange, body, clock.now)),
         () => {},
       )
     },
   }
 }
 
-function openWebSocket(exchange: Exchange, dispatch: Dispatch): void {
+function openWebSocket(exchange: Exchange, dispatch: Dispatch, submit: (job: Job) => void): void {
   // It would hold up the end of this server, or be cut at once.
   if (dispatch.draining) return exchange.fail(new PorticoError('STOPPING'))
   if (exchange.canUpgrade !== true) return exchange.fail(new PorticoError('NO_WEBSOCKET'))
@@ -56,5 +61,5 @@ function openWebSocket(exchange: Exchange, dispatch: Dispatch): void {
   }
   const job = new Job(exchange, EMPTY_BODY, clock.now)
   job.offer(new Bridge(job, handshake.key))
-  dispatch.submit(job)
+  submit(job)
 }

@@ -70,7 +70,7 @@ export class ThreadApp {
     this.#caller = new Caller(handler, this.#background, (exchange, stack) => {
       this.counts.errors++
       this.#log(
-        `${exchange.line.method} ${withoutQuery(exchange)}: the application failed\n${stack}`,
+        `${exchange.line.method} ${withoutQuery(exchange)}${named(exchange)}: the application failed\n${stack}`,
       )
     })
     return ''
@@ -119,7 +119,16 @@ export class ThreadApp {
   #slow(exchange: FetchExchange, elapsedMs: number): void {
     const request = `${exchange.line.method} ${exchange.line.origin}`
     const { name } = this.#plan
-    this.#tellSlow({ app: name, slot: -1, pid: process.pid, request, elapsedMs, untold: 0 })
+    const id = exchange.trace?.id
+    this.#tellSlow({
+      app: name,
+      slot: -1,
+      pid: process.pid,
+      request,
+      elapsedMs,
+      untold: 0,
+      ...(id === undefined ? {} : { id }),
+    })
   }
 
   #log(text: string): void {
@@ -135,6 +144,10 @@ export function fetchHandler(app: ThreadApp, { deadlines }: AppRoute): Handler {
 /** A query may be secret. */
 function withoutQuery(exchange: FetchExchange): string {
   return exchange.line.origin.split('?', 1)[0]!
+}
+
+function named({ trace }: FetchExchange): string {
+  return trace === null || trace === undefined ? '' : ` (request ${trace.id})`
 }
 
 function timeout(ms: number, signal: AbortSignal): Promise<string> {

@@ -10,6 +10,7 @@
  * that time; files that are sent are looked at for every request.
  */
 import { PorticoError } from '../errors.ts'
+import { type AppRoute, USUAL_ROUTE } from '../request/app-route.ts'
 import type { Exchange, Handler } from '../request/exchange.ts'
 import { gathered } from '../request/gathered.ts'
 import { addSlash } from '../request/slash.ts'
@@ -40,8 +41,13 @@ interface Known {
 }
 
 /** `spool`: the folder for request bodies too large for memory. */
-export function php(app: PhpAppPlan, gate: Gate, spool: string): Handler {
-  return new PhpHandler(app, gate, spool)
+export function php(
+  app: PhpAppPlan,
+  gate: Gate,
+  spool: string,
+  route: AppRoute = USUAL_ROUTE,
+): Handler {
+  return new PhpHandler(app, gate, spool, route)
 }
 
 class PhpHandler implements Handler {
@@ -49,10 +55,12 @@ class PhpHandler implements Handler {
   readonly #site: PhpSite
   readonly #gate: Gate
   readonly #spool: string
+  readonly #route: AppRoute
   readonly #files: Handler
   readonly #known = new PathCache<Known>(() => ENTRY_BYTES)
 
-  constructor(app: PhpAppPlan, gate: Gate, spool: string) {
+  constructor(app: PhpAppPlan, gate: Gate, spool: string, route: AppRoute) {
+    this.#route = route
     this.#site = {
       root: bytePath(app.dir),
       index: app.index.map(bytePath),
@@ -121,7 +129,8 @@ class PhpHandler implements Handler {
     const { file, root, name, info } = found
     const script: Script = { name, info, file, root, uri: name + info }
     const { fields } = exchange
-    if (!fields.chunked && fields.contentLength === 0) return this.#gate.submit(exchange, script)
-    gathered(exchange, this.#spool, (whole) => this.#gate.submit(whole, script))
+    if (!fields.chunked && fields.contentLength === 0)
+      return this.#gate.submit(exchange, script, this.#route)
+    gathered(exchange, this.#spool, (whole) => this.#gate.submit(whole, script, this.#route))
   }
 }

@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream'
 import type { PorticoError } from '../errors.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
 import type { RequestLine } from '../wire/request-line.ts'
+import type { Trace } from './trace.ts'
 
 /** Facts of the connection a request came on. */
 export interface Peer {
@@ -76,6 +77,8 @@ export interface Exchange {
   readonly line: RequestLine
   readonly fields: RequestFields
   readonly peer: Peer
+  /** The name of the request; null or absent: requests have none. */
+  readonly trace?: Trace | null
   /** `performance.now()` when the head was complete. */
   readonly began: number
   /** The literal part of the route that matched: `/blog/` for a prefix; '' for a regular expression. */

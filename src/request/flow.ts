@@ -14,6 +14,7 @@ import type { AccessLog } from './log.ts'
 import { RedirectedExchange } from './redirected.ts'
 import type { Router } from './route.ts'
 import { addSlash, mergeSlashes, sendTo } from './slash.ts'
+import type { Trace, Tracer } from './trace.ts'
 import { Trust } from './trust.ts'
 
 /** The flow writes down what an exchange was routed to. */
@@ -27,6 +28,7 @@ interface Routable extends Exchange {
 
 /** An exchange as its gateway holds it. */
 export interface RoutedExchange extends Routable {
+  trace: Trace | null
   peer: Peer
   fields: RequestFields
   readonly status: number
@@ -52,11 +54,20 @@ export class Flow {
   readonly #counters: Counters
   readonly #log: AccessLog | null
   readonly #trust: Trust
+  readonly #tracer: Tracer | null
   /** The second in which the last trace was shown. */
   #traced = 0
 
-  constructor(router: Router, counters: Counters, log: AccessLog | null, trust: Trust = NOBODY) {
+  /** `tracer`: gives requests their ids; null: they have none. */
+  constructor(
+    router: Router,
+    counters: Counters,
+    log: AccessLog | null,
+    trust: Trust = NOBODY,
+    tracer: Tracer | null = null,
+  ) {
     this.#trust = trust
+    this.#tracer = tracer
     this.#router = router
     this.#counters = counters
     this.#log = log
@@ -64,6 +75,7 @@ export class Flow {
 
   begin(exchange: RoutedExchange): void {
     this.#counters.began()
+    if (this.#tracer !== null) this.#name(this.#tracer, exchange)
     if (exchange.fields.claims) this.#identify(exchange)
     this.#handle(exchange)
   }
@@ -93,6 +105,14 @@ export class Flow {
         error instanceof PorticoError ? error : new PorticoError('INTERNAL', '', { cause: error }),
       )
     }
+  }
+
+  /** Before the visitor is told apart from its proxies: it is these that may name a request. */
+  #name(tracer: Tracer, exchange: RoutedExchange): void {
+    const { fields, peer } = exchange
+    const trusted = fields.traced && this.#trust.trusts(peer.address)
+    exchange.trace = tracer.trace(fields, trusted)
+    exchange.fields = tracer.withoutTrace(fields, trusted)
   }
 
   /** The fields say who the visitor is: that is believed, or forgotten. */
@@ -143,7 +163,7 @@ export class Flow {
     this.#traced = clock.second
     const cause = error.cause instanceof Error ? error.cause : error
     console.error(
-      `${exchange.line.method} ${exchange.line.origin}: ${cause.stack ?? cause.message}`,
+      `${exchange.line.method} ${exchange.line.origin}${exchange.trace === null ? '' : ` (request ${exchange.trace.id})`}: ${cause.stack ?? cause.message}`,
     )
   }
 

@@ -57,6 +57,8 @@ export class AccessLog {
             method: line.method,
             target: line.target,
             host,
+            request_id: exchange.trace?.id,
+            trace_id: exchange.trace?.traceId,
             ms: Math.round(ms * 1000) / 1000,
             referer: fieldValue(fields, 'referer'),
             agent: fieldValue(fields, 'user-agent'),

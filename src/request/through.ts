@@ -4,6 +4,7 @@ import type { PorticoError } from '../errors.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
 import type { RequestLine } from '../wire/request-line.ts'
 import type { AnswerHead, BodySink, Exchange, Peer } from './exchange.ts'
+import type { Trace } from './trace.ts'
 
 /** Everything goes through to `visitor`, but what a subclass does otherwise. */
 export class ExchangeThrough implements Exchange {
@@ -32,6 +33,10 @@ export class ExchangeThrough implements Exchange {
     this.captures = visitor.captures
     this.maxBody = visitor.maxBody
     if (visitor.sendFile !== undefined) this.sendFile = visitor.sendFile.bind(visitor)
+  }
+
+  get trace(): Trace | null {
+    return this.visitor.trace ?? null
   }
 
   get answered(): boolean {

@@ -29,10 +29,10 @@ export class Trust {
 
   /** The visitor of a request whose fields speak of one (`fields.claims`). */
   visitor(peer: Peer, fields: RequestFields): Visitor {
-    if (!this.#trusts(peer.address)) return { peer, fields: this.#withoutClaims(fields) }
+    if (!this.trusts(peer.address)) return { peer, fields: this.#withoutClaims(fields) }
     const { hops, scheme } = readForwarded(fields)
     let { address } = peer
-    for (let i = hops.length - 1; i >= 0 && this.#trusts(address); i--) {
+    for (let i = hops.length - 1; i >= 0 && this.trusts(address); i--) {
       // Behind what is no address nobody can be told apart: the last known one stands for them.
       if (hops[i] === '') break
       address = hops[i]!
@@ -41,7 +41,8 @@ export class Trust {
     return { peer: new NamedPeer(peer, address, known), fields }
   }
 
-  #trusts(address: string): boolean {
+  /** Whether what comes from there is believed. */
+  trusts(address: string): boolean {
     return address === '' ? this.#unix : this.#networks.check(address, family(address))
   }
 

@@ -46,14 +46,22 @@ export type ToParent =
   /** Let the worker finish what it has in hand and exit. */
   | { readonly type: 'retire'; readonly slot: number }
   | { readonly type: 'kill'; readonly slot: number }
-  /** Have the worker write the Python stack of every thread to its stderr, however stuck it is. */
-  | { readonly type: 'traceback'; readonly slot: number }
+  /**
+   * Have the worker write where it stands (the stack of every thread, task, greenlet) to its stderr, however
+   * stuck it is. `goesOn`: it is not killed afterwards, so nothing may be done that could harm it.
+   */
+  | { readonly type: 'traceback'; readonly slot: number; readonly goesOn?: boolean }
   /** Retire every worker, then exit. */
   | { readonly type: 'quit' }
 
 export type FromParent =
   /** Imported: ready to fork. */
-  | { readonly type: 'loaded'; readonly version: string }
+  | {
+      readonly type: 'loaded'
+      readonly version: string
+      /** What the code declares by decorators: see background/declares.ts. */
+      readonly declares?: unknown
+    }
   /** The import failed; the parent stays until told to quit. */
   | { readonly type: 'failed'; readonly detail: string }
   | { readonly type: 'spawned'; readonly slot: number; readonly pid: number }

@@ -11,11 +11,15 @@ export interface ServicePlace {
   readonly folder: string
   /** The unix socket that it is to listen on. */
   readonly socket: string
+  /** That socket is open: its descriptor 3, or its stdin where it asks for that. */
+  readonly inherits: boolean
   /** Connections that may wait there. */
   readonly backlog: number
   readonly dev: boolean
   /** Files are being edited: changes are to be seen at once. */
   readonly watch: boolean
+  /** After so long the stack of a request is to be written, ms; 0: never. */
+  readonly slowMs: number
   /** Whom it has to become by itself, being started as root; '' when it is started as who it shall be. */
   readonly becomes: string
 }
@@ -56,6 +60,8 @@ export interface Service {
   readonly stopSignal: NodeJS.Signals
   /** The file that it writes stacks to; '' when it cannot tell which worker is slow. */
   readonly traces: string
+  /** A socket that it inherits has to be its stdin. */
+  readonly listensOnStdin: boolean
   /** One question that every service of this kind answers, and whether this is an answer to it. */
   readonly question: Uint8Array
   isAnswer(bytes: Uint8Array): boolean

@@ -93,7 +93,12 @@ async function phpApp(
     import('../handlers/php/gate.ts'),
     import('../handlers/php/seats.ts'),
   ])
-  const socket = serviceSocket(dirname(start.linkPath), start.plan, plan.name)
+  const socket = serviceSocket(
+    dirname(start.linkPath),
+    start.plan,
+    plan.name,
+    start.quarters[plan.name] ?? null,
+  )
   const seats = new Seats(memory.claims, plan.workers, start.threads, start.thread, plan.name)
   const gate = new Gate(plan, socket, seats, host, counts)
   return served(plan, memory, gate, (route) => php(plan, gate, start.spool, route), gate)

@@ -17,6 +17,7 @@ import type { Handler } from '../request/exchange.ts'
 import { Flow } from '../request/flow.ts'
 import { AccessLog } from '../request/log.ts'
 import { Router, routesOf } from '../request/route.ts'
+import { Tracer } from '../request/trace.ts'
 import { Trust } from '../request/trust.ts'
 import type { HandlerPlan } from '../site/plan.ts'
 import { type LinkOwner, WorkerLink } from '../transports/worker-link/link.ts'
@@ -138,7 +139,13 @@ async function main(): Promise<void> {
   for (const [name, memory] of Object.entries(start.apps)) {
     apps.set(name, await serveApp(plan.apps[name]!, memory, start, host))
   }
-  flow = new Flow(new Router(plan.hosts, makeHandler), counters, log, new Trust(plan.trusted))
+  flow = new Flow(
+    new Router(plan.hosts, makeHandler),
+    counters,
+    log,
+    new Trust(plan.trusted),
+    plan.trace === null ? null : new Tracer(plan.trace),
+  )
   const { limits, timeouts, serverName, dev } = plan
   const gateways = new Gateways({ flow, counters, limits, timeouts, serverName, dev }, complain)
   const acceptors: Acceptor[] = []

@@ -1,6 +1,7 @@
 /** What answers a route. */
 import { dirname, join, relative, resolve } from 'node:path'
 import { looksLikeAddress } from './address.ts'
+import { deadlinesOf, drawDeadlines } from './draw-deadline.ts'
 import type { Pools } from './draw-pools.ts'
 import {
   absolutePath,
@@ -11,7 +12,15 @@ import {
   textAsWritten,
 } from './drawing.ts'
 import { nearest } from './nearest.ts'
-import type { CgiPlan, FilesPlan, HandlerPlan, RouteMatch, SendFilesPlan } from './plan.ts'
+import type {
+  CgiPlan,
+  DeadlinesPlan,
+  FilesPlan,
+  HandlerPlan,
+  HealthPlan,
+  RouteMatch,
+  SendFilesPlan,
+} from './plan.ts'
 import { type KeyPath, quote } from './problem.ts'
 import type { HandlerSettings } from './settings/handlers.ts'
 import { variables } from './settings/pools.ts'
@@ -19,6 +28,8 @@ import { namesAt, nodeAt } from './tree.ts'
 
 type Files = Extract<HandlerSettings, { files: string }>
 type Proxy = Extract<HandlerSettings, { proxy: unknown }>
+type App = Extract<HandlerSettings, { app: string }>
+type Health = Extract<HandlerSettings, { health: unknown }>
 type Cgi = Extract<HandlerSettings, { cgi: string }>
 type Redirect = Extract<HandlerSettings, { redirect: string }>
 type Respond = Extract<HandlerSettings, { respond: string }>
@@ -36,13 +47,17 @@ export function drawHandler(
     checkName(drawing, [...path, 'app'], handler.app, 'apps', 'application')
     usedApps.add(handler.app)
     const sendFiles = drawSendFiles(drawing, [...path, 'send-files'], handler['send-files'])
-    return { kind: 'app', app: handler.app, sendFiles }
+    const { deadline, priority } = handler
+    const deadlines = deadline === undefined ? null : drawRouteDeadlines(drawing, path, handler)
+    return { kind: 'app', app: handler.app, deadlines, urgent: priority === 'high', sendFiles }
   }
   if ('proxy' in handler) {
     const sendFiles = drawSendFiles(drawing, [...path, 'send-files'], handler['send-files'])
     return { kind: 'proxy', pool: poolOf(drawing, path, handler, pools), sendFiles }
   }
   if ('cgi' in handler) return drawCgi(drawing, path, handler)
+  if ('health' in handler) return drawHealth(drawing, path, handler)
+  if ('metrics' in handler) return { kind: 'metrics' }
   if ('redirect' in handler) {
     checkRedirect(drawing, [...path, 'redirect'], handler, match)
     return { kind: 'redirect', to: handler.redirect, status: handler.status }
@@ -140,6 +155,11 @@ function drawCgi(drawing: Drawing, path: KeyPath, handler: Cgi): CgiPlan {
     drawing.report.problem(here, `this file cannot be run: ${root}`, { expected: 'chmod +x' })
   }
   const folder = found?.isFile() === true ? dirname(root) : root
+  const { softMs, hardMs, queueMs } = drawDeadlines(
+    drawing,
+    [...path, 'deadline'],
+    handler.deadline,
+  )
   return {
     kind: 'cgi',
     root,
@@ -149,8 +169,38 @@ function drawCgi(drawing: Drawing, path: KeyPath, handler: Cgi): CgiPlan {
     index: handler.index,
     concurrency: handler.concurrency,
     queue: handler.queue,
-    deadlineMs: handler.deadline,
+    deadlineMs: hardMs,
+    softDeadlineMs: softMs,
+    queueDeadlineMs: queueMs,
   }
+}
+
+function drawRouteDeadlines(
+  drawing: Drawing,
+  path: KeyPath,
+  { app, deadline = {} }: App,
+): DeadlinesPlan {
+  const own = drawing.settings.apps[app]?.deadline
+  const usual = own === undefined ? undefined : deadlinesOf(own)
+  return drawDeadlines(drawing, [...path, 'deadline'], deadline, usual)
+}
+
+function drawHealth(drawing: Drawing, path: KeyPath, { health, leave }: Health): HealthPlan {
+  const here = [...path, 'health']
+  if (health === 'live') return { kind: 'health', apps: [], leave }
+  if (health === 'all') {
+    const apps = namesAt(drawing.root, ['apps'])
+    if (apps.length === 0) {
+      drawing.report.problem(here, 'there is no application', { expected: 'live' })
+    }
+    return { kind: 'health', apps, leave }
+  }
+  const apps = typeof health === 'string' ? [health] : health
+  for (const [index, name] of apps.entries()) {
+    const place = typeof health === 'string' ? here : [...here, index]
+    checkName(drawing, place, name, 'apps', 'application')
+  }
+  return { kind: 'health', apps: [...new Set(apps)], leave }
 }
 
 const VARIABLES = ['path', 'query', 'host']

@@ -28,6 +28,8 @@ export type Duration = Preset<number, string | number>
 /** Bytes. */
 export type Size = Preset<number, string | number>
 export type OptionalSize = Optional<number, string | number>
+export type OptionalDuration = Optional<number, string | number>
+export type RequiredDuration = z.ZodType<number, string | number>
 export type Count = Preset<number, string | number>
 export type AutoCount = Preset<number | 'auto', string | number>
 export type Flag = Preset<boolean, boolean | string>
@@ -95,6 +97,18 @@ export function durationOrZero(
   return durationType(0, longest)
     .prefault(preset)
     .register(z.globalRegistry, { description: sentence })
+}
+
+/** One that may be missing; the sentence says what then, and what 0 means. */
+export function optionalDuration(sentence: string): OptionalDuration {
+  return durationType(0, LONGEST_TIMER)
+    .optional()
+    .register(z.globalRegistry, { description: sentence })
+}
+
+/** For a setting that has other forms as well. */
+export function requiredDuration(): RequiredDuration {
+  return durationType(0, LONGEST_TIMER)
 }
 
 function sizeType(smallest: number, largest: number): z.ZodType<number, string | number> {
@@ -208,8 +222,13 @@ export function requiredText(
   })
 }
 
-export function texts(preset: readonly string[], sentence: string, expected: string): Texts {
-  const one = line(expected, /./)
+export function texts(
+  preset: readonly string[],
+  sentence: string,
+  expected: string,
+  pattern: RegExp = /./,
+): Texts {
+  const one = line(expected, pattern)
   return z
     .union([one, z.array(one)], { error: `${expected}, or a list of them` })
     .transform((input) => (typeof input === 'string' ? [input] : input))

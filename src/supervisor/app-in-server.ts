@@ -5,16 +5,19 @@ import type { AppLifetime } from './app-lifetime.ts'
 import type { AppFacts } from './app-process.ts'
 import type { Logger } from './logger.ts'
 import { refuseRole } from './roles.ts'
+import { SlowLog, type SlowReport } from './slow-log.ts'
 
 export class AppInServer implements AppLifetime {
   readonly isDyingYoung: boolean = false
   readonly #name: string
   readonly #logger: Logger
+  readonly #slow: SlowLog
   #status: AppState = { state: 'running' }
 
   constructor(name: string, logger: Logger) {
     this.#name = name
     this.#logger = logger
+    this.#slow = new SlowLog(name, logger)
   }
 
   get status(): AppState {
@@ -59,6 +62,11 @@ export class AppInServer implements AppLifetime {
 
   async once(role: Role): Promise<never> {
     refuseRole(this.#name, "the server's own", role)
+  }
+
+  /** What runs in the server’s own threads has no stack of its own: it waits for something. */
+  slow(report: SlowReport): void {
+    this.#slow.tell(report, 'it runs inside the server: there is no stack to show')
   }
 
   /** It ends with the server. */

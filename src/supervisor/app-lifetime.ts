@@ -3,6 +3,7 @@ import type { Role } from '../runtimes/runtime.ts'
 import type { AppState, FromServer } from '../server/protocol.ts'
 import type { AppFacts } from './app-process.ts'
 import type { KeptRole, RoleEnd } from './roles.ts'
+import type { SlowReport } from './slow-log.ts'
 
 export interface AppLifetime {
   readonly status: AppState
@@ -25,6 +26,8 @@ export interface AppLifetime {
    * where there is no such thing, or when the application does not load.
    */
   once(role: Role, timeoutMs: number): Promise<RoleEnd>
+  /** A request runs longer than its soft deadline: tells where its worker stands. */
+  slow(report: SlowReport): void
   /** Lets it finish what it has in hand; kills what is left after `timeoutMs`. */
   stop(timeoutMs: number): Promise<void>
 }

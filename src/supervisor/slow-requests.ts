@@ -50,6 +50,11 @@ export class SlowRequests {
     return 0
   }
 
+  /** The same, of a request that goes on: it stays known. */
+  runner(suspect: AbandonedRequest): number {
+    return this.#running.find((running) => same(running, suspect))?.pid ?? 0
+  }
+
   /** The worker has ended, or runs something else. */
   forget(pid: number): void {
     this.#running = this.#running.filter((running) => running.pid !== pid)

@@ -2,8 +2,17 @@
  * Ends the workers of a service that hang: those whose request the server has given up, as soon as
  * their stack is logged. The service tells which of its workers is slow, and writes their stacks.
  */
-import { readFileSync, truncateSync } from 'node:fs'
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
 import { type AbandonedRequest, SlowRequests } from './slow-requests.ts'
+
+/** The service looks for slow requests in whole seconds, and three times in one: it may be so late, ms. */
+const SUSPECT_MS = 3_000
+
+interface Suspect {
+  readonly request: AbandonedRequest
+  readonly tell: (pid: number, stack: string) => void
+  readonly timer: NodeJS.Timeout
+}
 
 /** From the report on a slow worker to its stack in the file, ms. */
 const TRACE_MS = 1_000
@@ -15,6 +24,8 @@ export class SlowWorkers {
   readonly #end: (pid: number, stack: string) => void
   readonly #requests = new SlowRequests()
   readonly #stacks = new Map<number, string>()
+  /** Requests that are slow and go on, of which the service has said nothing yet. */
+  readonly #suspects = new Set<Suspect>()
   /** Those to be ended, with what ends them should their stack never come. */
   readonly #doomed = new Map<number, NodeJS.Timeout>()
 
@@ -34,6 +45,7 @@ export class SlowWorkers {
   /** The service: the stack of this worker is written. */
   traced(pid: number): void {
     this.#readStacks()
+    for (const suspect of this.#suspects) if (this.#runs(suspect) === pid) this.#settle(suspect)
     if (this.#doomed.has(pid)) this.#finish(pid)
   }
 
@@ -43,6 +55,25 @@ export class SlowWorkers {
     if (pid === 0) return
     if (this.#stacks.has(pid)) this.#finish(pid)
     else this.#doom(pid)
+  }
+
+  /** The server: this one is slow. `tell` gets its worker and the stack, 0 and '' where they stay unknown. */
+  suspected(request: AbandonedRequest, tell: Suspect['tell']): void {
+    const timer = setTimeout(() => this.#settle(suspect), SUSPECT_MS)
+    const suspect: Suspect = { request, tell, timer }
+    this.#suspects.add(suspect)
+    if (this.#stacks.has(this.#runs(suspect))) this.#settle(suspect)
+  }
+
+  #runs({ request }: Suspect): number {
+    return this.#requests.runner(request)
+  }
+
+  #settle(suspect: Suspect): void {
+    clearTimeout(suspect.timer)
+    this.#suspects.delete(suspect)
+    const pid = this.#runs(suspect)
+    suspect.tell(pid, this.#stacks.get(pid) ?? '')
   }
 
   /** The worker has ended. */
@@ -57,6 +88,8 @@ export class SlowWorkers {
   clear(): void {
     for (const timer of this.#doomed.values()) clearTimeout(timer)
     this.#doomed.clear()
+    for (const { timer } of this.#suspects) clearTimeout(timer)
+    this.#suspects.clear()
     this.#stacks.clear()
     this.#requests.clear()
   }
@@ -75,16 +108,29 @@ export class SlowWorkers {
 
   /** As php-fpm writes them: paragraphs whose first line ends in the number of the process. */
   #readStacks(): void {
-    let text = ''
-    try {
-      text = readFileSync(this.#traces, 'utf8')
-      truncateSync(this.#traces)
-    } catch {
-      // The service could not write there; it has said so.
-    }
+    const text = takeText(this.#traces)
     for (const paragraph of text.split(/\n\s*\n/)) {
       const pid = Number(/^.*\bpid (\d+)$/m.exec(paragraph)?.[1] ?? 0)
       if (pid !== 0) this.#stacks.set(pid, paragraph.trim())
     }
+  }
+}
+
+/** What a file holds, which is empty afterwards. It is another user's, who may have put anything there. */
+function takeText(path: string): string {
+  const { O_RDWR, O_NOFOLLOW, O_NONBLOCK } = constants
+  let fd = -1
+  try {
+    fd = openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK)
+    const stats = fstatSync(fd)
+    if (!stats.isFile() || stats.nlink !== 1) return ''
+    const text = readFileSync(fd, 'utf8')
+    ftruncateSync(fd)
+    return text
+  } catch {
+    // The service could not write there; it has said so.
+    return ''
+  } finally {
+    if (fd >= 0) closeSync(fd)
   }
 }

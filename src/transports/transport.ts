@@ -4,6 +4,8 @@ import type { Exchange } from '../request/exchange.ts'
 
 /** How a transport reports on an exchange it was given: exactly one of the two, once. */
 export interface Attempt {
+  /** Longest wait for the head of its answer, ms; absent: the backend's. */
+  readonly responseTimeoutMs?: number
   /** Nothing of the request has reached the backend: another one may be tried. */
   refused(error: PorticoError): void
   /**

@@ -168,6 +168,10 @@ export function variablesOf(exchange: Exchange, script: Script, upgrades = false
   }
   if (peer.scheme === 'https') list.push('HTTPS', 'on')
   for (const each of endToEnd(fields, upgrades)) list.push(each)
+  const { trace } = exchange
+  if (trace !== null && trace !== undefined) {
+    list.push('HTTP_TRACEPARENT', trace.traceparent, 'HTTP_X_REQUEST_ID', trace.id)
+  }
   // An absolute target overrides Host (RFC 9112 §3.2.2).
   if (line.host !== '') setVariable(list, 'HTTP_HOST', authority(line.host, line.hostPort))
   return list

@@ -14,7 +14,9 @@
  *   REQUEST   u32 lineLength, u32 fieldsLength, line, fields, body
  *             line    latin-1, joined by NUL, exactly these eleven and in this order: REQUEST_METHOD
  *                     SCRIPT_NAME PATH_INFO QUERY_STRING REQUEST_URI SERVER_PROTOCOL REMOTE_ADDR
- *                     REMOTE_PORT SERVER_NAME SERVER_PORT url_scheme, then CONTENT_LENGTH ('' = absent)
+ *                     REMOTE_PORT SERVER_NAME SERVER_PORT url_scheme, then CONTENT_LENGTH ('' = absent).
+ *             Where requests have names, a blank, the traceparent, a blank and the request's id follow
+ *             CONTENT_LENGTH: HTTP_TRACEPARENT and HTTP_X_REQUEST_ID, which the fields never hold then
  *             fields  latin-1, NUL-joined key, value, key, value …: CONTENT_TYPE, HTTP_*. The same bytes
  *                     for the same header block, so that a worker may remember what they decode to.
  *             body    the rest: the whole body, or with flag SPOOLED the absolute path of a file with it

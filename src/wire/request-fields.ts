@@ -27,6 +27,8 @@ export interface RequestFields extends FieldList {
   readonly connection: readonly string[]
   /** Some of them speak of the visitor (X-Forwarded-For and the like): see `request/trust.ts`. */
   readonly claims: boolean
+  /** Some of them name the request or its trace: see `request/trace.ts`. */
+  readonly traced: boolean
   /**
    * A place for what a transport derives from these fields alone (the worker link keeps its encoded
    * form here). Never read by anyone else.
@@ -60,6 +62,7 @@ export function parseRequestFields(block: string, minor: number, most: number): 
   let coding = ''
   let connection: readonly string[] = []
   let expect = ''
+  let traced = false
   for (let i = 0; i < names.length; i++) {
     const value = values[i]!
     switch (names[i]) {
@@ -76,6 +79,11 @@ export function parseRequestFields(block: string, minor: number, most: number): 
         break
       case 'transfer-encoding':
         coding = coding === '' ? value.toLowerCase() || ',' : `${coding},${value.toLowerCase()}`
+        break
+      case 'traceparent':
+      case 'tracestate':
+      case 'x-request-id':
+        traced = true
         break
       case 'connection':
         connection = connection.concat(listMembers(value))
@@ -121,6 +129,7 @@ export function parseRequestFields(block: string, minor: number, most: number): 
         : '',
     connection,
     claims: names.some(speaksOfTheVisitor),
+    traced,
     encoded: null,
   }
 }

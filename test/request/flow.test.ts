@@ -41,6 +41,7 @@ function opened(router: Router): Http1Gateway {
       idleMs: 1000,
       sendMs: 1000,
       abandonMs: 1_000,
+      leaveMs: 0,
       stopMs: 1000,
     },
     serverName: '',

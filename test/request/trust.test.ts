@@ -55,6 +55,7 @@ describe('anybody else', () => {
       names: ['host', 'a', 'b'],
       values: ['a', '1', '2'],
       claims: false,
+      traced: false,
       host: 'a',
     })
   })

@@ -40,6 +40,8 @@ export function scriptPlan(bridge: Bridge, some: Partial<ScriptAppPlan> = {}): S
     env: {},
     workers: 1,
     deadlineMs: 0,
+    softDeadlineMs: 0,
+    queueDeadlineMs: 0,
     startTimeoutMs: 10_000,
     queue: 100,
     ...some,

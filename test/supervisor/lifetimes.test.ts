@@ -199,7 +199,15 @@ test('stop has a bound, even with a server that does not listen', async () => {
   await using site = new TestSite(
     (folder) =>
       sitePlan(folder, {
-        timeouts: { headMs: 1, bodyMs: 1, idleMs: 1, sendMs: 1, abandonMs: 1_000, stopMs: 500 },
+        timeouts: {
+          headMs: 1,
+          bodyMs: 1,
+          idleMs: 1,
+          sendMs: 1,
+          abandonMs: 1_000,
+          leaveMs: 0,
+          stopMs: 500,
+        },
       }),
     { FAKE_SERVER: 'deaf' },
   )
@@ -216,7 +224,15 @@ test('a second INT stops at once', async () => {
   await using site = new TestSite(
     (folder) =>
       sitePlan(folder, {
-        timeouts: { headMs: 1, bodyMs: 1, idleMs: 1, sendMs: 1, abandonMs: 1_000, stopMs: 20_000 },
+        timeouts: {
+          headMs: 1,
+          bodyMs: 1,
+          idleMs: 1,
+          sendMs: 1,
+          abandonMs: 1_000,
+          leaveMs: 0,
+          stopMs: 20_000,
+        },
       }),
     { FAKE_SERVER: 'deaf' },
   )

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { noBackground } from '../../src/site/background-plan.ts'
 import type { PythonAppPlan, SitePlan } from '../../src/site/plan.ts'
 import type { SiteStatus } from '../../src/supervisor/status.ts'
 
@@ -38,7 +39,10 @@ export function appPlan(change: Partial<PythonAppPlan> = {}): PythonAppPlan {
     mode: 'wsgi',
     concurrency: 1000,
     lifespan: 'auto',
+    mules: [],
     deadlineMs: 0,
+    softDeadlineMs: 0,
+    queueDeadlineMs: 0,
     startTimeoutMs: 5_000,
     queue: 100,
     ...change,
@@ -70,6 +74,7 @@ export function sitePlan(folder: string, change: Partial<SitePlan> = {}): SitePl
       idleMs: 5_000,
       sendMs: 5_000,
       abandonMs: 1_000,
+      leaveMs: 0,
       stopMs: 3_000,
     },
     log: { access: 'off', format: 'json' },
@@ -80,6 +85,9 @@ export function sitePlan(folder: string, change: Partial<SitePlan> = {}): SitePl
       redis: null,
       memcached: null,
     },
+    background: noBackground,
+    state: join(folder, 'state'),
+    trace: null,
     admin: join(folder, 'admin.sock'),
     pidFile: '',
     user: '',

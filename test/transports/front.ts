@@ -70,6 +70,7 @@ export async function front(plan: PoolPlan, options: PoolOptions = {}): Promise<
       idleMs: 60_000,
       sendMs: 10_000,
       abandonMs: 1_000,
+      leaveMs: 0,
       stopMs: 1_000,
     },
     serverName: 'Portico',

@@ -94,7 +94,7 @@ export class FrontExchange extends GatewayExchange {
     // RFC 9110 §8.6: no length with 204; with 304 only one that a 200 would have had.
     const untold = head.status === 204 || (head.status === 304 && length === 0)
     const told = bodiless ? length : body.length
-    const text = this.#front.head(this, head, untold ? -1 : told)
+    const text = this.#front.head(this, this.#named(head), untold ? -1 : told)
     const part = bodiless ? EMPTY : body
     this.sent = part.length
     this.#front.emit(text, part, true, true)
@@ -106,7 +106,14 @@ export class FrontExchange extends GatewayExchange {
     this.dropBody = this.beginAnswer(head)
     const told = head.status === 204 || (head.status === 304 && length === 0) ? -1 : length
     this.owed = told
-    this.holdHead(this.#front.head(this, head, told))
+    this.holdHead(this.#front.head(this, this.#named(head), told))
+  }
+
+  /** With the id of the request, where the visitor is told and the head has none. */
+  #named(head: AnswerHead): AnswerHead {
+    const field = this.trace === null ? '' : this.trace.answerField
+    if (field === '' || /^x-request-id:/im.test(head.fields)) return head
+    return { ...head, fields: head.fields + field }
   }
 
   protected sendHead(text: string): void {

@@ -15,21 +15,30 @@ interface Remembered {
   readonly bytes: Buffer
   /** Of a fixed head: its answer as a whole, on a connection that persists. */
   whole: Buffer | null
+  /** Whoever made it names the request by itself; null: nobody has looked. */
+  ownsId: boolean | null
 }
 
 const remembered = new WeakMap<AnswerHead, Remembered>()
 
 /**
  * The head as latin-1 text with its empty line. `framing` is a body length in bytes or one of Framing;
- * `connection` is a complete `Connection: …\r\n` line or ''; `server` the Server field's value or ''.
+ * `connection` is a complete `Connection: …\r\n` line or ''; `server` the Server field's value or ''; `id` a
+ * complete `X-Request-Id: …\r\n` line or '', left out where the head has one.
  */
 export function encodeHead(
   head: AnswerHead,
   framing: number,
   connection: string,
   server: string,
+  id = '',
 ): string {
   const entry = recall(head, server)
+  if (id !== '' && !ownsId(entry)) return encodeEnd(entry, framing, connection + id)
+  return encodeEnd(entry, framing, connection)
+}
+
+function encodeEnd(entry: Remembered, framing: number, connection: string): string {
   if (framing >= 0) return `${entry.text}Content-Length: ${framing}\r\n${connection}\r\n`
   if (framing === Framing.CHUNKED)
     return `${entry.text}Transfer-Encoding: chunked\r\n${connection}\r\n`
@@ -42,8 +51,10 @@ export function encodeWhole(
   body: Uint8Array,
   connection: string,
   server: string,
+  id = '',
 ): Buffer {
   const entry = recall(head, server)
+  if (id !== '' && !ownsId(entry)) return assemble(entry, body, connection + id)
   if (head.fixed === undefined || connection !== '') return assemble(entry, body, connection)
   entry.whole ??= assemble(entry, body, '')
   return entry.whole
@@ -60,12 +71,17 @@ function assemble(entry: Remembered, body: Uint8Array, connection: string): Buff
   return answer
 }
 
+function ownsId(entry: Remembered): boolean {
+  entry.ownsId ??= /\r\nx-request-id:/i.test(entry.text)
+  return entry.ownsId
+}
+
 function recall(head: AnswerHead, server: string): Remembered {
   let entry = remembered.get(head)
   if (entry === undefined || entry.second !== clock.second || entry.server !== server) {
     const text = common(head, server)
     const bytes = Buffer.from(text, 'latin1')
-    entry = { second: clock.second, server, text, bytes, whole: null }
+    entry = { second: clock.second, server, text, bytes, whole: null, ownsId: null }
     remembered.set(head, entry)
   }
   return entry

@@ -131,9 +131,11 @@ export class Http1Exchange extends GatewayExchange {
     const { serverName } = this.#connection
     if (!bodiless && body.length > 0 && body.length <= COPIED) {
       this.sent = body.length
-      this.#connection.send(encodeWhole(head, body, this.#connectionLine(), serverName))
+      this.#connection.send(
+        encodeWhole(head, body, this.#connectionLine(), serverName, this.#idLine),
+      )
     } else {
-      const text = encodeHead(head, framing, this.#connectionLine(), serverName)
+      const text = encodeHead(head, framing, this.#connectionLine(), serverName, this.#idLine)
       if (bodiless || body.length === 0) this.#connection.send(Buffer.from(text, 'latin1'))
       else {
         this.sent = body.length
@@ -157,7 +159,8 @@ export class Http1Exchange extends GatewayExchange {
       if (framing === Framing.NONE && !bodiless) this.keep = false
     }
     this.owed = framing
-    this.holdHead(encodeHead(head, framing, this.#connectionLine(), this.#connection.serverName))
+    const { serverName } = this.#connection
+    this.holdHead(encodeHead(head, framing, this.#connectionLine(), serverName, this.#idLine))
   }
 
   protected sendHead(text: string): void {
@@ -212,7 +215,10 @@ export class Http1Exchange extends GatewayExchange {
     this.status = head.status
     this.keep = false
     this.#connection.send(
-      Buffer.from(encodeHead(head, Framing.NONE, '', this.#connection.serverName), 'latin1'),
+      Buffer.from(
+        encodeHead(head, Framing.NONE, '', this.#connection.serverName, this.#idLine),
+        'latin1',
+      ),
     )
     return this.#connection.tunnel(tunnel)
   }
@@ -237,6 +243,10 @@ export class Http1Exchange extends GatewayExchange {
   #judgeRest(): void {
     const waiting = this.fields.expectContinue && this.#bodySeen === 0 && this.sink === null
     if (waiting || this.#decoder !== null || this.#bodyLeft > WORTH_DISCARDING) this.keep = false
+  }
+
+  get #idLine(): string {
+    return this.trace === null ? '' : this.trace.answerField
   }
 
   /** RFC 9112 §9.3, and for HTTP/1.0 the keep-alive that it never had. */

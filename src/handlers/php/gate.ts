@@ -42,6 +42,7 @@ interface GateReport {
   readonly pid: number
   readonly request: string
   readonly alias: string
+  readonly id?: string
   readonly elapsedMs: number
 }
 
@@ -199,10 +200,12 @@ export class Gate {
 
   /** A request that its worker has for too long, as it is told. */
   #report({ exchange, script, sentAt }: Ticket): GateReport {
-    const { method, origin, query } = exchange.line
+    const { line, trace } = exchange
+    const { method, origin, query } = line
     const name = Buffer.from(script.name, 'latin1').toString()
     return {
       app: this.#app.name,
+      ...(trace === null || trace === undefined ? {} : { id: trace.id }),
       slot: -1,
       pid: 0,
       request: `${method} ${origin}`,

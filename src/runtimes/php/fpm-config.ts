@@ -13,7 +13,7 @@ const FINISH_SECONDS = 86_400
 
 export const SLOW_LOG = 'slow.log'
 
-/** Seconds after which php-fpm logs the stack of a request: when its deadline has just passed. */
+/** Seconds after which php-fpm logs the stack of a request: when its first deadline has just passed. */
 export function slowSeconds(deadlineMs: number): number {
   return Math.floor(deadlineMs / 1000) + 1
 }
@@ -39,15 +39,15 @@ export function fpmConfig(app: PhpAppPlan, place: ServicePlace): string {
     // The environment is the one that it is started with, which holds what the application shall see.
     clear_env: 'no',
     'security.limit_extensions': '.php',
-    ...(app.deadlineMs === 0
+    ...(place.slowMs === 0
       ? {}
       : {
-          request_slowlog_timeout: String(slowSeconds(app.deadlineMs)),
+          request_slowlog_timeout: String(slowSeconds(place.slowMs)),
           slowlog: join(place.folder, SLOW_LOG),
         }),
   }
   const sections = [`[global]\n${lines(global)}`, `[app]\n${lines(pool)}`]
-  if (app.deadlineMs !== 0) sections.push(`[pulse]\n${lines(pulse(place))}`)
+  if (place.slowMs !== 0) sections.push(`[pulse]\n${lines(pulse(place))}`)
   return sections.join('\n')
 }
 

@@ -41,15 +41,20 @@ function fpm(app: PhpAppPlan, place: ServicePlace, { file }: Php): Particular {
       file,
       // In the foreground, its log on stderr.
       args: ['-F', '-O', '-y', config],
-      env: environment(app, place),
+      env: {
+        ...environment(app, place),
+        // How php-fpm hands sockets to its successor (fpm_sockets.c).
+        ...(place.inherits ? { FPM_SOCKETS: `${place.socket}=3` } : {}),
+      },
       cwd: app.dir,
     },
+    listensOnStdin: false,
     files: {
       'php-fpm.conf': fpmConfig(app, place),
       'portico.ini': iniFile(app, place),
     },
     stopSignal: 'SIGQUIT',
-    traces: app.deadlineMs === 0 ? '' : join(place.folder, SLOW_LOG),
+    traces: place.slowMs === 0 ? '' : join(place.folder, SLOW_LOG),
     read: readFpm,
   }
 }
@@ -62,7 +67,7 @@ function cgi(app: PhpAppPlan, place: ServicePlace, { file }: Php): Particular {
   }
   const command: WorkerCommand = {
     file,
-    args: ['-b', place.socket],
+    args: place.inherits ? [] : ['-b', place.socket],
     env: {
       ...environment(app, place),
       PHP_FCGI_CHILDREN: String(app.workers),
@@ -79,6 +84,7 @@ function cgi(app: PhpAppPlan, place: ServicePlace, { file }: Php): Particular {
   }
   return {
     command,
+    listensOnStdin: true,
     files: { 'portico.ini': iniFile(limited, place) },
     stopSignal: 'SIGTERM',
     traces: '',

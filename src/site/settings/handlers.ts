@@ -1,7 +1,9 @@
 /** What answers a route: handlers, each kind told by its own key. */
 import { z } from 'zod'
 import {
+  type Choice,
   type Count,
+  choice,
   count,
   type Duration,
   durationOrZero,
@@ -21,6 +23,13 @@ import {
   textMap,
   texts,
 } from '../setting-types.ts'
+import {
+  type Deadline,
+  deadline,
+  type OptionalDeadline,
+  optionalDeadline,
+  USUAL_DEADLINE,
+} from './deadline.ts'
 import { FIELD_NAME, VARIABLE } from './names.ts'
 import { variables } from './pools.ts'
 
@@ -81,6 +90,14 @@ const app = {
     'the name of an application',
   ) as RequiredText,
   'send-files': sendFiles as TextMap,
+  deadline: optionalDeadline(
+    'How long requests of this route may take, before what the application says: a duration, or `{ soft, hard, queue }`.',
+  ) as OptionalDeadline,
+  priority: choice(
+    'normal',
+    ['normal', 'high'],
+    '`high`: requests of this route go to the front of the application’s queue, and a full one does not refuse them. For health checks that the application itself shall answer; not for what strangers can send as much of as they like.',
+  ) as Choice<'normal' | 'high'>,
 }
 
 const cgi = {
@@ -115,10 +132,10 @@ const cgi = {
     1_000_000,
     'Requests that may wait for one to end; the next gets 503.',
   ) as Count,
-  deadline: durationOrZero(
-    '60s',
-    'Longest a program may run without a byte of its answer; then it and what it started are killed. 0: no limit.',
-  ) as Duration,
+  deadline: deadline(
+    USUAL_DEADLINE,
+    'Longest a program may run without a byte of its answer; then it and what it started are killed. 0: no limit. `{ soft, hard, queue }`: at the soft one the request is logged, without a stack, which programs have none of; `queue` is for those that wait for another program to end.',
+  ) as Deadline,
 }
 
 type Upstreams = z.ZodUnion<readonly [z.ZodString, z.ZodArray<z.ZodString>]>
@@ -137,6 +154,36 @@ const proxy = {
   'send-files': sendFiles as TextMap,
 }
 
+type Names = z.ZodUnion<readonly [z.ZodString, z.ZodArray<z.ZodString>]>
+
+function applications(sentence: string): Names {
+  const error = 'the name of an application, a list of them, all, or live'
+  return z
+    .union([z.string(), z.array(z.string({ error }), { error }).min(1, { error })], { error })
+    .register(z.globalRegistry, {
+      title: 'application, list, `all` or `live`',
+      description: sentence,
+    })
+}
+
+const health = {
+  health: applications(
+    'Whose health is asked for: an application, a list of them, or `all`. The server answers by what it knows, and no queue is in the way: 200 when these applications run, have workers and their queues are not full, else 503 with which and why. `live`: 200 as long as the server itself works.',
+  ) as Names,
+  leave: flag(
+    true,
+    'Answer 503 once this site is being stopped, so that load balancers leave: see `timeouts.leave`.',
+  ) as Flag,
+}
+
+const metrics = {
+  metrics: z.literal([true, 'true'], { error: 'true' }).register(z.globalRegistry, {
+    title: 'true',
+    description:
+      'Answer with the metrics of the whole site as OpenMetrics, for Prometheus and its like. They say much about a site: give them a host or a path that only your monitors reach.',
+  }) as Always,
+}
+
 const redirect = {
   redirect: requiredText(
     'Where to: a path or a URL. `$path`, `$query` and `$host` are the request’s; `$1` … `$9` are the groups of a regular expression.',
@@ -149,6 +196,7 @@ const redirect = {
   ) as Count,
 }
 
+type Always = z.ZodLiteral<true | 'true'>
 type Body = z.ZodString
 
 const respond = {
@@ -171,12 +219,15 @@ type AnyHandler = z.ZodUnion<
     Handler<typeof app>,
     Handler<typeof proxy & typeof variables>,
     Handler<typeof cgi>,
+    Handler<typeof health>,
+    Handler<typeof metrics>,
     Handler<typeof redirect>,
     Handler<typeof respond>,
   ]
 >
 
-const HANDLER_FORM = 'a mapping with one of files, app, proxy, cgi, redirect, respond'
+const HANDLER_FORM =
+  'a mapping with one of files, app, proxy, cgi, health, metrics, redirect, respond'
 
 function handlers(): AnyHandler {
   return z
@@ -186,6 +237,8 @@ function handlers(): AnyHandler {
         handler(app, 'app', 'Hands requests to an application.'),
         handler({ ...proxy, ...variables }, 'proxy', 'Passes requests on to other servers.'),
         handler(cgi, 'cgi', 'Runs CGI programs (RFC 3875).'),
+        handler(health, 'health', 'Answers the health checks of load balancers.'),
+        handler(metrics, 'metrics', 'Tells monitors how the site is doing.'),
         handler(redirect, 'redirect', 'Sends visitors elsewhere.'),
         handler(respond, 'respond', 'Answers with a fixed text.'),
       ],

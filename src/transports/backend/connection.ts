@@ -157,7 +157,7 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     this.#started = false
     this.#answer = null
     this.#ahead = 0
-    this.deadline = this.#later(this.#owner.responseTimeoutMs)
+    this.deadline = this.#later(this.#responseTimeoutMs)
     const { line, fields } = exchange
     let head: string | Uint8Array
     try {
@@ -181,7 +181,11 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     const upload = this.#upload
     if (upload === null || this.#started) return
     const backendsTurn = upload.sent || upload.waits
-    this.deadline = backendsTurn ? this.#later(this.#owner.responseTimeoutMs) : NEVER
+    this.deadline = backendsTurn ? this.#later(this.#responseTimeoutMs) : NEVER
+  }
+
+  get #responseTimeoutMs(): number {
+    return this.#attempt?.responseTimeoutMs ?? this.#owner.responseTimeoutMs
   }
 
   uploadFailed(error: PorticoError): void {

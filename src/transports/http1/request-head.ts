@@ -43,6 +43,7 @@ export class RequestHeads {
   /** The complete head, latin-1. Throws REQUEST_LOOP. */
   text(exchange: Exchange): string {
     const { line, fields, peer } = exchange
+    const trace = traceFields(exchange)
     const known = this.#known.get(fields)
     const upgrades = offersUpgrade(exchange)
     // An absolute target overrides Host (RFC 9112 §3.2.2), so its head depends on more than the fields.
@@ -56,15 +57,17 @@ export class RequestHeads {
       line.host !== ''
     ) {
       const block = this.#block(line, fields, peer, upgrades)
-      const head = requestLine(line) + block
+      const head = requestLine(line) + trace + block
       if (line.host === '') {
         const { address, scheme, proxy } = peer
         const { minor } = line
         const from = { minor, address, scheme, proxy, upgrades }
-        this.#known.set(fields, { ...from, block, line, head })
+        const plain = trace === '' ? head : requestLine(line) + block
+        this.#known.set(fields, { ...from, block, line, head: plain })
       }
       return head
     }
+    if (trace !== '') return requestLine(line) + trace + known.block
     if (known.line !== line) {
       known.line = line
       known.head = requestLine(line) + known.block
@@ -93,6 +96,12 @@ export class RequestHeads {
 
 function requestLine(line: RequestLine): string {
   return `${line.method} ${line.origin} HTTP/1.1\r\n`
+}
+
+/** The name of the request, for who goes on with it; '' for none. */
+function traceFields({ trace }: Exchange): string {
+  if (trace === null || trace === undefined) return ''
+  return `traceparent: ${trace.traceparent}\r\nX-Request-Id: ${trace.id}\r\n`
 }
 
 /** The host the visitor asked for, as it came; '' when none was named. */

@@ -26,6 +26,8 @@ export interface Stuck {
   readonly slot: number
   readonly pid: number
   readonly request: string
+  /** Of the request, where requests have one. */
+  readonly id?: string
   readonly elapsedMs: number
 }
 
@@ -406,9 +408,10 @@ export class Dispatch implements LinkOwner {
   }
 
   #report(link: WorkerLink, job: Job, elapsed: number): Stuck {
-    const { line } = job.exchange
+    const { line, trace } = job.exchange
     return {
       app: this.#plan.name,
+      ...(trace === null || trace === undefined ? {} : { id: trace.id }),
       slot: link.hello!.slot,
       pid: link.hello!.pid,
       request: `${line.method} ${line.target}`,

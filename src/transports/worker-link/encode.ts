@@ -17,7 +17,10 @@ export function encodeLine(exchange: Exchange, length: string): string {
   const mount = prefix.endsWith('/') ? prefix.length - 1 : 0
   const name = (line.host === '' ? fields.host : line.host) || peer.localAddress || 'localhost'
   const port = peer.localPort === 0 ? 80 : peer.localPort
-  return `${line.method}\0${line.path.slice(0, mount)}\0${line.path.slice(mount)}\0${line.query}\0${line.target}\0HTTP/1.${line.minor}\0${peer.address}\0${peer.port}\0${name}\0${port}\0${peer.scheme}\0${length}`
+  const { trace } = exchange
+  const tail =
+    trace === null || trace === undefined ? length : `${length} ${trace.traceparent} ${trace.id}`
+  return `${line.method}\0${line.path.slice(0, mount)}\0${line.path.slice(mount)}\0${line.query}\0${line.target}\0HTTP/1.${line.minor}\0${peer.address}\0${peer.port}\0${name}\0${port}\0${peer.scheme}\0${tail}`
 }
 
 /** Bytes that `writeRequest` needs. */

@@ -37,6 +37,21 @@ export class Queue<Item extends object> {
     return items
   }
 
+  some(test: (item: Item) => boolean): boolean {
+    for (let i = 0; i < this.#size; i++) {
+      if (test(this.#ring[(this.#first + i) & (this.#ring.length - 1)]!)) return true
+    }
+    return false
+  }
+
+  /** Lets go of the items that `stays` is false for; the others keep their order. */
+  keep(stays: (item: Item) => boolean): void {
+    for (let left = this.#size; left > 0; left--) {
+      const item = this.shift()!
+      if (stays(item)) this.push(item)
+    }
+  }
+
   #grow(): void {
     const { length } = this.#ring
     const larger: (Item | null)[] = new Array(length * 2).fill(null)

@@ -38,6 +38,7 @@ const TIMEOUTS: TimeoutsPlan = {
   idleMs: 10_000,
   sendMs: 10_000,
   abandonMs: 1_000,
+  leaveMs: 0,
   stopMs: 1000,
 }
 

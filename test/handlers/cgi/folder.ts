@@ -55,7 +55,13 @@ export class Programs {
   }
 
   plan(more: Partial<CgiPlan> = {}): CgiPlan {
-    const limits = { concurrency: 64, queue: 1024, deadlineMs: 20_000 }
+    const limits = {
+      concurrency: 64,
+      queue: 1024,
+      deadlineMs: 20_000,
+      softDeadlineMs: 0,
+      queueDeadlineMs: 0,
+    }
     return {
       kind: 'cgi',
       root: this.root,

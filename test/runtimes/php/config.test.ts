@@ -27,15 +27,19 @@ const APP: PhpAppPlan = {
   env: { COLOUR: 'red' },
   workers: 3,
   deadlineMs: 60_000,
+  softDeadlineMs: 0,
+  queueDeadlineMs: 60_000,
   startTimeoutMs: 10_000,
   queue: 10,
 }
 const PLACE: ServicePlace = {
   folder,
   socket: join(folder, 'app-0.sock'),
+  inherits: false,
   backlog: 511,
   dev: false,
   watch: false,
+  slowMs: 60_000,
   becomes: '',
 }
 
@@ -59,7 +63,7 @@ describe('php-fpm.conf', () => {
   })
 
   test('without a deadline nothing is slow', () => {
-    const text = fpmConfig({ ...APP, deadlineMs: 0 }, PLACE)
+    const text = fpmConfig(APP, { ...PLACE, slowMs: 0 })
     expect(text).not.toMatch(/slow|pulse|terminate/)
   })
 

@@ -40,6 +40,7 @@ class Thread {
     this.dispatch = new Dispatch(appPlan({ workers: 1 }), claims, {
       dev: false,
       stuck: () => {},
+      slow: () => {},
       sendFile: () => {},
     })
     this.#socket = new PassThrough()

@@ -12,7 +12,7 @@ import { type Acceptor, accept } from '../../../src/listen/accept.ts'
 import { onTick } from '../../../src/request/clock.ts'
 import type { LimitsPlan, PythonAppPlan, TimeoutsPlan } from '../../../src/site/plan.ts'
 import { Claims } from '../../../src/transports/worker-link/claims.ts'
-import { Dispatch, type Stuck } from '../../../src/transports/worker-link/dispatch.ts'
+import { Dispatch, type Slow, type Stuck } from '../../../src/transports/worker-link/dispatch.ts'
 import { type LinkOwner, WorkerLink } from '../../../src/transports/worker-link/link.ts'
 import { FAILED, FRAME_HEAD, FrameType, RESPONSE_FIXED, TEXT } from '../../../src/wire/frames.ts'
 import { type ListeningSite, listeningSite } from '../../gateways/http1/site.ts'
@@ -254,6 +254,7 @@ export interface AppSiteOptions {
 export class AppSite {
   readonly dispatch: Dispatch
   readonly stuck: Stuck[] = []
+  readonly slow: Slow[] = []
   worker: FakeWorker = null!
   readonly #site: ListeningSite
   readonly #folder: string
@@ -264,12 +265,14 @@ export class AppSite {
   private constructor(
     dispatch: Dispatch,
     stuck: Stuck[],
+    slow: Slow[],
     site: ListeningSite,
     folder: string,
     links: Acceptor,
   ) {
     this.dispatch = dispatch
     this.stuck = stuck
+    this.slow = slow
     this.#site = site
     this.#folder = folder
     this.#links = links
@@ -280,10 +283,12 @@ export class AppSite {
     const folder = mkdtempSync(join(tmpdir(), 'portico-link-'))
     const slots = 4
     const stuck: Stuck[] = []
+    const slow: Slow[] = []
     const claims = new Claims(Claims.allocate(slots, 1), slots, 1, 0)
     const dispatch = new Dispatch(appPlan({ workers: slots, ...options.app }), claims, {
       dev: true,
       stuck: (report) => stuck.push(report),
+      slow: (report) => slow.push(report),
       sendFile: () => {},
     })
     const stranger: LinkOwner = {
@@ -304,7 +309,7 @@ export class AppSite {
     await ready.promise
     const { limits = {}, timeouts = {} } = options
     const site = await listeningSite({ routes: { '/': app(dispatch, folder) }, limits, timeouts })
-    const made = new AppSite(dispatch, stuck, site, folder, links)
+    const made = new AppSite(dispatch, stuck, slow, site, folder, links)
     if (options.empty !== true) made.worker = await made.connect(options.worker)
     return made
   }

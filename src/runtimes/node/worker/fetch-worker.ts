@@ -26,10 +26,11 @@ export class FetchWorker implements LinkUser {
         exchange instanceof LinkExchange ? exchange.accept(fields, events) : null,
     )
     this.#background.webSocket = webSocket
-    this.#caller = new Caller(handler, this.#background, ({ line }, stack) => {
+    this.#caller = new Caller(handler, this.#background, ({ line, trace }, stack) => {
       // No query: it may be secret.
       const path = line.origin.split('?', 1)[0]
-      console.error(`${line.method} ${path}: the application failed\n${stack}`)
+      const name = trace === null || trace === undefined ? '' : ` (request ${trace.id})`
+      console.error(`${line.method} ${path}${name}: the application failed\n${stack}`)
     })
   }
 

@@ -45,6 +45,7 @@ export type Over = (exchange: LinkExchange) => void
 export class LinkExchange implements FetchExchange, WebSocketCarrier {
   readonly id: number
   readonly line: FetchExchange['line']
+  readonly trace: NonNullable<FetchExchange['trace']> | null
   readonly fields: FetchExchange['fields']
   readonly peer: FetchExchange['peer']
   answered = false
@@ -83,7 +84,7 @@ export class LinkExchange implements FetchExchange, WebSocketCarrier {
     const lineEnd = 8 + payload.readUInt32LE(0)
     const fieldsEnd = lineEnd + payload.readUInt32LE(4)
     const line = payload.toString('latin1', 8, lineEnd).split('\0')
-    const length = line[11]!
+    const [length = '', traceparent, name] = line[11]!.split(' ')
     const list = fieldList(payload.toString('latin1', lineEnd, fieldsEnd))
     const target = line[4]!
     const absolute = target.charCodeAt(0) === 0x2f ? null : ABSOLUTE.exec(target)
@@ -95,6 +96,7 @@ export class LinkExchange implements FetchExchange, WebSocketCarrier {
       hostPort: -1,
     }
     const more = (flags & REQUEST_MORE) !== 0
+    this.trace = traceparent === undefined || name === undefined ? null : { traceparent, id: name }
     this.fields =
       length === ''
         ? { names: list.names, values: list.values, chunked: more, contentLength: 0 }

@@ -34,7 +34,8 @@ export function divertListen(path: string): Listening {
     this.once('listening', () => listening.heard?.())
     pretend(this, args, port)
     adapt(this)
-    return listen.call(this, { path, ...abortSignal(args[0]) })
+    // The folder is the gate: only the server and this application get into it.
+    return listen.call(this, { path, writableAll: true, ...abortSignal(args[0]) })
   }
 
   Object.defineProperty(Server.prototype, 'listen', {

@@ -31,7 +31,7 @@ export async function findProgram(
   }
   if (mode === 'auto' && listening.server === null) {
     const main = defaultExport(exports)
-    if (main instanceof Server) main.listen({ path })
+    if (main instanceof Server) main.listen({ path, writableAll: true })
     else {
       const listener = isListener(main) ? await listenerOf(main) : null
       if (listener !== null) return serve(listener, path)
@@ -70,7 +70,7 @@ async function serve(listener: RequestListener, path: string): Promise<Program> 
   adapt(server)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ path }, resolve)
+    server.listen({ path, writableAll: true }, resolve)
   })
   return { kind: 'http', server }
 }

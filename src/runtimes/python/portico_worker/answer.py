@@ -343,7 +343,14 @@ class Answer:
 
     def log(self, message):
         # From the frame, not the environ: that is the application's to change. No query: it may be secret.
-        method, script, path = self.line.decode("latin-1").split("\0")[:3]
         errors = self.link.errors
-        errors.write("portico: %s %s: %s\n" % (method, script + path, message))
+        errors.write("portico: %s: %s\n" % (called(self.line), message))
         errors.flush()
+
+
+def called(line):
+    """A request for people, of the line of its frame: `GET /a`, with its id where it has one."""
+    parts = line.decode("latin-1").split("\0")
+    method, script, path = parts[:3]
+    named = parts[-1].rpartition(" ")
+    return "%s %s%s%s" % (method, script, path, " (request %s)" % named[2] if named[1] else "")

@@ -87,13 +87,22 @@ def fill(environ, line):
     if scheme != "http":
         add_scheme(environ, scheme)
     if length:
-        environ["CONTENT_LENGTH"] = length
+        add_length(environ, length)
 
 
 def add_scheme(environ, scheme):
     environ["wsgi.url_scheme"] = scheme
     if scheme == "https":
         environ["HTTPS"] = "on"
+
+
+def add_length(environ, length):
+    """CONTENT_LENGTH and, where requests have names, what this one is called."""
+    if " " in length:
+        length, environ["HTTP_TRACEPARENT"], environ["HTTP_X_REQUEST_ID"] = length.split(" ")
+        if not length:
+            return
+    environ["CONTENT_LENGTH"] = length
 
 
 def open_body(flags, path):

@@ -6,6 +6,7 @@ from time import perf_counter
 
 from greenlet import getcurrent as current
 
+from .answer import called
 from .process import TRACEBACK
 
 #: Requests of which the stack is shown, the oldest first; frames of each.
@@ -36,9 +37,8 @@ def show_on_signal(running):
 
 
 def describe(answer, frame):
-    method, script, path = answer.line.decode("latin-1").split("\0")[:3]
     seconds = perf_counter() - answer.began
-    lines = ["Greenlet of %s %s, for %.1f s (most recent call first):" % (method, script + path, seconds)]
+    lines = ["Greenlet of %s, for %.1f s (most recent call first):" % (called(answer.line), seconds)]
     while frame is not None and len(lines) <= MOST_FRAMES:
         code = frame.f_code
         lines.append('  File "%s", line %d in %s' % (code.co_filename, frame.f_lineno, code.co_name))

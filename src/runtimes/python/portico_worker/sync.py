@@ -8,7 +8,7 @@ from time import perf_counter
 
 from .answer import Answer, refusal
 from .arrivals import arrivals
-from .environ import add_scheme, make_learn, open_body
+from .environ import add_length, add_scheme, make_learn, open_body
 from .link import (
     BODY,
     BODY_END,
@@ -205,7 +205,7 @@ def run(link, application, known, learn):
         if scheme != "http":
             add_scheme(environ, scheme)
         if content_length:
-            environ["CONTENT_LENGTH"] = content_length
+            add_length(environ, content_length)
         answer = Answer()
         answer.link = link
         answer.id = id

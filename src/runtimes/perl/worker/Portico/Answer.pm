@@ -315,9 +315,11 @@ sub log_excess {
 sub log {
     my ($self, $message) = @_;
     # From the frame, not the environment: that is the application's to change. No query: it may be secret.
-    my ($method, $script, $path) = split /\0/, $self->{line};
+    my ($method, $script, $path, @more) = split /\0/, $self->{line}, -1;
+    # Where requests have names, it comes behind the length.
+    my $name = @more && $more[-1] =~ / (\S+)\z/ ? " (request $1)" : '';
     $_ //= '' for $method, $script, $path;
-    print STDERR "portico: $method $script$path: $message\n";
+    print STDERR "portico: $method $script$path$name: $message\n";
 }
 
 1;

@@ -83,7 +83,7 @@ sub watch_signals {
     $SIG{TERM} = sub { $self->{quitting} = 1; syswrite $write, '!' };
     $SIG{INT}  = 'IGNORE';
     # A worker inherits these until it has its own: one that is just born must not die of them.
-    for my $number ($Portico::Process::RETIRE, $Portico::Process::TRACEBACK) {
+    for my $number ($Portico::Process::RETIRE, $Portico::Process::TRACEBACK, $Portico::Process::GENTLE) {
         $SIG{ Portico::Process::name($number) } = 'IGNORE' if $number != POSIX::SIGTERM();
     }
     return $read;
@@ -99,14 +99,16 @@ sub act {
         return;
     }
     my %signals = (kill => POSIX::SIGKILL(), traceback => $Portico::Process::TRACEBACK, retire => 0);
+    $signals{traceback} = 0 if $message->{goesOn};
     my $signal = $signals{$kind};
     if (!defined $signal) {
         $self->kill_all;
         die "unknown control message '$kind'\n";
     }
     for my $pid (grep { $self->{workers}{$_} == $message->{slot} } keys %{ $self->{workers} }) {
-        if   ($signal) { kill $signal, $pid }
-        else           { $self->{retiring}{$pid} = 1 }
+        if    ($signal)              { kill $signal, $pid }
+        elsif ($kind eq 'traceback') { kill Portico::Process::gentle($pid), $pid }
+        else                         { $self->{retiring}{$pid} = 1 }
     }
     return;
 }

@@ -12,6 +12,8 @@ use Portico::Trace ();
 # Real-time signals, which applications hardly ever use; others where the system has none.
 my $rt = eval { POSIX::SIGRTMIN() };
 our $TRACEBACK = $rt ? $rt + 11 : POSIX::SIGUSR2();
+# The same for a process that is to go on: Perl shows its stack between two of its steps.
+our $GENTLE    = $rt ? $rt + 13 : POSIX::SIGUSR1();
 our $RETIRE    = $rt ? $rt + 12 : POSIX::SIGTERM();
 
 my @names = split ' ', $Config::Config{sig_name};
@@ -27,6 +29,24 @@ use constant PR_SET_PDEATHSIG => 1;
 sub end_with_creator {
     my $number = $^O eq 'linux' ? $prctl{ (POSIX::uname())[4] } : undef;
     return defined $number && syscall($number, PR_SET_PDEATHSIG, POSIX::SIGKILL(), 0, 0, 0) == 0;
+}
+
+# The signal that makes a process show its stack without harm. A handler that runs at once may only meet
+# one that sleeps in the kernel, and has for a while: in the middle of a step, memory may be half changed.
+# One that computes shows it after that step.
+sub gentle {
+    my ($pid) = @_;
+    my $before = asleep($pid) or return $GENTLE;
+    select undef, undef, undef, 0.02;
+    return asleep($pid) eq $before ? $TRACEBACK : $GENTLE;
+}
+
+# How often it has gone to sleep, '' where it is awake or nobody can tell.
+sub asleep {
+    my ($pid) = @_;
+    open my $file, '<', "/proc/$pid/status" or return '';
+    my $text = do { local $/; <$file> } // '';
+    return $text =~ /^State:\s+S\b/m && $text =~ /^voluntary_ctxt_switches:\s*(\d+)/m ? $1 : '';
 }
 
 # While the application runs in this process, what it does with `exit` is an exception.
@@ -47,7 +67,7 @@ sub become_worker {
     POSIX::_exit(1) if defined $gone && $gone == 0;
     my $app = $parent->{settings}{app};
     open_log($parent->{settings}{log}, { app => $app->{name}, slot => $slot + 0, pid => $$ });
-    Portico::Trace::show_on_signal($TRACEBACK);
+    Portico::Trace::show_on_signal($TRACEBACK, $GENTLE);
     srand;    # else every worker draws the same numbers
 }
 

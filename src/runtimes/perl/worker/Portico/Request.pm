@@ -55,6 +55,9 @@ sub environment {
     return $line if @values != @line;
     my %env = (%base, %$shared);
     @env{@line} = @values;
+    # What the request is called, where requests have names.
+    @env{qw(CONTENT_LENGTH HTTP_TRACEPARENT HTTP_X_REQUEST_ID)} = split / /, $env{CONTENT_LENGTH}, -1
+        if $env{CONTENT_LENGTH} =~ / /;
     delete $env{CONTENT_LENGTH} if $env{CONTENT_LENGTH} eq '';
     $env{HTTPS} = 'on' if $env{'psgi.url_scheme'} eq 'https';
     $env{'psgix.cleanup.handlers'} = [];

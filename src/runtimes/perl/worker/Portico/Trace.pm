@@ -48,10 +48,10 @@ sub same {
     return defined $one ? defined $other && $one == $other : !defined $other && $_[0] eq $_[1];
 }
 
-# Immediate, not when Perl finds it safe: it comes when a request is stuck, and before this process is
-# killed for it.
+# `$number` is immediate, not when Perl finds it safe: it comes when a request is stuck, and before this
+# process is killed for it, or while it sleeps. `$gentle` waits until it is.
 sub show_on_signal {
-    my ($number) = @_;
+    my ($number, $gentle) = @_;
     my $show = sub {
         my $text = "Stack of process $$ (most recent call first):\n";
         for my $depth (0 .. MOST_FRAMES) {
@@ -61,7 +61,11 @@ sub show_on_signal {
         }
         POSIX::write(2, $text, length $text);
     };
-    POSIX::sigaction($number, POSIX::SigAction->new($show, POSIX::SigSet->new, POSIX::SA_RESTART()));
+    for my $each ($number, $gentle) {
+        my $action = POSIX::SigAction->new($show, POSIX::SigSet->new, POSIX::SA_RESTART());
+        $action->safe($each == $gentle);
+        POSIX::sigaction($each, $action);
+    }
 }
 
 1;

@@ -72,7 +72,8 @@ def learn(both, line_size):
     """
     block_at = LENGTHS + line_size
     scope = make(both[LENGTHS:block_at], both[block_at:])
-    if len(both) <= LONGEST_SCOPE:
+    # Where requests have names, no two are the same.
+    if len(both) <= LONGEST_SCOPE and both.find(b" ", LENGTHS, block_at) < 0:
         if len(scopes) >= MOST_SCOPES:
             scopes.clear()
         scopes[both] = scope
@@ -95,6 +96,13 @@ def make(line, block):
         length,
     ) = line.decode("latin-1").split("\0")
     headers = headers_of(block)
+    if " " in length:
+        length, trace, name_of_request = length.split(" ")
+        headers = [
+            *headers,
+            (b"traceparent", trace.encode("latin-1")),
+            (b"x-request-id", name_of_request.encode("latin-1")),
+        ]
     if length:
         headers = [*headers, (b"content-length", length.encode("latin-1"))]
     if root:

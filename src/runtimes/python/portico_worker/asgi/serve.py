@@ -23,8 +23,8 @@ def serve(application, _base, links, departure, app):
     """Answers requests until every server has said QUIT, or the worker has departed."""
     loop = new_event_loop()
     asyncio.set_event_loop(loop)
-    tasks.show_on_signal(loop)
     worker = Worker(as_single(application), links, departure, app, loop)
+    tasks.show_on_signal(loop, worker)
     try:
         loop.run_until_complete(worker.run())
     except StartupFailed as failure:

@@ -4,7 +4,9 @@ import faulthandler
 import os
 import signal
 import traceback
+from time import perf_counter
 
+from ..answer import called
 from ..process import TRACEBACK
 
 #: Tasks of which the stack is shown.
@@ -32,13 +34,23 @@ def stack(task):
     return lines
 
 
-def show_on_signal(loop):
+def name(task, request):
+    if request is None:
+        return "Task %s" % task.get_name()
+    return "Task of %s, for %.1f s" % (called(request.line), perf_counter() - request.began)
+
+
+def show_on_signal(loop, worker):
     """In addition to the stacks of the threads, which are written whatever the process is stuck in."""
 
     def show(_number, _frame):
+        requests = {request.task: request for link in worker.links for request in link.requests.values()}
         tasks = [task for task in asyncio.all_tasks(loop) if not task.done()]
+        # Those that answer requests first, the oldest before the others.
+        tasks.sort(key=lambda task: requests[task].began if task in requests else float("inf"))
         for task in tasks[:MOST_TASKS]:
-            text = "Task %s (most recent call last):\n%s" % (task.get_name(), "".join(stack(task)))
+            title = name(task, requests.get(task))
+            text = "%s (most recent call last):\n%s" % (title, "".join(stack(task)))
             os.write(2, text.encode("utf-8", "backslashreplace"))
         if len(tasks) > MOST_TASKS:
             os.write(2, b"and %d tasks more\n" % (len(tasks) - MOST_TASKS))

@@ -313,8 +313,11 @@ module Portico
 
     def log(message)
       # From the frame, not the environment: that is the application's to change. No query: it may be secret.
-      method, script, path = @line.split("\0", 4)
-      $stderr.write("portico: #{method} #{script}#{path}: ".b << message.b.chomp << "\n")
+      method, script, path, *more = @line.split("\0", -1)
+      # Where requests have names, it comes behind the length.
+      name = more.last&.slice(/ (\S+)\z/, 1)
+      name = name ? " (request #{name})" : ''
+      $stderr.write("portico: #{method} #{script}#{path}#{name}: ".b << message.b.chomp << "\n")
     end
   end
 end

@@ -66,6 +66,7 @@ module Portico
       # Copies: what an application does to a string must not reach the next request.
       shared.each { |name, value| env[name] = value.dup }
       LINE.each_with_index { |name, index| env[name] = values[index] }
+      Request.name(env)
       env.delete('CONTENT_LENGTH') if env['CONTENT_LENGTH'].empty?
       env['HTTPS'] = 'on' if env['rack.url_scheme'] == 'https'
       env['PATH_INFO'] = Request.encoded_path(env['REQUEST_URI'], env['SCRIPT_NAME'], env['PATH_INFO'])
@@ -93,6 +94,16 @@ module Portico
     end
 
     class << self
+      # What the request is called, where requests have names: it comes behind CONTENT_LENGTH.
+      def name(env)
+        length, trace, id = env['CONTENT_LENGTH'].split(' ', -1)
+        return if id.nil?
+
+        env['CONTENT_LENGTH'] = length
+        env['HTTP_TRACEPARENT'] = trace
+        env['HTTP_X_REQUEST_ID'] = id
+      end
+
       # PATH_INFO as Ruby's servers give it and its frameworks want it: percent-encoded. As the visitor
       # wrote it where that is the path which the server has checked, else that path encoded anew.
       def encoded_path(uri, script, path)
