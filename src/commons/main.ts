@@ -1,9 +1,14 @@
 /** The commons process. Talks to the supervisor over its IPC channel, and ends with it. */
+import { JobsOffice } from '../jobs/office.ts'
 import { adopt } from '../listen/adopt.ts'
 import type { CommonsStatus, FromCommons, ToCommons } from './protocol.ts'
 import { CommonsServer } from './server.ts'
 
+/** What a broker may take to hear what is given back, ms. */
+const LEAVE_MS = 500
+
 let server: CommonsServer | null = null
+let office: JobsOffice | null = null
 
 function tell(message: FromCommons): void {
   if (process.connected) process.send!(message)
@@ -15,8 +20,9 @@ function complain(error: unknown): void {
 }
 
 async function start(message: Extract<ToCommons, { type: 'start' }>): Promise<void> {
-  const { limits, listeners, accepted, become } = message
-  const made = new CommonsServer(limits, complain)
+  const { limits, jobs, listeners, accepted, become } = message
+  office = new JobsOffice(jobs, (text) => tell({ type: 'log', level: 'warn', message: text }))
+  const made = new CommonsServer(limits, complain, office)
   if (become !== null) {
     process.setgroups!([])
     process.setgid!(become.gid)
@@ -61,7 +67,10 @@ process.on('message', (message: ToCommons) => {
 })
 
 // Without a supervisor nobody could ever stop this process.
-process.on('disconnect', () => process.exit(0))
+process.on('disconnect', () => {
+  setTimeout(() => process.exit(0), LEAVE_MS).unref()
+  void Promise.resolve(office?.close()).then(() => process.exit(0))
+})
 // A terminal's Ctrl-C reaches the whole process group; the supervisor decides when we end.
 process.on('SIGINT', () => {})
 process.on('SIGHUP', () => {})

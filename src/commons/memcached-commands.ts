@@ -147,11 +147,11 @@ function extend(
 function remove(commons: Commons, words: readonly string[]): string {
   const [, key, time] = words
   if (key === undefined) return 'ERROR\r\n'
-  if (key.length > LONGEST_KEY) return BAD_LINE
   // Old clients send a time, which can only be 0.
   if (words.length > 2 && time !== '0' && time !== 'noreply') {
     return 'CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n'
   }
+  if (key.length > LONGEST_KEY) return BAD_LINE
   const entry = find(commons, key)
   if (entry === undefined) return 'NOT_FOUND\r\n'
   space(commons).remove(entry)

@@ -1,4 +1,5 @@
 /** What the supervisor and the commons process tell each other, over its IPC channel. Plain data only. */
+import type { JobsPlan } from '../site/jobs-plan.ts'
 import type { CommonsLimits } from './commons.ts'
 
 export type Speaks = 'resp' | 'memcached'
@@ -14,6 +15,7 @@ export type ToCommons =
   | {
       readonly type: 'start'
       readonly limits: CommonsLimits
+      readonly jobs: JobsPlan
       readonly listeners: readonly CommonsListener[]
       /** Connections that the supervisor has accepted before there was a process. */
       readonly accepted: readonly { readonly fd: number; readonly speaks: Speaks }[]

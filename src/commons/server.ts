@@ -1,9 +1,11 @@
 /** The commons: what the applications of a site share. Listens, and gives each connection its protocol. */
 import { type Acceptor, accept } from '../listen/accept.ts'
+import type { JobsOffice } from '../jobs/office.ts'
 import type { ByteStream, Connection } from '../listen/byte-stream.ts'
 import type { CommandLimits } from '../wire/resp-command.ts'
 import { basics } from './commands/basics.ts'
 import { hashes } from './commands/hashes.ts'
+import { jobs } from './commands/jobs.ts'
 import { keys } from './commands/keys.ts'
 import { lists } from './commands/lists.ts'
 import { locks } from './commands/locks.ts'
@@ -41,12 +43,17 @@ export class CommonsServer {
   readonly #sweep: Sweep
   readonly #acceptors: Acceptor[] = []
 
-  constructor(limits: CommonsLimits, complain: (error: unknown) => void) {
+  constructor(
+    limits: CommonsLimits,
+    complain: (error: unknown) => void,
+    office: JobsOffice | null = null,
+  ) {
     this.commons = new Commons(limits, complain)
     this.#limits = { argument: limits.item, whole: ITEMS_AT_ONCE * limits.item }
     this.#sweep = new Sweep(this.commons)
     this.#registry = new Registry(this.#limits)
     for (const group of groups) this.#registry.add(group(this.commons, this.#registry))
+    if (office !== null) this.#registry.add(jobs(office))
   }
 
   /** Resolves when clients are accepted. */
