@@ -7,10 +7,13 @@ import { join } from 'node:path'
 import type { CronPlan } from '../site/background-plan.ts'
 import type { Logger } from '../supervisor/logger.ts'
 
+/** What has not run for so long is no longer there, or will never be missed, ms. */
+const FORGOTTEN_MS = 400 * 86_400_000
+
 export interface CronMemory {
   /** ms since 1970; null for an entry that is new, or has other times than before. */
-  get(plan: CronPlan): number | null
-  set(plan: CronPlan, since: number): void
+  get(key: string, plan: CronPlan): number | null
+  set(key: string, plan: CronPlan, since: number): void
 }
 
 interface Remembered {
@@ -31,21 +34,13 @@ export class CronFile implements CronMemory {
     this.#logger = logger
   }
 
-  get(plan: CronPlan): number | null {
-    const entry = this.#read().get(plan.name)
+  get(key: string, plan: CronPlan): number | null {
+    const entry = this.#read().get(key)
     return entry?.at === plan.at && entry.zone === plan.zone ? entry.since : null
   }
 
-  set({ name, at, zone }: CronPlan, since: number): void {
-    this.#read().set(name, { at, zone, since })
-    this.#write()
-  }
-
-  /** Forgets every entry that is not in `names`. */
-  keepOnly(names: ReadonlySet<string>): void {
-    const gone = [...this.#read().keys()].filter((name) => !names.has(name))
-    if (gone.length === 0) return
-    for (const name of gone) this.#read().delete(name)
+  set(key: string, { at, zone }: CronPlan, since: number): void {
+    this.#read().set(key, { at, zone, since })
     this.#write()
   }
 
@@ -62,7 +57,10 @@ export class CronFile implements CronMemory {
     try {
       const found: unknown = JSON.parse(readFileSync(this.#path, 'utf8'))
       if (typeof found === 'object' && found !== null) {
-        return Object.fromEntries(Object.entries(found).filter(([, entry]) => isRemembered(entry)))
+        const oldest = Date.now() - FORGOTTEN_MS
+        return Object.fromEntries(
+          Object.entries(found).filter(([, entry]) => isRemembered(entry) && entry.since > oldest),
+        )
       }
       this.#logger.warn(`${this.#path} is not ours; missed runs are counted from now on`)
     } catch (error) {

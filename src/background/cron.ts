@@ -27,6 +27,7 @@ export interface CronOptions {
 /** One line of a crontab. */
 export class CronEntry {
   readonly plan: CronPlan
+  readonly #key: string
   readonly #task: Task
   readonly #options: CronOptions
   readonly #expression: CronExpression
@@ -37,8 +38,15 @@ export class CronEntry {
   #when = 0
   #cancel: () => void = () => {}
 
-  /** Its alarm is set: what was missed before is made up for at once where it is to be. */
-  constructor(plan: CronPlan, task: Task, options: CronOptions, before: CronEntry | null = null) {
+  /** `key` is what it is remembered by. Its alarm is set: what was missed before is made up for at once where it is to be. */
+  constructor(
+    key: string,
+    plan: CronPlan,
+    task: Task,
+    options: CronOptions,
+    before: CronEntry | null = null,
+  ) {
+    this.#key = key
     this.plan = plan
     this.#task = task
     this.#options = options
@@ -46,9 +54,9 @@ export class CronEntry {
     const now = options.clock.now()
     const sameTimes =
       before !== null && before.plan.at === plan.at && before.plan.zone === plan.zone
-    const remembered = plan.missed === 'once' ? options.memory.get(plan) : null
+    const remembered = plan.missed === 'once' ? options.memory.get(key, plan) : null
     this.#since = sameTimes ? before.#since : Math.min(remembered ?? now, now)
-    if (plan.missed === 'once' && remembered === null) options.memory.set(plan, this.#since)
+    if (plan.missed === 'once' && remembered === null) options.memory.set(key, plan, this.#since)
     this.#arm()
   }
 
@@ -92,7 +100,7 @@ export class CronEntry {
     const { memory, logger } = this.#options
     const { name, at, missed } = this.plan
     this.#since = now
-    if (missed === 'once') memory.set(this.plan, now)
+    if (missed === 'once') memory.set(this.#key, this.plan, now)
     if (now - this.#when <= MISSED_MS) return void this.#task.due(`cron ${at}`)
     const time = new Date(this.#when).toISOString()
     if (missed === 'once') this.#task.due(`cron ${at}, missed at ${time}`)

@@ -1,6 +1,7 @@
 /** The daemons of a site over its reloads: what has not changed goes on untouched. */
 import type { DaemonPlan } from '../site/background-plan.ts'
 import type { Logger } from '../supervisor/logger.ts'
+import { orAborted } from '../supervisor/timers.ts'
 import type { Credentials } from '../system/users.ts'
 import { Daemon, type DaemonFacts } from './daemon.ts'
 
@@ -61,9 +62,11 @@ export class Daemons {
     await Promise.all(added.map((daemon) => daemon.stop()))
   }
 
-  async stop(hurry: boolean = false): Promise<void> {
+  /** At once when `hurry` is aborted. */
+  async stop(hurry: AbortSignal): Promise<void> {
     const all = [...this.#running.values(), ...this.#added.values()]
-    await Promise.all(all.map((daemon) => daemon.stop(hurry)))
+    const stopped = Promise.all(all.map((daemon) => daemon.stop(hurry.aborted)))
+    await orAborted(stopped, hurry).catch(() => Promise.all(all.map((daemon) => daemon.stop(true))))
     this.#running = new Map()
     this.#added = new Map()
   }

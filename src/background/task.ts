@@ -34,8 +34,15 @@ export interface Run {
   stop(): Promise<void>
 }
 
-/** Begins to do what `plan` says; `line` takes its output. Failures are told by the Run. */
-export type Begin = (plan: TaskPlan, line: (text: string) => void) => Run
+/** Where the output of a run goes. */
+export interface RunOutput {
+  readonly id: string
+  /** Takes a line into the log. */
+  readonly line: (text: string) => void
+}
+
+/** Begins to do what `plan` says. Failures are told by the Run. */
+export type Begin = (plan: TaskPlan, output: RunOutput) => Run
 
 export interface LastRun {
   readonly id: string
@@ -85,6 +92,7 @@ function newId(): string {
 export class Task {
   readonly #options: TaskOptions
   readonly #running = new Map<string, Current>()
+  readonly #keepers = new Map<string, (text: string) => void>()
   #plan: TaskPlan
   #waiting: string[] = []
   #runs = 0
@@ -98,9 +106,17 @@ export class Task {
     this.#options = options
   }
 
-  /** From the next run on. */
+  /** From the next run on; one that was retired is back. */
   set plan(plan: TaskPlan) {
     this.#plan = plan
+    this.#ended = false
+  }
+
+  /** A line of run `id` has come to the log on a way of its own: true when it is one of ours. */
+  heard(id: string, text: string): boolean {
+    const keep = this.#keepers.get(id)
+    keep?.(text)
+    return keep !== undefined
   }
 
   get isRunning(): boolean {
@@ -171,18 +187,24 @@ export class Task {
     const id = newId()
     const fields: Fields = { task: plan.name, run: id, ...(app === '' ? {} : { app }) }
     const lines: string[] = []
+    const keep = (text: string): void => {
+      lines.push(text)
+      if (lines.length > LAST_LINES) lines.shift()
+    }
+    this.#keepers.set(id, keep)
     logger.debug(`${plan.name} begins: ${why}`, fields)
     const startedAt = new Date(clock.now()).toISOString()
     const began = clock.elapsed()
-    const run = begin(plan, (text) => {
+    const line = (text: string): void => {
       logger.info(text, fields)
-      lines.push(text)
-      if (lines.length > LAST_LINES) lines.shift()
-    })
+      keep(text)
+    }
+    const run = begin(plan, { id, line })
     const result = run.done.then(({ ok, how }) => {
       const ms = Math.round(clock.elapsed() - began)
       const last = { id, startedAt, ms, ok, how }
       this.#running.delete(id)
+      this.#keepers.delete(id)
       this.#last = last
       this.#runs += 1
       if (ok) logger.debug(`${plan.name} is done (${how}, ${ms} ms)`, fields)

@@ -16,7 +16,7 @@ import { nearest } from './nearest.ts'
 import { type KeyPath, quote } from './problem.ts'
 import type { ActionSettings, CronSettings, DaemonSettings } from './settings/background.ts'
 
-const ACTIONS = ['run', 'call', 'get', 'job', 'signal', 'reload'] as const
+const ACTIONS = ['run', 'call', 'get', 'signal', 'reload'] as const
 
 export function drawBackground(drawing: Drawing): BackgroundPlan {
   const { cron, timers, watch, daemons } = drawing.settings
@@ -96,9 +96,9 @@ function freeName(wanted: string, names: ReadonlySet<string>): string {
 }
 
 /** What an owner would recognise it by. */
-function usualName({ run, call, get, job, signal, reload }: ActionSettings): string {
+function usualName({ run, call, get, signal, reload }: ActionSettings): string {
   if (reload) return 'reload'
-  if (call !== '' || job !== '') return call + job
+  if (call !== '') return call
   if (signal !== '') return `signal-${signal}`
   const words = Array.isArray(run) ? run : run.trim().split(/\s+/)
   const word = get === '' ? basename(words[0] ?? '') : (get.split(/[/?#]+/).at(-1) ?? '')
@@ -106,7 +106,7 @@ function usualName({ run, call, get, job, signal, reload }: ActionSettings): str
 }
 
 function drawAction(drawing: Drawing, path: KeyPath, settings: ActionSettings): ActionPlan {
-  const { run, call, get, job, signal, reload, app, queue, host } = settings
+  const { run, call, get, signal, reload, app, host } = settings
   const { report } = drawing
   const given = ACTIONS.filter((key) => (key === 'run' ? run.length > 0 : Boolean(settings[key])))
   if (given.length !== 1) {
@@ -122,7 +122,6 @@ function drawAction(drawing: Drawing, path: KeyPath, settings: ActionSettings): 
   }
   for (const [key, needs, value] of [
     ['app', 'call', app],
-    ['queue', 'job', queue],
     ['user', 'run', settings.user],
     ['group', 'run', settings.group],
   ] as const) {
@@ -135,7 +134,6 @@ function drawAction(drawing: Drawing, path: KeyPath, settings: ActionSettings): 
     return { kind: 'call', app, target: call, declared: false }
   }
   if (get !== '') return { kind: 'get', url: get, host }
-  if (job !== '') return { kind: 'job', job, queue }
   if (signal !== '') return { kind: 'signal', signal }
   if (reload) return { kind: 'reload' }
   return { kind: 'run', command: drawCommand(drawing, path, { ...settings, run }) }

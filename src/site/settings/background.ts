@@ -59,7 +59,7 @@ const place = {
   group: text('', 'And with which group. Default: the user’s own.', 'a group name') as Text,
 }
 
-/** What is to be done: exactly one of the first six. */
+/** What is to be done: exactly one of the first five. */
 const action = {
   run: commandType()
     .prefault('')
@@ -76,12 +76,6 @@ const action = {
     'a path such as /wp-cron.php, or an http:// URL',
     /^$|^\/|^http:\/\/[^/]/,
   ) as Text,
-  job: text(
-    '',
-    'A job that is put into its queue.',
-    'the name of a job',
-    /^$|^[A-Za-z0-9_.:-]+$/,
-  ) as Text,
   signal: text(
     '',
     'A signal by its name, for what applications declare with `@on_signal`.',
@@ -90,7 +84,6 @@ const action = {
   ) as Text,
   reload: flag(false, 'true: the site is read anew, as by `portico reload`.') as Flag,
   app: text('', 'With `call`: the application.', 'the name of an application') as Text,
-  queue: text('', 'With `job`: the queue. Default: the job’s own.', 'the name of a queue') as Text,
   host: text(
     'localhost',
     'With `get`: the Host field, for a path.',

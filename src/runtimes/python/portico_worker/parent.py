@@ -13,7 +13,7 @@ from os import fork, waitpid
 from select import POLLIN, poll as new_poll
 from signal import signal as handle
 
-from . import engines, process
+from . import declares, engines, process
 from .control import Closed, Control
 from .load import LoadFailed, load
 
@@ -21,6 +21,10 @@ from .load import LoadFailed, load
 REMIND = 1.0
 #: Characters of a traceback that the supervisor is told.
 LONGEST_DETAIL = 65536
+
+
+#: Holds the package `portico`, which applications may import.
+LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class Fork(Exception):
@@ -89,7 +93,8 @@ class Parent:
         app = settings["app"]
         self.settings = settings
         os.chdir(app["dir"])
-        sys.path.insert(0, app["dir"])
+        # The application's own modules come first.
+        sys.path[:0] = [app["dir"], LIBRARY]
         process.activate(app["venv"])
         # An import may hang: then nobody reads the control channel to see the supervisor gone.
         process.end_with_creator()
@@ -103,7 +108,8 @@ class Parent:
             return
         process.warn_of_threads()
         process.warn_of_mode(app, self.application)
-        self.control.say("loaded", version="%d.%d.%d" % sys.version_info[:3])
+        version = "%d.%d.%d" % sys.version_info[:3]
+        self.control.say("loaded", version=version, declares=declares.declares())
         # While the supervisor thinks about it: what every worker would import otherwise.
         from . import worker
 

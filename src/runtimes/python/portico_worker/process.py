@@ -86,7 +86,7 @@ def send(pid, number):
 
 def run(application, settings, slot, role, lifeline, inherited):
     """The whole life of a worker, or of a role; returns when it is to exit."""
-    from . import roles, worker
+    from . import declares, roles, worker
 
     die_with_parent(lifeline[0])
     for number, handler in inherited.items():
@@ -98,6 +98,7 @@ def run(application, settings, slot, role, lifeline, inherited):
     # With a handler in C: it writes even while Python code is stuck in a system call or an extension.
     faulthandler.enable(2)
     faulthandler.register(TRACEBACK, file=2, all_threads=True, chain=False)
+    declares.run_after_fork()
     if role is None:
         worker.run(application, settings, slot)
     else:

@@ -1,10 +1,20 @@
-"""Calls a function of the application: `{"kind": "call", "target": "module:function", "arguments": […]}`."""
-import importlib
+"""Calls a function of the application once: `{"kind": "call", "target": "module:function"}`.
+
+With `declared`, `target` is the key of what a decorator of `portico.schedule` declared. `task` and `run`
+are for the lines in the log.
+"""
+import os
+
+from .. import process
+from . import function, on_retire
 
 
-def run(_application, _settings, _slot, role):
-    module, _, path = role["target"].partition(":")
-    found = importlib.import_module(module)
-    for name in path.split("."):
-        found = getattr(found, name)
-    found(*role.get("arguments", ()))
+def run(_application, settings, slot, role):
+    # A reload waits for calls.
+    on_retire(lambda: None)
+    introduction = {"app": settings["app"]["name"], "slot": slot, "pid": os.getpid()}
+    for fact in ("task", "run"):
+        if fact in role:
+            introduction[fact] = role[fact]
+    process.open_log(settings["log"], introduction)
+    function.call(role, *role.get("arguments", ()))

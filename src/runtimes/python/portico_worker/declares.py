@@ -1,0 +1,21 @@
+"""What the application's code declares by the decorators of the `portico` package, for the supervisor."""
+import sys
+
+#: Modules of the package that have something to tell, each with a `declares()`.
+TELLERS = ("portico.schedule", "portico.jobs")
+
+
+def declares():
+    told = {}
+    for name in TELLERS:
+        # Whoever declares something has imported it.
+        teller = sys.modules.get(name)
+        if teller is not None:
+            told.update(teller.declares())
+    return told
+
+
+def run_after_fork():
+    schedule = sys.modules.get("portico.schedule")
+    if schedule is not None:
+        schedule.run_after_fork()
