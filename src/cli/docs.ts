@@ -13,7 +13,7 @@ const EXAMPLES = `
 Examples:
   portico docs                                  the reference, as Markdown
   portico docs --schema > site.schema.json      the JSON Schema, for an editor
-  portico docs --write docs                     both, as files in docs/
+  portico docs --write docs                     both and the metrics, as files in docs/
 `
 
 export function docsCommand(program: Command): void {
@@ -23,7 +23,7 @@ export function docsCommand(program: Command): void {
     .option('--markdown', 'as Markdown (the default)')
     .option('--schema', 'as JSON Schema')
     .option('--json', 'the same as --schema')
-    .option('--write <dir>', 'write site-file.md and site.schema.json into this folder')
+    .option('--write <dir>', 'write site-file.md, site.schema.json and metrics.md into this folder')
     .addHelpText('after', EXAMPLES)
     .action(async (options: Options & { json?: true }) => {
       const { jsonSchema, markdown } = await import('../site/reference.ts')
@@ -36,5 +36,7 @@ export function docsCommand(program: Command): void {
       mkdirSync(options.write, { recursive: true })
       writeFileSync(join(options.write, 'site-file.md'), markdown())
       writeFileSync(join(options.write, 'site.schema.json'), schema())
+      const { metricsMarkdown } = await import('../stats/reference.ts')
+      writeFileSync(join(options.write, 'metrics.md'), metricsMarkdown())
     })
 }

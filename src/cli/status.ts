@@ -1,18 +1,29 @@
 /** `portico status`: how a running site is doing. */
-import type { Command } from 'commander'
-import type { SiteStatus } from '../supervisor/status.ts'
+import { type Command, InvalidArgumentError } from 'commander'
+import { parseDuration } from '../site/units.ts'
+import type { RequestsStatus } from '../supervisor/status.ts'
 import { askAdmin, findAdmin } from './admin-client.ts'
 
 interface Flags {
   readonly admin?: string
   readonly json?: true
   readonly metrics?: true
+  readonly requests?: true
+  readonly queries?: true
+  /** ms; true: as often as is usual. */
+  readonly watch?: number | true
 }
+
+const USUAL_INTERVAL_MS = 1_000
+const SHORTEST_INTERVAL_MS = 100
 
 const EXAMPLES = `
 Examples:
   portico status                 the site that is served from this folder
   portico status site.yaml --json
+  portico status --watch         live, until q is pressed; into a pipe: a line of JSON a second
+  portico status --watch 5s      every five seconds
+  portico status --requests      what is in hand at this moment, the oldest first
   portico status --metrics       as OpenMetrics, for a collector
 
 Exit codes: 0 it runs, 1 it does not.
@@ -26,98 +37,42 @@ export function statusCommand(program: Command): void {
     .option('--admin <path>', 'the admin socket of the running site')
     .option('--json', 'print everything as JSON')
     .option('--metrics', 'print everything as OpenMetrics')
+    .option('--requests', 'list the requests in hand')
+    .option('--queries', 'with their queries, which may be secret')
+    .option('--watch [interval]', 'show it live, as uwsgitop does; keys: q, s, r', interval)
     .addHelpText('after', EXAMPLES)
     .action(async (target: string, flags: Flags) => {
       const path = await findAdmin(target, flags.admin)
-      const what = flags.metrics === true ? '/metrics' : '/status'
-      const { body } = await askAdmin(path, 'GET', what)
-      const plain = flags.metrics === true || flags.json === true
-      process.stdout.write(plain ? body : showStatus(JSON.parse(body)))
+      if (flags.watch !== undefined) {
+        const { watchStatus } = await import('./status-watch.ts')
+        return watchStatus(path, flags.watch === true ? USUAL_INTERVAL_MS : flags.watch)
+      }
+      process.stdout.write(await tell(path, flags))
     })
 }
 
-/** For people. */
-export function showStatus(status: SiteStatus): string {
-  const { totals, server } = status
-  const facts: [string, string][] = [
-    ['site', status.site],
-    ['urls', status.urls.join(' ')],
-    ['state', showPhase(status)],
-    ['since', `${showDuration(status.uptimeMs)} (pid ${status.pid}, server ${server.pid})`],
-    ['visitors', `${totals.connections.open} connected, ${totals.connections.accepted} so far`],
-    ['requests', `${totals.requests.active} in hand, ${totals.requests.total} so far`],
-    ['answers', showAnswers(totals.answers)],
-    ['traffic', `${showSize(totals.bytes.received)} in, ${showSize(totals.bytes.sent)} out`],
-    ['memory', `${showSize(totals.memory.rss)} in ${server.threads} threads`],
-  ]
-  const lines = facts.map(([name, value]) => `${name.padEnd(10)}${value}`)
-  const apps = Object.entries(status.apps)
-  if (apps.length === 0) return `${lines.join('\n')}\n`
-  const head = [
-    'application',
-    'state',
-    'workers',
-    'busy',
-    'waiting',
-    'requests',
-    'errors',
-    'restarts',
-  ]
-  const rows = apps.map(([name, app]) => [
-    name,
-    app.state,
-    `${app.connected}`,
-    `${app.busy}`,
-    `${app.waiting}`,
-    `${app.requests}`,
-    `${app.errors}`,
-    `${app.restarts}`,
-  ])
-  const broken = apps.filter(([, app]) => app.state === 'broken')
-  const reasons = broken.map(([name, app]) => `\n${name} is broken: ${app.detail}`)
-  return `${[...lines, '', ...table([head, ...rows]), ...reasons].join('\n')}\n`
-}
-
-function showPhase({ phase, generation, draining, lastReload }: SiteStatus): string {
-  const old = draining.length === 0 ? '' : `, still finishing ${draining.join(', ')}`
-  const failed = lastReload?.ok === false ? `; the last reload failed: ${lastReload.message}` : ''
-  return `${phase}, generation ${generation}${old}${failed}`
-}
-
-function showAnswers(answers: Readonly<Record<string, number>>): string {
-  const counted = Object.entries(answers).filter(([, count]) => count > 0)
-  return counted.map(([name, count]) => `${name} ${count}`).join(', ') || 'none yet'
-}
-
-function showDuration(ms: number): string {
-  const seconds = Math.floor(ms / 1000)
-  const [days, hours, minutes] = [
-    seconds / 86_400,
-    (seconds / 3_600) % 24,
-    (seconds / 60) % 60,
-  ].map(Math.floor)
-  if (days) return `${days} d ${hours} h`
-  if (hours) return `${hours} h ${minutes} min`
-  return minutes ? `${minutes} min ${seconds % 60} s` : `${seconds} s`
-}
-
-function showSize(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-  let size = bytes
-  let unit = 0
-  while (size >= 1024 && unit < units.length - 1) {
-    size /= 1024
-    unit += 1
+async function tell(path: string, flags: Flags): Promise<string> {
+  const ask = async (what: string): Promise<string> => (await askAdmin(path, 'GET', what)).body
+  if (flags.metrics === true) return ask('/metrics')
+  const { showRequests, showStatus, withoutQuery } = await import('./status-text.ts')
+  if (flags.requests === true) {
+    const all: RequestsStatus = JSON.parse(await ask('/requests'))
+    const queries = flags.queries === true
+    if (flags.json !== true) return showRequests(all, queries)
+    const requests = all.requests.map((request) =>
+      queries ? request : { ...request, target: withoutQuery(request.target) },
+    )
+    return `${JSON.stringify({ ...all, requests })}\n`
   }
-  return `${unit === 0 ? size : size.toFixed(1)} ${units[unit]}`
+  const body = await ask('/status')
+  return flags.json === true ? body : showStatus(JSON.parse(body))
 }
 
-/** Columns as wide as their widest cell; names left, numbers right. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)))
-  return rows.map((row) =>
-    row
-      .map((cell, i) => (i < 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-      .join('  '),
-  )
+/** `5s`, `500ms`, or a number of seconds. */
+function interval(text: string): number {
+  const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : parseDuration(text)
+  if (ms === undefined || ms < SHORTEST_INTERVAL_MS || ms > 3_600_000) {
+    throw new InvalidArgumentError('An interval such as 1s, 500ms or 5; from 100ms to 1h.')
+  }
+  return ms
 }

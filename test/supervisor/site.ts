@@ -5,6 +5,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { noBackground } from '../../src/site/background-plan.ts'
+import { usualJobs } from '../../src/site/draw-jobs.ts'
 import type { PythonAppPlan, SitePlan } from '../../src/site/plan.ts'
 import type { SiteStatus } from '../../src/supervisor/status.ts'
 
@@ -85,7 +86,9 @@ export function sitePlan(folder: string, change: Partial<SitePlan> = {}): SitePl
       redis: null,
       memcached: null,
     },
+    jobs: usualJobs(join(folder, 'state')),
     background: noBackground,
+    stats: { uwsgi: null, statsd: null },
     state: join(folder, 'state'),
     trace: null,
     admin: join(folder, 'admin.sock'),

@@ -1,0 +1,48 @@
+/** How figures look for people. */
+
+export function showTime(ms: number): string {
+  const seconds = Math.floor(ms / 1000)
+  const [days, hours, minutes] = [
+    seconds / 86_400,
+    (seconds / 3_600) % 24,
+    (seconds / 60) % 60,
+  ].map(Math.floor)
+  if (days) return `${days} d ${hours} h`
+  if (hours) return `${hours} h ${minutes} min`
+  return minutes ? `${minutes} min ${seconds % 60} s` : `${seconds} s`
+}
+
+export function showBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  let size = bytes
+  let unit = 0
+  while (size >= 1024 && unit < units.length - 1) {
+    size /= 1024
+    unit += 1
+  }
+  return `${unit === 0 ? size : size.toFixed(1)} ${units[unit]}`
+}
+
+/** How long a request took: three digits, and the unit that suits them. */
+export function showMs(ms: number): string {
+  if (ms <= 0) return '-'
+  if (ms < 1) return `${Math.max(1, Math.round(ms * 1000))}us`
+  if (ms < 100) return `${ms.toFixed(ms < 10 ? 2 : 1)}ms`
+  return ms < 10_000 ? `${Math.round(ms)}ms` : `${(ms / 1000).toFixed(1)}s`
+}
+
+/** What visitors have sent, without what a terminal would obey. */
+export function harmless(text: string): string {
+  return text.replace(/[^\x20-\x7e…]/g, '?')
+}
+
+/** Columns as wide as their widest cell; the first `names` stand left, numbers right. */
+export function table(rows: readonly (readonly string[])[], names: number): string[] {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)))
+  return rows.map((row) =>
+    row
+      .map((cell, i) => (i < names ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  )
+}

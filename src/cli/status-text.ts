@@ -1,0 +1,173 @@
+/** The status of a running site for people, once. */
+import { countOf, meanOf, quantile } from '../stats/histograms.ts'
+import type { AppStatus, RequestsStatus, SiteStatus, WorkerStatus } from '../supervisor/status.ts'
+import { harmless, showBytes, showMs, showTime, table } from './show.ts'
+
+/** More routes, or workers, are for `--json`. */
+const MOST_ROWS = 20
+
+export function showStatus(status: SiteStatus): string {
+  const { totals, server } = status
+  const facts: [string, string][] = [
+    ['site', status.site],
+    ['urls', status.urls.join(' ')],
+    ['state', showPhase(status)],
+    ['since', `${showTime(status.uptimeMs)} (pid ${status.pid}, server ${server.pid})`],
+    ['visitors', `${totals.connections.open} connected, ${totals.connections.accepted} so far`],
+    ['requests', `${totals.requests.active} in hand, ${totals.requests.total} so far`],
+    ['answers', showAnswers(totals.answers)],
+    ['traffic', `${showBytes(totals.bytes.received)} in, ${showBytes(totals.bytes.sent)} out`],
+    ['memory', `${showBytes(totals.memory.rss)} in ${server.threads} threads`],
+  ]
+  const lines = facts.map(([name, value]) => `${name.padEnd(10)}${value}`)
+  const apps = Object.entries(status.apps)
+  const broken = apps.filter(([, app]) => app.state === 'broken')
+  const reasons = broken.map(([name, app]) => `\n${name} is broken: ${app.detail}`)
+  const parts = [appTable(apps), workerTable(apps), routeTable(status)]
+  const tables = parts.filter((part) => part.length > 0).flatMap((part) => ['', ...part])
+  return `${[...lines, ...tables, ...reasons].join('\n')}\n`
+}
+
+type Apps = readonly (readonly [string, AppStatus])[]
+
+function appTable(apps: Apps): string[] {
+  if (apps.length === 0) return []
+  const head = [
+    'application',
+    'state',
+    'workers',
+    'busy',
+    'waiting',
+    'requests',
+    'errors',
+    'mean',
+    'p50',
+    'p99',
+    'queued',
+    'restarts',
+  ]
+  const rows = apps.map(([name, app]) => [
+    name,
+    app.state,
+    `${app.connected}`,
+    `${app.busy}`,
+    `${app.waiting}`,
+    `${app.requests}`,
+    `${app.errors}`,
+    showMs(meanOf(app.served)),
+    showMs(quantile(app.served, 0.5)),
+    showMs(quantile(app.served, 0.99)),
+    `${countOf(app.waited)}`,
+    showRestarts(app),
+  ])
+  return table([head, ...rows], 2)
+}
+
+/** `3 (2 memory, 1 signal)` */
+export function showRestarts({ restarts, reasons }: AppStatus): string {
+  const all = Object.entries(reasons).map(([reason, count]) => `${count} ${reason}`)
+  return all.length === 0 ? `${restarts}` : `${restarts} (${all.join(', ')})`
+}
+
+function workerTable(apps: Apps): string[] {
+  const all = apps.flatMap(([name, app]) => app.workers.map((worker) => [name, worker] as const))
+  if (all.length === 0) return []
+  const head = [
+    'worker',
+    'pid',
+    'age',
+    'requests',
+    'errors',
+    'in hand',
+    'running',
+    'cpu',
+    'rss',
+    'last restart',
+  ]
+  const rows = all
+    .slice(0, MOST_ROWS)
+    .map(([app, worker]) => [
+      `${app} ${worker.slot}`,
+      `${worker.pid}`,
+      showTime(worker.uptimeMs),
+      `${worker.requests}`,
+      `${worker.errors}`,
+      `${worker.inHand}`,
+      `${(worker.runMs / 1000).toFixed(1)} s`,
+      `${(worker.cpuMs / 1000).toFixed(1)} s`,
+      showBytes(worker.rss),
+      showLast(worker),
+    ])
+  return [...table([head, ...rows], 1), ...more(all.length, 'workers')]
+}
+
+function showLast({ lastRestart }: WorkerStatus): string {
+  if (lastRestart === null) return ''
+  const { reason, how, at } = lastRestart
+  return `${at.slice(0, 19).replace('T', ' ')} ${reason}${how === '' ? '' : ` (${how})`}`
+}
+
+function routeTable({ routes }: SiteStatus): string[] {
+  const used = routes
+    .filter(({ requests, active }) => requests + active > 0)
+    .sort((a, b) => b.requests - a.requests)
+  if (used.length === 0) return []
+  const head = ['route', 'requests', 'in hand', 'errors', 'sent', 'mean', 'p50', 'p99']
+  const rows = used
+    .slice(0, MOST_ROWS)
+    .map((route) => [
+      route.path === '' ? 'no route' : harmless(`${route.host} ${route.path}`),
+      `${route.requests}`,
+      `${route.active}`,
+      `${route.errors}`,
+      showBytes(route.sent),
+      showMs(meanOf(route.took)),
+      showMs(quantile(route.took, 0.5)),
+      showMs(quantile(route.took, 0.99)),
+    ])
+  return [...table([head, ...rows], 1), ...more(used.length, 'routes')]
+}
+
+function more(count: number, what: string): string[] {
+  return count > MOST_ROWS ? [`… ${count - MOST_ROWS} more ${what}: --json has all`] : []
+}
+
+/** What is in hand, the oldest first. Queries are shown only where they are asked for: they may be secret. */
+export function showRequests({ total, requests }: RequestsStatus, queries: boolean): string {
+  if (total === 0) return 'nothing is in hand\n'
+  const head = ['age', 'status', 'sent', 'application', 'pid', 'visitor', 'request']
+  const rows = requests.map((request) => {
+    const { method, target, host, peer, app, pid } = request
+    const path = queries ? target : withoutQuery(target)
+    return [
+      showTimeShort(request.ageMs),
+      request.status === 0 ? '-' : `${request.status}`,
+      showBytes(request.sent),
+      app === '' ? '-' : app,
+      pid === 0 ? '-' : `${pid}`,
+      harmless(peer) || '-',
+      harmless(`${method} ${host}${path}`),
+    ]
+  })
+  const left = total > requests.length ? [`… ${total - requests.length} more, younger ones`] : []
+  return `${[...table([head, ...rows], 7), ...left].join('\n')}\n`
+}
+
+export function withoutQuery(target: string): string {
+  return target.split('?', 1)[0]!
+}
+
+function showTimeShort(ms: number): string {
+  return ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : showTime(ms)
+}
+
+function showPhase({ phase, generation, draining, lastReload }: SiteStatus): string {
+  const old = draining.length === 0 ? '' : `, still finishing ${draining.join(', ')}`
+  const failed = lastReload?.ok === false ? `; the last reload failed: ${lastReload.message}` : ''
+  return `${phase}, generation ${generation}${old}${failed}`
+}
+
+function showAnswers(answers: Readonly<Record<string, number>>): string {
+  const counted = Object.entries(answers).filter(([, count]) => count > 0)
+  return counted.map(([name, count]) => `${name} ${count}`).join(', ') || 'none yet'
+}
