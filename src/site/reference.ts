@@ -43,15 +43,18 @@ export function markdown(): string {
     '## Applications: `apps`\n',
     `An application has exactly one of ${apps.map((name) => `\`${name}\``).join(', ')}.\n`,
     ...apps.flatMap((name) => chapter(`\`${name}\``, definitions[name])),
+    '### `deadline`\n',
+    DEADLINE,
+    table(mappingIn(definitions.python?.properties?.deadline) ?? {}),
     '## Pools: `pools`\n',
     `${definitions.pool?.description}\n`,
     table(definitions.pool ?? {}),
     'A server that is a mapping has these:\n',
     table(mappingIn(definitions.pool?.properties?.servers) ?? {}),
-    ...['limits', 'timeouts', 'log'].flatMap((key) => [
+    ...['limits', 'timeouts', 'log', 'trace', 'stats'].flatMap((key) => [
       `## \`${key}\`\n`,
       `${settings[key]?.description}\n`,
-      table(settings[key] ?? {}),
+      table(mappingIn(settings[key]) ?? {}),
     ]),
     ENDING,
   ]
@@ -140,6 +143,10 @@ server that is already there: \`uwsgi://127.0.0.1:3031\` or \`uwsgi://unix:/run/
 \`uwsgi_pass\` and Apache's mod_proxy_uwsgi, \`fastcgi://\` for \`fastcgi_pass\` and mod_proxy_fcgi, \`scgi://\`
 for \`scgi_pass\` and mod_proxy_scgi; \`puwsgi://\` is uwsgi over connections that are kept alive. What that
 server says of the visitor (REMOTE_ADDR, HTTPS) is believed, so nobody else should reach such a socket.`
+
+const DEADLINE = `A duration is the hard deadline, and how long a request may wait for a worker. A mapping has these; a
+route's own goes before the application's, key by key.
+`
 
 const ENDING = `## What a problem looks like
 
