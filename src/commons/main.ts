@@ -61,6 +61,9 @@ process.on('message', (message: ToCommons) => {
         tell({ type: 'failed', message: error instanceof Error ? error.message : String(error) })
       })
       return
+    case 'jobs':
+      office?.change(message.jobs)
+      return
     case 'status':
       if (server !== null) tell({ type: 'status', ask: message.ask, status: status(server) })
   }

@@ -22,6 +22,8 @@ export type ToCommons =
       /** Whom to become once all is loaded; null: stay. */
       readonly become: { readonly uid: number; readonly gid: number } | null
     }
+  /** After a reload. */
+  | { readonly type: 'jobs'; readonly jobs: JobsPlan }
   | { readonly type: 'status'; readonly ask: number }
 
 export type FromCommons =

@@ -1,6 +1,7 @@
 /** The commons: what the applications of a site share. Listens, and gives each connection its protocol. */
-import { type Acceptor, accept } from '../listen/accept.ts'
+
 import type { JobsOffice } from '../jobs/office.ts'
+import { type Acceptor, accept } from '../listen/accept.ts'
 import type { ByteStream, Connection } from '../listen/byte-stream.ts'
 import type { CommandLimits } from '../wire/resp-command.ts'
 import { basics } from './commands/basics.ts'

@@ -33,16 +33,20 @@ export interface Job {
 }
 
 /** A job in the hands of this engine's process. */
-export interface Held {
-  readonly job: Job
+export interface Lease {
+  readonly id: string
   /** Means something to the engine alone. */
   readonly receipt: string
 }
 
+export interface Held extends Lease {
+  readonly job: Job
+}
+
 export interface Leased {
   readonly held: readonly Held[]
-  /** When the next job of the queue is due, as far as the engine knows; 0: it does not. */
-  readonly nextDueAt: number
+  /** When to ask again though nobody tells of new work: the next one is due, or the engine cannot tell; 0: never. */
+  readonly askAt: number
 }
 
 export type Outcome =
@@ -118,8 +122,11 @@ export interface JobEngine {
   put(job: Job): Promise<string>
   /** Up to `most` jobs that are due, the most urgent first; never waits for one. */
   lease(queue: string, most: number): Promise<Leased>
-  /** False: the job was not in our hands any more; it may run, or have run, elsewhere. */
-  settle(held: Held, outcome: Outcome): Promise<boolean>
+  /**
+   * False: the job was not in our hands any more; it may run, or have run, elsewhere. `lease` of an earlier
+   * life of this process may still be settled as done, where the engine remembers it.
+   */
+  settle(lease: Lease, outcome: Outcome): Promise<boolean>
   /** What is still in hand is given back. */
   close(): Promise<void>
 }

@@ -4,12 +4,17 @@ import { isIP } from 'node:net'
 import { availableParallelism, tmpdir } from 'node:os'
 import { defaultAdminPath } from './admin-path.ts'
 import { drawApps } from './draw-apps.ts'
+import { drawBackground } from './draw-background.ts'
 import { drawCommons } from './draw-commons.ts'
 import { bodyLimit, drawHosts } from './draw-hosts.ts'
+import { drawJobs } from './draw-jobs.ts'
 import { checkSocketPath, drawListeners } from './draw-listeners.ts'
 import { Pools } from './draw-pools.ts'
-import { type Drawing, existingFolder, stat, writableFile } from './drawing.ts'
-import type { LogPlan, SitePlan } from './plan.ts'
+import { drawStats } from './draw-stats.ts'
+import { absolutePath, type Drawing, existingFolder, stat, writableFile } from './drawing.ts'
+import type { LogPlan, SitePlan, TracePlan } from './plan.ts'
+import type { TraceSettings } from './settings/trace.ts'
+import { defaultStatePath } from './state-path.ts'
 
 export interface Origin {
   /** The site file, or ''. */
@@ -25,6 +30,7 @@ export function drawPlan(drawing: Drawing, origin: Origin): SitePlan {
   const { limits, timeouts } = settings
   const pools = new Pools(drawing)
   const usedApps = new Set<string>()
+  const state = drawState(drawing, origin.identity)
   const listeners = drawListeners(drawing)
   const hosts = drawHosts(drawing, pools, usedApps)
   const apps = drawApps(drawing, usedApps)
@@ -53,10 +59,16 @@ export function drawPlan(drawing: Drawing, origin: Origin): SitePlan {
       idleMs: timeouts.idle,
       abandonMs: timeouts.abandon,
       sendMs: timeouts.send,
+      leaveMs: timeouts.leave,
       stopMs: timeouts.stop,
     },
     log: drawLog(drawing),
+    trace: drawTrace(settings.trace),
     commons: drawCommons(drawing),
+    background: drawBackground(drawing),
+    jobs: drawJobs(drawing, state),
+    state,
+    stats: drawStats(drawing),
     admin: drawAdmin(drawing, origin.identity),
     pidFile: settings.pid === '' ? '' : writableFile(drawing, ['pid'], settings.pid),
     user: settings.user,
@@ -83,6 +95,11 @@ function drawTrusted({ settings, report }: Drawing): readonly string[] {
   })
 }
 
+function drawTrace(trace: TraceSettings): TracePlan | null {
+  if (trace === false) return null
+  return trace === true ? { answer: true, sampled: true } : trace
+}
+
 function drawLog(drawing: Drawing): LogPlan {
   const { access, format } = drawing.settings.log
   const stream = ['stdout', 'stderr', 'off'].includes(access)
@@ -98,6 +115,16 @@ function drawAdmin(drawing: Drawing, identity: string): string {
   const path = writableFile(drawing, ['admin'], admin.replace(/^unix:/, ''))
   checkSocketPath(drawing, ['admin'], path)
   return path
+}
+
+function drawState(drawing: Drawing, identity: string): string {
+  const { state } = drawing.settings
+  if (state === '') return defaultStatePath(identity, drawing.environment)
+  const folder = absolutePath(drawing, ['state'], state)
+  if (stat(folder)?.isFile() === true) {
+    drawing.report.problem(['state'], `not a folder: ${folder}`)
+  }
+  return folder
 }
 
 function drawSpool(drawing: Drawing): string {

@@ -4,6 +4,10 @@
  * process and compared with the Plan before it.
  */
 
+import type { ScalerPlan } from '../supervisor/scaling/scaler.ts'
+import type { BackgroundPlan } from './background-plan.ts'
+import type { JobsPlan, JobWorkersPlan } from './jobs-plan.ts'
+
 /** Where a socket listens. */
 export type Address =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
@@ -128,6 +132,7 @@ export type HandlerPlan =
   | ProxyPlan
   | CgiPlan
   | HealthPlan
+  | MetricsPlan
   | RedirectPlan
   | RespondPlan
 
@@ -146,13 +151,97 @@ export interface HostPlan {
   readonly routes: readonly RoutePlan[]
 }
 
+/** Bounds of an application; -1: none. */
+export interface AppLimitsPlan {
+  /** Of all its processes together, bytes. */
+  readonly memory: number
+  /** Of all its processes together, cores. */
+  readonly cpu: number
+  /** Processes and threads. */
+  readonly pids: number
+  /** Open files of each process. */
+  readonly files: number
+  /** Core dumps of each process, bytes. */
+  readonly core: number
+  /** What cannot be enforced is an error, not a warning. */
+  readonly strict: boolean
+}
+
+/** Where a secret is read from; its value is never in a Plan. */
+export interface SecretPlan {
+  /** Of the variable. */
+  readonly name: string
+  /** Absolute; '' for a credential. */
+  readonly file: string
+  /** One of systemd's; '' for a file. */
+  readonly credential: string
+  readonly as: 'env' | 'file'
+}
+
+/** What an application may do and see. Paths are those outside of its walls. */
+export interface IsolationPlan {
+  /** '' for the site's. */
+  readonly user: string
+  readonly group: string
+  /** '' for the whole file system. */
+  readonly chroot: string
+  readonly readOnly: readonly string[]
+  readonly writable: readonly string[]
+  readonly privateTmp: boolean
+  readonly network: 'host' | 'none'
+  /** `none` where nothing asks for walls. */
+  readonly sandbox: 'auto' | 'bubblewrap' | 'none'
+  readonly noNewPrivileges: boolean
+  readonly limits: AppLimitsPlan
+  readonly secrets: readonly SecretPlan[]
+}
+
+/** When workers are replaced by new ones; 0: never for that reason. */
+export interface RecyclePlan {
+  readonly requests: number
+  readonly ageMs: number
+  /** Resident, bytes. */
+  readonly memory: number
+  /** Bytes. */
+  readonly addressSpace: number
+  readonly idleMs: number
+  /** At most this part of a bound is added to it by chance, so that workers do not go together. */
+  readonly jitter: number
+}
+
+/** How many workers there are, between `min` and the application's `workers`. */
+export interface ScalePlan extends ScalerPlan {
+  readonly min: number
+  readonly by: 'spare' | 'backlog' | 'busyness' | 'delay'
+  /** A cycle: how often is decided, ms. */
+  readonly everyMs: number
+  /** With `min` 0: nobody came for so long, then no worker is left; ms. */
+  readonly idleMs: number
+  /** Resident memory of all workers above which none is added, bytes; 0: no limit. */
+  readonly memory: number
+  /** Without workers the warm parent stays. */
+  readonly warm: boolean
+}
+
+export interface AppReloadPlan {
+  /** Absolute: a change of one of these reloads the application. */
+  readonly touch: readonly string[]
+  /** One worker at a time. */
+  readonly rolling: boolean
+}
+
 /** What every kind of application has. */
 export interface CommonAppPlan {
   readonly name: string
   /** Absolute working directory. */
   readonly dir: string
   readonly env: Readonly<Record<string, string>>
+  /** The most that run at a time. */
   readonly workers: number
+  /** Absent: there are always `workers`. */
+  readonly scale?: ScalePlan
+  readonly recycle?: RecyclePlan
+  readonly reload?: AppReloadPlan
   /** Longest a request may run before its answer begins, in ms; 0: no limit. */
   readonly deadlineMs: number
   /** How long one runs until it is logged with where its worker stands, in ms; 0: never. */
@@ -163,6 +252,8 @@ export interface CommonAppPlan {
   readonly startTimeoutMs: number
   /** Requests that may wait for a worker, per server thread. */
   readonly queue: number
+  /** Left out where it lives as the site does. */
+  readonly isolation?: IsolationPlan
 }
 
 export interface PythonAppPlan extends CommonAppPlan {
@@ -181,6 +272,10 @@ export interface PythonAppPlan extends CommonAppPlan {
   /** Requests one worker has in hand at a time over ASGI, gevent and eventlet. */
   readonly concurrency: number
   readonly lifespan: 'auto' | 'on' | 'off'
+  /** Programs in its code that run beside the workers: `module:function`. */
+  readonly mules: readonly string[]
+  /** Processes that do jobs in its code. */
+  readonly jobs?: JobWorkersPlan
 }
 
 export interface PhpAppPlan extends CommonAppPlan {
@@ -280,6 +375,8 @@ export interface TimeoutsPlan {
   readonly abandonMs: number
   /** Without progress while an answer is being sent, ms. */
   readonly sendMs: number
+  /** At a stop: how long health checks fail while visitors are still accepted, ms. */
+  readonly leaveMs: number
   /** Draining at stop and reload, ms. */
   readonly stopMs: number
 }
@@ -304,6 +401,31 @@ export interface LogPlan {
   readonly format: 'combined' | 'json'
 }
 
+/** A StatsD server that is told. */
+export interface StatsdPlan {
+  readonly host: string
+  readonly port: number
+  readonly prefix: string
+  readonly everyMs: number
+  /** Labels are tags as Datadog's agent knows them, else parts of the names. */
+  readonly tagged: boolean
+}
+
+/** Where figures are told beside the admin socket; null: nowhere. */
+export interface StatsPlan {
+  /** uWSGI's stats JSON. */
+  readonly uwsgi: Address | null
+  readonly statsd: StatsdPlan | null
+}
+
+/** Names of requests. */
+export interface TracePlan {
+  /** Visitors are told (X-Request-Id). */
+  readonly answer: boolean
+  /** What a trace that begins here says of being recorded. */
+  readonly sampled: boolean
+}
+
 export interface SitePlan {
   /** The site file, or '' when the plan came from a folder or a `module:callable`. */
   readonly file: string
@@ -319,7 +441,15 @@ export interface SitePlan {
   readonly limits: LimitsPlan
   readonly timeouts: TimeoutsPlan
   readonly log: LogPlan
+  /** Null: requests have no names. */
+  readonly trace: TracePlan | null
   readonly commons: CommonsPlan
+  readonly jobs: JobsPlan
+  /** What runs beside the answering of visitors. */
+  readonly background: BackgroundPlan
+  /** Folder for what has to outlive the site; created when it is needed. */
+  readonly state: string
+  readonly stats: StatsPlan
   /** The admin socket's path. */
   readonly admin: string
   /** '' for none. */
@@ -331,6 +461,10 @@ export interface SitePlan {
   readonly spool: string
   /** Show tracebacks to visitors. */
   readonly dev: boolean
+  /** A site none of whose applications loads does not start. */
+  readonly needApp?: boolean
+  /** Absolute: a change of one of these reloads the site. */
+  readonly touch?: readonly string[]
   /** Restart on file change. */
   readonly watch: boolean
   /** Value of the `Server` field; '' sends none. */

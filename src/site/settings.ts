@@ -28,10 +28,22 @@ import {
   texts,
 } from './setting-types.ts'
 import { type AppType, appType } from './settings/apps.ts'
+import {
+  background,
+  type CronType,
+  type DaemonType,
+  daemonType,
+  type ListOf,
+  type TimerType,
+  type WatchType,
+} from './settings/background.ts'
 import { type CacheType, cacheType } from './settings/cache.ts'
+import { type JobsType, jobsType } from './settings/jobs.ts'
 import { type Routes, routeMap } from './settings/handlers.ts'
 import { type Listeners, listeners } from './settings/listen.ts'
 import { type PoolType, poolType } from './settings/pools.ts'
+import { type TraceType, traceType } from './settings/trace.ts'
+import { type StatsType, statsType } from './settings/stats.ts'
 
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/
 const NAME_FORM = 'a name of letters, digits, - _ and .'
@@ -59,6 +71,10 @@ const timeouts = {
     'How long a request goes on after its visitor has closed the sending side of the connection, as a browser does that leaves the page, and `printf … | nc` does that waits for an answer; 0: not at all.',
   ) as Duration,
   send: duration('60s', 'Without progress while an answer is being sent.') as Duration,
+  leave: durationOrZero(
+    '0',
+    'At a stop: how long `health` routes answer 503 while visitors are still accepted, so that load balancers send nobody any more before the last ones are refused.',
+  ) as Duration,
   stop: durationOrZero(
     '30s',
     'Longest that requests may take to finish at a stop or reload; 0: they are cut off.',
@@ -124,7 +140,25 @@ const whole = {
   limits: section(limits, 'Bounds on what a visitor may send.') as Section<typeof limits>,
   timeouts: section(timeouts, 'Bounds on how long things may take.') as Section<typeof timeouts>,
   log: section(log, 'The access log. Everything else goes to stderr.') as Section<typeof log>,
+  cron: background.cron as ListOf<CronType>,
+  timers: background.timers as ListOf<TimerType>,
+  watch: background.watch as ListOf<WatchType>,
+  daemons: named(
+    daemonType(),
+    'Programs that are kept alive beside the site, by name: `{ redis: { run: "redis-server --port 0 --unixsocket redis.sock" } }`.',
+    'a mapping of names to daemons',
+  ) as Named<DaemonType>,
+  state: text(
+    '',
+    'A folder for what has to outlive the site, such as the last runs of `cron` and jobs that wait. Default: one of the site’s own in /var/lib/portico for root, else in $XDG_STATE_HOME/portico or ~/.local/state/portico.',
+    'a folder',
+  ) as Text,
   cache: cacheType() as CacheType,
+  jobs: jobsType() as JobsType,
+  stats: statsType() as StatsType,
+  trace: traceType(
+    'Give every request an id: W3C `traceparent` is taken over from trusted proxies, or begins here; applications and backends get `traceparent` and `X-Request-Id` (HTTP_TRACEPARENT, HTTP_X_REQUEST_ID), visitors and the JSON log `X-Request-Id`, and lines about the request name it.',
+  ) as TraceType,
   admin: text(
     '',
     'The admin socket, for `portico status`, `reload` and `stop`. Default: a path of the site’s own in $XDG_RUNTIME_DIR, in /run/portico for root, or in a private folder among the temporary files.',

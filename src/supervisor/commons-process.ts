@@ -15,11 +15,13 @@ import { fileURLToPath } from 'node:url'
 import type { CommonsStatus, FromCommons, Speaks, ToCommons } from '../commons/protocol.ts'
 import { showAddress } from '../listen/address.ts'
 import { openSockets, openUnix, removeSocketFile } from '../listen/open.ts'
+import type { JobsPlan } from '../site/jobs-plan.ts'
 import type { Address, CommonsPlan } from '../site/plan.ts'
 import { duplicate } from '../system/libc.ts'
 import { type Credentials, findCredentials, launchAs, ordinaryUser } from '../system/users.ts'
 import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
 import { childEnvironment } from './environment.ts'
+import { prepareJobsFolder } from './jobs-folder.ts'
 import type { Logger } from './logger.ts'
 import { delay, settledWithin } from './timers.ts'
 
@@ -39,6 +41,7 @@ const MAIN = fileURLToPath(new URL('../commons/main.ts', import.meta.url))
 
 interface CommonsOptions {
   readonly plan: CommonsPlan
+  readonly jobs: JobsPlan
   readonly held: readonly Held[]
   readonly credentials: Credentials | null
   readonly logger: Logger
@@ -56,6 +59,7 @@ interface Held {
 /** Opens the sockets, `path` for the applications; throws when it cannot. Starts nothing. */
 export async function openCommons(
   plan: CommonsPlan,
+  jobs: JobsPlan,
   path: string,
   credentials: Credentials | null,
   logger: Logger,
@@ -79,7 +83,7 @@ export async function openCommons(
     for (const socket of held) close(socket)
     throw error
   }
-  return new CommonsProcess({ plan, held, credentials, logger })
+  return new CommonsProcess({ plan, jobs, held, credentials, logger })
 }
 
 /** A unix socket is for the site's user and group. */
@@ -113,11 +117,19 @@ export class CommonsProcess {
   #child: ChildProcess | null = null
   #exited: Promise<void> = Promise.resolve()
   #asks = 0
+  #jobs: JobsPlan
   restarts = 0
 
   constructor(options: CommonsOptions) {
     this.#options = options
+    this.#jobs = options.jobs
     this.#sleep()
+  }
+
+  /** After a reload. */
+  change(jobs: JobsPlan): void {
+    this.#jobs = jobs
+    if (this.#child !== null) this.#send(this.#child, { type: 'jobs', jobs })
   }
 
   /** 0 while there is none. */
@@ -155,6 +167,7 @@ export class CommonsProcess {
     for (const server of this.#wakers) server.close()
     this.#wakers = []
     const { plan, held, credentials } = this.#options
+    this.#makeJobsFolder()
     const { size, item, connections } = plan
     const heap = Math.ceil((size * HEAP_FACTOR) / 1024 ** 2) + HEAP_MORE_MB
     const node = ['--disable-sigusr1', `--max-old-space-size=${heap}`, MAIN]
@@ -183,10 +196,21 @@ export class CommonsProcess {
     this.#send(child, {
       type: 'start',
       limits: { size, item, connections },
+      jobs: this.#jobs,
       listeners: held.map(({ speaks }) => ({ fd: next++, speaks, backlog: BACKLOG })),
       accepted: accepted.map(({ speaks }) => ({ fd: next++, speaks })),
       become: this.#becomes(),
     })
+  }
+
+  /** For who writes there. Without it the rest of the commons works. */
+  #makeJobsFolder(): void {
+    const { credentials, logger } = this.#options
+    try {
+      prepareJobsFolder(this.#jobs.folder, credentials ?? this.#becomes())
+    } catch (error) {
+      logger.error(`jobs cannot be kept: ${error instanceof Error ? error.message : error}`)
+    }
   }
 
   /** Where everything runs as root, this at least does not: it needs no right to anything. */

@@ -2,18 +2,23 @@
  * A generation: one plan being served, by one server process and the applications behind it. A reload
  * starts the next one beside it; both accept from the same sockets until this one has drained.
  */
-import { join } from 'node:path'
-import type { Runtime } from '../runtimes/runtime.ts'
+import type { Quarters } from '../isolation/quarters.ts'
+import { settle } from '../isolation/settle.ts'
+import type { Role, Runtime } from '../runtimes/runtime.ts'
 import type { ServiceRuntime } from '../runtimes/service.ts'
-import type { AppState, ServerStatus } from '../server/protocol.ts'
+import type { AppState, RequestsInHand, ServerNumbers, ServerStatus } from '../server/protocol.ts'
 import { serviceSocket } from '../server/service-socket.ts'
+import { firstDeadline } from '../site/first-deadline.ts'
 import type { AppPlan, SitePlan } from '../site/plan.ts'
 import { type Credentials, ordinaryUser } from '../system/users.ts'
 import { AppInServer } from './app-in-server.ts'
 import type { AppLifetime } from './app-lifetime.ts'
+import type { ReloadHow } from './app-reload.ts'
 import { type AppFacts, AppProcess } from './app-process.ts'
 import { LoadFailure } from './load-failure.ts'
 import type { Logger } from './logger.ts'
+import type { KeptRole, RoleEnd } from './roles.ts'
+import type { RunDir } from './run-dir.ts'
 import { ServerProcess } from './server-process.ts'
 import { ServiceProcess } from './service-process.ts'
 import type { Totals } from './status.ts'
@@ -21,6 +26,8 @@ import { delay, orAborted } from './timers.ts'
 
 /** Workers get at least this long to exit after the server has drained, ms. */
 const LEAST_WORKER_GRACE_MS = 1_000
+/** A call without a bound of its own ends its application's patience after this, ms. */
+const LONGEST_CALL_MS = 24 * 86_400_000
 /** Beyond an application's start timeout: until its workers have connected, ms. */
 const CONNECT_TIMEOUT_MS = 10_000
 const POLL_MS = 10
@@ -38,10 +45,13 @@ export interface GenerationOptions {
   readonly serverMain: string
   readonly runtimes: Runtimes
   readonly sockets: readonly (readonly number[])[]
-  readonly linkDir: string
-  readonly logSocket: string
+  readonly runDir: RunDir
   readonly credentials: Credentials | null
   readonly logger: Logger
+  /** The text for visitors who ask for the metrics. */
+  readonly metrics: () => Promise<string>
+  /** What the code of an application declares, each time that it has loaded. */
+  readonly declared: (app: string, told: unknown) => void
 }
 
 export interface GenerationStatus {
@@ -49,18 +59,27 @@ export interface GenerationStatus {
   readonly serverPid: number
   readonly serverRestarts: number
   readonly apps: Readonly<Record<string, AppFacts>>
+  /** Of its server process and those before it that died. */
+  readonly numbers: ServerNumbers
 }
 
 export class Generation {
   readonly number: number
   readonly plan: SitePlan
+  readonly #quarters: ReadonlyMap<string, Quarters>
   readonly #server: ServerProcess
   readonly #apps: ReadonlyMap<string, AppLifetime>
+  /** Into the code of each application, those that go on. */
+  readonly #calls = new Map<string, Set<Promise<RoleEnd>>>()
+  readonly #jobWorkers: KeptRole[] = []
   #serving = false
 
   constructor(options: GenerationOptions) {
-    const { plan, linkDir, logger, credentials } = options
-    this.number = options.number
+    const { plan, number, runDir, logger, credentials } = options
+    const linkDir = runDir.createLinkDir(number)
+    const settled = settle({ plan, generation: number, runDir, linkDir, credentials, logger })
+    this.#quarters = settled.of
+    this.number = number
     this.plan = plan
     this.#server = new ServerProcess({
       main: options.serverMain,
@@ -68,43 +87,83 @@ export class Generation {
       generation: options.number,
       sockets: options.sockets,
       linkDir,
-      credentials,
+      quarters: settled.inServer,
+      credentials: settled.server,
       logger,
+      metrics: options.metrics,
       stuck: (report) => this.#apps.get(report.app)?.stuck(report),
+      slow: (report) => this.#apps.get(report.app)?.slow(report),
+      heard: (news) => this.#apps.get(news.app)?.heard(news),
       broken: (name, detail) => {
         const app = this.#apps.get(name)
         if (app instanceof AppInServer) app.broken(detail)
       },
     })
     this.#apps = new Map(
-      Object.values(plan.apps).map((app) => [app.name, this.#createApp(app, options)]),
+      Object.values(plan.apps).map((app) => [app.name, this.#createApp(app, options, linkDir)]),
     )
   }
 
-  #createApp(app: AppPlan, options: GenerationOptions): AppLifetime {
-    const { plan, linkDir, logger, credentials, runtimes } = options
+  #createApp(app: AppPlan, options: GenerationOptions, linkDir: string): AppLifetime {
+    const { plan, logger, runtimes } = options
+    const quarters = this.#quarters.get(app.name)!
+    const { credentials } = quarters
     const changed = (status: AppState): void => this.#server.app(app.name, status)
-    const common = { app, dev: plan.dev, credentials, logger, changed }
+    const common = { app, dev: plan.dev, quarters, logger, changed }
     if (app.kind === 'php') {
-      const socket = serviceSocket(linkDir, plan, app.name)
+      const socket = serviceSocket(linkDir, plan, app.name, quarters.server)
       return new ServiceProcess({
         ...common,
         runtime: runtimes.php!,
         watch: plan.watch,
+        slowMs: firstDeadline(plan, app),
         socket,
-        folder: socket.replace(/\.sock$/, ''),
         backlog: Math.max(LEAST_BACKLOG, plan.threads * app.workers),
         becomes: credentials === null && process.getuid?.() === 0 ? ordinaryUser() : '',
       })
     }
     if (app.kind === 'node' && app.run === 'threads') return new AppInServer(app.name, logger)
-    const links = Array.from({ length: plan.threads }, (_, i) => join(linkDir, `link-${i}.sock`))
     return new AppProcess({
       ...common,
       runtime: runtimes[app.kind]!,
-      links,
-      log: options.logSocket,
+      stopMs: plan.timeouts.stopMs,
+      declared: (told) => options.declared(app.name, told),
     })
+  }
+
+  /** Throws, with the reason, where there is no such process. */
+  keep(name: string, role: Role): KeptRole {
+    return this.#app(name).keep(role)
+  }
+
+  /** A reload waits for it: see `drain`. */
+  async call(name: string, role: Role, timeoutMs: number): Promise<RoleEnd> {
+    const calls = this.#calls.get(name) ?? new Set()
+    this.#calls.set(name, calls)
+    const call = this.#app(name).once(role, timeoutMs)
+    calls.add(call)
+    return call.finally(() => calls.delete(call))
+  }
+
+  /** From now on its applications do jobs: it has taken over. */
+  beginJobs(): void {
+    for (const app of Object.values(this.plan.apps)) {
+      if (app.kind !== 'python' || app.jobs === undefined) continue
+      for (let i = 0; i < app.jobs.workers; i++) {
+        this.#jobWorkers.push(this.keep(app.name, { kind: 'jobs', ...app.jobs }))
+      }
+    }
+  }
+
+  /** The next generation does them: what is in hand has as long to finish as requests have. */
+  endJobs(): void {
+    for (const worker of this.#jobWorkers.splice(0)) void worker.stop(this.plan.timeouts.stopMs)
+  }
+
+  #app(name: string): AppLifetime {
+    const app = this.#apps.get(name)
+    if (app === undefined) throw new Error(`there is no application ${name}`)
+    return app
   }
 
   /** Starts everything at once; resolves when visitors are accepted, whatever the applications do. */
@@ -142,7 +201,8 @@ export class Generation {
 
   /** The applications that work now. */
   get working(): ReadonlySet<string> {
-    const names = [...this.#apps].filter(([, app]) => app.status.state === 'running')
+    const works = new Set<AppState['state']>(['running', 'asleep'])
+    const names = [...this.#apps].filter(([, app]) => works.has(app.status.state))
     return new Set(names.map(([name]) => name))
   }
 
@@ -158,26 +218,39 @@ export class Generation {
   }
 
   async #connected(name: string, signal: AbortSignal): Promise<void> {
-    if (this.#apps.get(name) instanceof AppInServer) return
-    const wanted = this.plan.apps[name]?.workers ?? 0
+    const app = this.#apps.get(name)
+    if (app === undefined || app instanceof AppInServer) return
     const deadline = performance.now() + CONNECT_TIMEOUT_MS
     while (performance.now() < deadline) {
       signal.throwIfAborted()
-      if (this.#apps.get(name)?.isDyingYoung) {
+      if (app.isDyingYoung) {
         throw new Error(
           `application ${name}: its workers keep dying right after their start; see the log`,
         )
       }
-      const status = await this.#server.status()
+      const status = await this.#server.status(false)
       const seen = status?.apps[name]?.workers
-      if (seen === undefined || seen >= wanted) return
+      if (seen === undefined || seen >= app.wanted) return
       await delay(POLL_MS, signal)
     }
     throw new Error(`the workers of application ${name} did not connect to the server; see the log`)
   }
 
+  /**
+   * Loads one application anew, and has its new workers take over. Rejects with the reason when they
+   * cannot, and everything goes on as it was.
+   */
+  reload(name: string, how: ReloadHow): Promise<void> {
+    return this.#app(name).reload(how)
+  }
+
   reopenLogs(): void {
     this.#server.reopenLogs()
+  }
+
+  /** Whether its server answers. */
+  answers(): Promise<boolean> {
+    return this.#server.answers()
   }
 
   async status(): Promise<GenerationStatus> {
@@ -186,7 +259,13 @@ export class Generation {
       serverPid: this.#server.pid,
       serverRestarts: this.#server.restarts,
       apps: Object.fromEntries([...this.#apps].map(([name, app]) => [name, app.facts])),
+      numbers: this.#server.numbers,
     }
+  }
+
+  /** The oldest `most` requests in hand. */
+  requests(most: number): Promise<RequestsInHand> {
+    return this.#server.requests(most)
   }
 
   /** What the server had counted when it was last asked. */
@@ -194,24 +273,54 @@ export class Generation {
     return this.#server.totals
   }
 
+  /** The site is being stopped: health checks are told so. */
+  leave(): void {
+    this.#server.leave()
+  }
+
   /** Begins to drain; resolves when no visitor is accepted by this generation any more. */
   async stopAccepting(timeoutMs: number): Promise<void> {
     await this.#server.stopAccepting(timeoutMs)
   }
 
-  /** Finishes what is in hand, within `timeoutMs` for the server and what is left of it for workers. */
-  async drain(timeoutMs: number): Promise<void> {
+  /**
+   * Finishes what is in hand, within `timeoutMs` for the server and what is left of it for workers. With
+   * `waitsForCalls`, an application whose code is being called stays until that is over.
+   */
+  async drain(timeoutMs: number, waitsForCalls = false): Promise<void> {
     const startedAt = performance.now()
     await this.#server.drain(timeoutMs)
+    // What it has counted goes with it.
+    await this.#server.status()
     const rest = timeoutMs - (performance.now() - startedAt)
     // The applications first: else a worker that ends because the server says so counts as dead.
-    const stopped = this.#stopApps(Math.max(rest, LEAST_WORKER_GRACE_MS))
+    const graceMs = Math.max(rest, LEAST_WORKER_GRACE_MS)
+    const stopped = waitsForCalls ? this.#stopAfterCalls(graceMs) : this.#stopApps(graceMs)
     await Promise.all([stopped, this.#server.end()])
+    this.#leave()
   }
 
   /** At once: nothing survives. */
   async kill(): Promise<void> {
     await Promise.all([this.#server.kill(), this.#stopApps(0)])
+    this.#leave()
+  }
+
+  #leave(): void {
+    for (const quarters of this.#quarters.values()) quarters.close()
+  }
+
+  async #stopAfterCalls(timeoutMs: number): Promise<void> {
+    await Promise.all(
+      [...this.#apps].map(async ([name, app]) => {
+        const calls = [...(this.#calls.get(name) ?? [])]
+        if (calls.length === 0) return app.stop(timeoutMs)
+        // Its workers go at once; when the calls are over, what else is left has its time.
+        const stopped = app.stop(LONGEST_CALL_MS)
+        await Promise.allSettled(calls)
+        await Promise.all([stopped, app.stop(timeoutMs)])
+      }),
+    )
   }
 
   async #stopApps(timeoutMs: number): Promise<void> {

@@ -4,32 +4,40 @@
  *
  *     starting ──► ready ◄──► reloading ──► stopping
  */
+
+import { Background } from '../background/background.ts'
+import { frontOf } from '../background/front.ts'
+import { activatedSockets } from '../listen/activated.ts'
 import { ListeningSockets, type PreparedSockets } from '../listen/sockets.ts'
-import type { CommonsPlan, SitePlan } from '../site/plan.ts'
+import { BOUNDS_MS } from '../request/histogram.ts'
+import type { SitePlan } from '../site/plan.ts'
+import { addNumbers } from '../stats/numbers.ts'
+import { renderMetrics } from '../stats/openmetrics.ts'
+import { Outputs } from '../stats/outputs.ts'
 import { raiseFileLimit } from '../system/limits.ts'
 import { type ServiceManager, serviceManager } from '../system/sd-notify.ts'
 import { type Credentials, findCredentials, losesGroups } from '../system/users.ts'
 import { type AdminSocket, openAdmin } from './admin.ts'
 import { COMMONS_VARIABLE, type CommonsProcess, openCommons } from './commons-process.ts'
-import { Generation, type Runtimes } from './generation.ts'
+import { Generation, type GenerationStatus, type Runtimes } from './generation.ts'
+import { History } from './history.ts'
 import { Inbox } from './inbox.ts'
 import { briefly } from './load-failure.ts'
 import { type LogSocket, openLogSocket } from './log-socket.ts'
 import type { Logger } from './logger.ts'
 import { refuseLivePidFile, removePidFile, writePidFile } from './pid-file.ts'
+import { addSums, type RestartSums } from './restarts.ts'
 import { createRunDir, type RunDir } from './run-dir.ts'
 import type { LoadSite, Site } from './site.ts'
 import {
   addTotals,
   appStatuses,
-  ended,
-  noTotals,
   type Phase,
   type ReloadResult,
+  type RequestsStatus,
   type SiteStatus,
-  type Totals,
 } from './status.ts'
-import { orAborted } from './timers.ts'
+import { delay, orAborted, settledWithin } from './timers.ts'
 import { type Listening, listening, urlsOf } from './urls.ts'
 import { type Watcher, watchSite } from './watch.ts'
 
@@ -59,8 +67,8 @@ class Supervisor {
   readonly #options: SupervisorOptions
   readonly #logger: Logger
   readonly #inbox = new Inbox<Command>()
-  readonly #sockets = new ListeningSockets()
-  readonly #manager: ServiceManager = serviceManager(process.env)
+  readonly #sockets = new ListeningSockets(activatedSockets(process.env, process.pid))
+  readonly #manager: ServiceManager = serviceManager(process.env, () => this.#isAlive())
   readonly #startedAt = performance.now()
   /** Aborted by the first request to stop: whatever is being started is given up. */
   readonly #stopRequested = new AbortController()
@@ -81,12 +89,38 @@ class Supervisor {
   #admin: AdminSocket | null = null
   #pidFile = ''
   #watcher: Watcher | null = null
-  /** Counters of generations that have ended. */
-  #past: Totals = noTotals
+  /** Counts of generations that have ended. */
+  #past = new History()
+  /** Where figures are told beside the admin socket. */
+  readonly #outputs: Outputs
+  readonly #background: Background
 
   constructor(options: SupervisorOptions) {
     this.#options = options
     this.#logger = options.logger
+    this.#outputs = new Outputs(options.logger, {
+      status: () => this.#status(),
+      requests: (most) => this.#requests(most),
+    })
+    this.#background = new Background({
+      logger: options.logger,
+      keep: (app, role) => this.#serving.keep(app, role),
+      site: () => ({
+        credentials: this.#credentials,
+        front: frontOf(this.#listening, this.#site?.plan.listeners ?? []),
+        call: (app, role, timeoutMs) => this.#serving.call(app, role, timeoutMs),
+        reload: async (why) => {
+          const { ok, message } = await this.#askReload(why)
+          return { ok, how: ok ? 'reloaded' : message }
+        },
+        signal: (name) => this.#background.signal(name),
+      }),
+    })
+  }
+
+  get #serving(): Generation {
+    if (this.#current === null) throw new Error('nothing is being served yet')
+    return this.#current
   }
 
   async run(): Promise<number> {
@@ -114,20 +148,28 @@ class Supervisor {
     if (plan.pidFile !== '') refuseLivePidFile(plan.pidFile)
     this.#admin = openAdmin(plan.admin, {
       status: () => this.#status(),
+      requests: (most) => this.#requests(most),
       reload: () => this.#askReload('asked by the admin socket'),
       stop: () => this.#askStop('asked by the admin socket'),
+      runTask: (name) => this.#background.run(name),
     })
     const prepared = await this.#sockets.prepare(plan.listeners, plan.threads)
     prepared.commit()
+    this.#warnOfUnused()
     this.#listening = listening(plan, prepared.addresses)
     this.#runDir = createRunDir(this.#credentials)
-    await this.#openCommons(plan.commons, this.#runDir.commonsSocket)
+    await this.#openCommons(plan, this.#runDir.commonsSocket)
+    await this.#startDaemons(plan)
     const generation = this.#createGeneration(plan, prepared, this.#runDir)
     this.#current = generation
     const started = orAborted(generation.start(), this.#stopRequested.signal)
     // Handled here when the log socket fails first; awaited below when it does not.
     started.catch(() => {})
-    this.#logSocket = await openLogSocket(this.#runDir.logSocket, this.#credentials, this.#logger)
+    this.#logSocket = await openLogSocket(
+      this.#runDir.logSocket,
+      this.#credentials,
+      this.#background.listener,
+    )
     await started
     // Nothing but this application was asked for: without it there is nothing to serve.
     if (plan.file === '' && !plan.watch) {
@@ -135,6 +177,8 @@ class Supervisor {
     }
     if (plan.pidFile !== '') writePidFile(plan.pidFile)
     this.#pidFile = plan.pidFile
+    void this.#background.commit(plan, generation.number)
+    generation.beginJobs()
     this.#becomeReady(site)
   }
 
@@ -201,6 +245,20 @@ class Supervisor {
     return credentials
   }
 
+  #warnOfUnused(): void {
+    for (const address of this.#sockets.unused) {
+      this.#logger.warn(
+        `the service manager holds ${address}, where this site does not listen: visitors there wait in vain; take it out of the socket unit, or into \`listen:\``,
+      )
+    }
+  }
+
+  /** For a service manager's watchdog: a server that does not answer is as good as none. */
+  async #isAlive(): Promise<boolean> {
+    if (this.#phase === 'starting' || this.#phase === 'stopping') return true
+    return (await this.#current?.answers()) ?? true
+  }
+
   #checkFileLimit(plan: SitePlan): void {
     const limit = raiseFileLimit()
     // A visitor's connection may need a second descriptor: a backend's or a file's.
@@ -212,9 +270,24 @@ class Supervisor {
   }
 
   /** Whatever is started from now on knows where it is. */
-  async #openCommons(plan: CommonsPlan, path: string): Promise<void> {
-    this.#commons = await openCommons(plan, path, this.#credentials, this.#logger)
+  async #openCommons(plan: SitePlan, path: string): Promise<void> {
+    this.#commons = await openCommons(
+      plan.commons,
+      plan.jobs,
+      path,
+      this.#credentials,
+      this.#logger,
+    )
     process.env[COMMONS_VARIABLE] = path
+  }
+
+  /** A site that lacks one serves what it can. */
+  async #startDaemons(plan: SitePlan): Promise<void> {
+    const ready = this.#background.prepare(plan, this.#credentials)
+    await orAborted(ready, this.#stopRequested.signal).catch((error: Error) => {
+      this.#stopRequested.signal.throwIfAborted()
+      this.#logger.error(error.message)
+    })
   }
 
   #createGeneration(plan: SitePlan, prepared: PreparedSockets, runDir: RunDir): Generation {
@@ -225,16 +298,18 @@ class Supervisor {
       serverMain: this.#options.serverMain,
       runtimes: this.#options.runtimes,
       sockets: prepared.sockets,
-      linkDir: runDir.createLinkDir(number),
-      logSocket: runDir.logSocket,
+      runDir,
       credentials: this.#credentials,
       logger: this.#logger,
+      metrics: async () => renderMetrics(await this.#status()),
+      declared: (app, told) => this.#background.declare(number, app, told),
     })
   }
 
   #becomeReady(site: Site): void {
     const urls = urlsOf(this.#listening)
     this.#phase = 'ready'
+    this.#outputs.use(site.plan.stats)
     this.#manager.ready(`Serving ${urls.join(' ')}`)
     this.#logger.info(`serving ${site.description}`, {
       urls: urls.join(' '),
@@ -281,9 +356,12 @@ class Supervisor {
     const prepared = await this.#sockets.prepare(site.plan.listeners, site.plan.threads)
     const next = this.#createGeneration(site.plan, prepared, runDir)
     try {
-      await next.startBeside(old.broken, this.#stopRequested.signal)
+      const { signal } = this.#stopRequested
+      await orAborted(this.#background.prepare(site.plan, this.#credentials), signal)
+      await next.startBeside(old.broken, signal)
     } catch (error) {
       await orAborted(next.giveUp(), this.#hurry.signal).catch(() => next.kill())
+      await this.#background.abandon(next.number)
       runDir.removeLinkDir(next.number)
       prepared.abort()
       throw error
@@ -297,6 +375,10 @@ class Supervisor {
     for (const warning of site.warnings) this.#logger.warn(warning)
     this.#warnOfRestart(old.plan, site.plan)
     this.#site = site
+    void this.#background.commit(site.plan, next.number)
+    this.#commons?.change(site.plan.jobs)
+    old.endJobs()
+    next.beginJobs()
     this.#becomeReady(site)
     this.#draining.set(old, this.#drain(old, runDir))
   }
@@ -309,9 +391,11 @@ class Supervisor {
 
   async #drain(old: Generation, runDir: RunDir): Promise<void> {
     const poll = setInterval(() => void old.status(), DRAIN_POLL_MS)
-    await old.drain(old.plan.timeouts.stopMs)
+    await old.drain(old.plan.timeouts.stopMs, true)
     clearInterval(poll)
-    this.#past = addTotals(this.#past, ended(old.totals))
+    const over = await old.status()
+    const now = await this.#current?.status()
+    this.#past = this.#past.with(over, old.totals, now)
     this.#draining.delete(old)
     runDir.removeLinkDir(old.number)
     this.#logger.info(`generation ${old.number} has finished`)
@@ -324,15 +408,26 @@ class Supervisor {
     this.#manager.stopping()
     this.#logger.info(`stopping: ${why}`)
     const current = this.#current
+    await this.#announce(current)
     // Whoever comes now is refused at once instead of waiting for nobody.
     this.#sockets.close()
+    const stopMs = current?.plan.timeouts.stopMs ?? 0
     const finished = Promise.all([
-      current?.drain(current.plan.timeouts.stopMs),
-      ...this.#draining.values(),
+      current?.drain(stopMs),
+      // One that waits for a call into its code may take any time.
+      settledWithin(Promise.all(this.#draining.values()), stopMs),
+      this.#background.finish(stopMs),
     ])
     await orAborted(finished, this.#hurry.signal).catch(() => {
       this.#logger.warn('stopping at once')
     })
+  }
+
+  /** Gives load balancers the time to see that they should send nobody any more. */
+  async #announce(current: Generation | null): Promise<void> {
+    current?.leave()
+    const ms = current?.plan.timeouts.leaveMs ?? 0
+    if (ms > 0) await delay(ms, this.#hurry.signal).catch(() => {})
   }
 
   /** Nothing of ours is left afterwards: no process, no socket, no file. */
@@ -340,6 +435,7 @@ class Supervisor {
     this.#watcher?.close()
     const living = [this.#current, ...this.#draining.keys()].filter((one) => one !== null)
     await Promise.all(living.map((generation) => generation.kill()))
+    await this.#background.end(this.#hurry.signal)
     for (const command of this.#inbox.takeAll((item) => item.type === 'reload')) {
       if (command.type === 'reload') {
         command.done({ ok: false, message: 'stopping', generation: this.#current?.number ?? 0 })
@@ -349,6 +445,7 @@ class Supervisor {
     await this.#commons?.stop()
     this.#sockets.close()
     this.#admin?.close()
+    this.#outputs.close()
     this.#runDir?.remove()
     if (this.#pidFile !== '') removePidFile(this.#pidFile)
     this.#manager.close()
@@ -358,9 +455,11 @@ class Supervisor {
 
   async #status(): Promise<SiteStatus> {
     const generations = [this.#current, ...this.#draining.keys()].filter((one) => one !== null)
+    const past = this.#past
     const all = await Promise.all(generations.map((generation) => generation.status()))
     const [current] = all
-    const totals = generations.map((one) => one.totals).reduce(addTotals, this.#past)
+    const totals = generations.map((one) => one.totals).reduce(addTotals, past.totals)
+    const numbers = all.map((one) => one.numbers).reduce(addNumbers, past.numbers)
     return {
       version: this.#options.version,
       pid: process.pid,
@@ -378,7 +477,38 @@ class Supervisor {
       },
       draining: [...this.#draining.keys()].map((generation) => generation.number),
       totals,
-      apps: current === undefined ? {} : appStatuses(current),
+      apps:
+        current === undefined || this.#current === null
+          ? {}
+          : appStatuses(current, numbers, restartsBeside(all, past), this.#current.plan),
+      routes: numbers.routes,
+      background: this.#background.status,
+      boundsMs: BOUNDS_MS,
     }
   }
+
+  async #requests(most: number): Promise<RequestsStatus> {
+    const generations = [this.#current, ...this.#draining.keys()].filter((one) => one !== null)
+    const all = await Promise.all(
+      generations.map(async (one) => ({ ...(await one.requests(most)), generation: one.number })),
+    )
+    const requests = all.flatMap(({ requests, generation }) =>
+      requests.map((request) => ({ ...request, generation })),
+    )
+    return {
+      total: all.reduce((sum, { total }) => sum + total, 0),
+      requests: requests.sort((a, b) => b.ageMs - a.ageMs).slice(0, most),
+    }
+  }
+}
+
+/** Restarts of an application in all generations but the first of `living`. */
+function restartsBeside(
+  [, ...draining]: readonly GenerationStatus[],
+  past: History,
+): (app: string) => RestartSums {
+  return (name) =>
+    draining
+      .flatMap(({ apps }) => apps[name] ?? [])
+      .reduce<RestartSums>(addSums, past.restartsOf(name))
 }

@@ -119,8 +119,8 @@ export function engineSuite(under: EngineUnderTest): void {
     session(async (engine, queue) => {
       await engine.put(makeJob(queue))
       const first = await take(engine, queue)
-      expect(await engine.settle(first, { ...again, ...later(200) })).toBe(true)
       const failedAt = Date.now()
+      expect(await engine.settle(first, { ...again, ...later(200) })).toBe(true)
       const second = await take(engine, queue)
       expect(Date.now() - failedAt).toBeGreaterThanOrEqual(199)
       expect(second.job.attempts).toBe(2)

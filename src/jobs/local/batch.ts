@@ -3,10 +3,10 @@
  * fails, each is tried alone: one job too many for the disk takes no other down with it.
  */
 import {
-  type Held,
   type Job,
   JobError,
   type JobErrorCode,
+  type Lease,
   type LivingState,
   type Outcome,
   type Which,
@@ -21,7 +21,7 @@ export type StoreRequest =
       readonly most: number
       readonly receipt: string
     }
-  | { readonly op: 'settle'; readonly held: Held; readonly outcome: Outcome }
+  | { readonly op: 'settle'; readonly lease: Lease; readonly outcome: Outcome }
   | {
       readonly op: 'note'
       readonly job: Job
@@ -88,7 +88,7 @@ function step(store: Store, request: StoreRequest, now: number): unknown {
     case 'lease':
       return store.lease(request.queue, request.most, request.receipt, now)
     case 'settle':
-      return store.settle(request.held, request.outcome, now)
+      return store.settle(request.lease, request.outcome, now)
     case 'note':
       return store.note(request.job, request.state, request.result, now)
     case 'find':

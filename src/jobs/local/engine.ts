@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import type {
   EngineEvents,
-  Held,
   Job,
   JobEngine,
   JobFacts,
+  Lease,
   Leased,
   Outcome,
   QueueFacts,
@@ -37,20 +37,12 @@ export async function openLocal(options: LocalOptions, events: EngineEvents): Pr
     lease(queue: string, most: number): Promise<Leased> {
       return file.ask({ op: 'lease', queue, most, receipt: `${life}.${++receipts}` })
     },
-    settle(held: Held, outcome: Outcome): Promise<boolean> {
-      // What is kept of it is its key alone.
-      const { job } = held
-      return file.ask({
-        op: 'settle',
-        held: { ...held, job: { ...job, payload: NOTHING } },
-        outcome,
-      })
+    settle({ id, receipt }: Lease, outcome: Outcome): Promise<boolean> {
+      return file.ask({ op: 'settle', lease: { id, receipt }, outcome })
     },
     close: () => file.close(),
   }
 }
-
-const NOTHING = new Uint8Array()
 
 function localRecords(file: StoreFile, events: EngineEvents): Records {
   return {

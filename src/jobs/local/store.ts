@@ -13,6 +13,7 @@ import {
   type Job,
   JobError,
   type JobFacts,
+  type Lease,
   type Leased,
   type LivingState,
   type Outcome,
@@ -109,24 +110,25 @@ export class Store {
         row.seq ?? null,
       )
       const job = jobOf(row)
-      return { job: { ...job, attempts: job.attempts + 1 }, receipt: mine }
+      return { id: job.id, job: { ...job, attempts: job.attempts + 1 }, receipt: mine }
     })
     const next = this.#row('SELECT min(dueAt) AS at FROM jobs WHERE state = 1 AND queue = ?', queue)
-    return { held, nextDueAt: Number(next?.at ?? 0) }
+    return { held, askAt: Number(next?.at ?? 0) }
   }
 
-  settle({ job, receipt }: Held, outcome: Outcome, now: number): boolean {
+  settle({ id, receipt }: Lease, outcome: Outcome, now: number): boolean {
     const mine = 'WHERE id = ? AND receipt = ? AND state IN (0, 2)'
     if (outcome.kind === 'done') {
-      const { changes } = this.#do(`DELETE FROM jobs ${mine}`, job.id, receipt)
-      if (changes === 0) return false
-      this.note(job, 'done', outcome.result, now)
+      const row = this.#row(`SELECT ${COLUMNS} FROM jobs ${mine}`, id, receipt)
+      if (row === undefined) return false
+      this.#do('DELETE FROM jobs WHERE id = ?', id)
+      this.note(jobOf(row), 'done', outcome.result, now)
       return true
     }
     if (outcome.kind === 'dead') {
       const { changes } = this.#do(
         `UPDATE jobs SET state = 3, receipt = '${NOBODY}', error = ?, endedAt = ? ${mine}`,
-        ...[outcome.error, now, job.id, receipt],
+        ...[outcome.error, now, id, receipt],
       )
       return changes > 0
     }
@@ -135,7 +137,7 @@ export class Store {
       `UPDATE jobs SET state = ?, receipt = '${NOBODY}', error = ?, dueAt = ?,
          attempts = max(0, attempts - ${back}) ${mine}`,
       ...[outcome.dueAt > now ? State.LATER : State.READY, outcome.error, outcome.dueAt],
-      ...[job.id, receipt],
+      ...[id, receipt],
     )
     return changes > 0
   }

@@ -11,6 +11,7 @@ import {
   type JobEngine,
   JobError,
   type JobFacts,
+  type Lease,
   type Leased,
   type Outcome,
 } from '../engine.ts'
@@ -34,12 +35,13 @@ export interface RabbitOptions {
 /** How often another process may be just looking at the job that has the key. */
 const KEY_TRIES = 20
 const KEY_WAIT_MS = 5
+/** Nobody tells when a delayed job has come back to its queue, ms. */
+const ASK_AGAIN_MS = 200
 
 export interface InHand {
   readonly session: Session
   readonly message: GetMessage
-  readonly queue: string
-  readonly id: string
+  readonly job: Job
 }
 
 /** Resolves though the broker is away: it is waited for. Rejects when the ledger cannot be used. */
@@ -127,7 +129,8 @@ class RabbitEngine implements JobEngine {
   async lease(queue: string, most: number): Promise<Leased> {
     this.#queues.add(queue)
     const session = this.#broker.session
-    if (session === null) return { held: [], nextDueAt: 0 }
+    const askAt = Date.now() + ASK_AGAIN_MS
+    if (session === null) return { held: [], askAt }
     await session.queue(queue)
     const held: Held[] = []
     while (held.length < most) {
@@ -136,7 +139,7 @@ class RabbitEngine implements JobEngine {
       const one = await this.#consider(session, queue, message)
       if (one !== null) held.push(one)
     }
-    return { held, nextDueAt: 0 }
+    return { held, askAt }
   }
 
   /** Null when it is not to be done now, or not any more. */
@@ -164,15 +167,16 @@ class RabbitEngine implements JobEngine {
     if (job.key !== '')
       await session.guard(session.channel.deleteQueue(session.names.key(queue, job.key)))
     const receipt = String(++this.#receipts)
-    this.#inHand.set(receipt, { session, message, queue, id: job.id })
     // The key is free: whatever becomes of this job, it is not taken again.
-    return { job: { ...job, key: '', attempts: job.attempts + 1 }, receipt }
+    const begun = { ...job, key: '', attempts: job.attempts + 1 }
+    this.#inHand.set(receipt, { session, message, job: begun })
+    return { id: job.id, job: begun, receipt }
   }
 
-  async settle({ job, receipt }: Held, outcome: Outcome): Promise<boolean> {
+  async settle({ receipt }: Lease, outcome: Outcome): Promise<boolean> {
     const inHand = this.#inHand.get(receipt)
     if (inHand === undefined) return false
-    const { session, message } = inHand
+    const { session, message, job } = inHand
     if (outcome.kind === 'done') {
       // First here: should the broker not hear of it, the job is known to be done when it comes again.
       await this.#news.ended(this.#broker.session, job, 'done', outcome.result)

@@ -21,13 +21,13 @@ export function rabbitRecords(
   inHand: ReadonlyMap<string, InHand>,
   queues: ReadonlySet<string>,
 ): Records {
-  const isHeld = (id: string): boolean => [...inHand.values()].some((one) => one.id === id)
+  const isHeld = (id: string): boolean => [...inHand.values()].some((one) => one.job.id === id)
   return {
     async find(id): Promise<JobFacts | null> {
       const known = await ledger.ask<JobFacts | null>({ op: 'find', id })
       if (known !== null) return known
       for (const held of inHand.values()) {
-        if (held.id === id) return factsOf(held.message, 'running')
+        if (held.job.id === id) return factsOf(held.message, 'running')
       }
       for (const queue of queues) {
         const found = (await listDead(broker, queue, MOST_DEAD)).find((dead) => dead.id === id)
@@ -51,7 +51,7 @@ export function rabbitRecords(
     list: async (queue, state, most): Promise<readonly JobFacts[]> => {
       if (state === 'dead') return listDead(broker, queue, most)
       if (state !== 'running') return []
-      const held = [...inHand.values()].filter((one) => one.queue === queue)
+      const held = [...inHand.values()].filter((one) => one.job.queue === queue)
       return held.flatMap(({ message }) => factsOf(message, 'running') ?? []).slice(0, most)
     },
 
@@ -82,7 +82,7 @@ async function count(
     queue,
     waiting: waiting.messageCount,
     delayed: 0,
-    running: [...inHand.values()].filter((one) => one.queue === queue).length,
+    running: [...inHand.values()].filter((one) => one.job.queue === queue).length,
     dead: dead.messageCount,
     oldestAt: 0,
   }

@@ -7,6 +7,7 @@ import {
   type Job,
   type JobEngine,
   JobError,
+  type Lease,
   type Leased,
   type Outcome,
 } from '../engine.ts'
@@ -21,6 +22,8 @@ const LIFE_MS = 15_000
 const BEAT_MS = 4_000
 /** How long an outage may last before who puts a job is told, ms. */
 const PATIENCE_MS = 10_000
+/** News are published once: what was missed is found so much later, ms. */
+const ASK_AGAIN_MS = 2_000
 
 /** Resolves at once: a Redis that is away is waited for. Throws when the address is none. */
 export function openRedis(url: string, events: EngineEvents): JobEngine {
@@ -132,18 +135,19 @@ class RedisEngine implements JobEngine, RedisScripts {
         continue
       }
       this.#held.add(String(id))
-      held.push({ job, receipt: String(mine) })
+      held.push({ id: job.id, job, receipt: String(mine) })
     }
-    return { held, nextDueAt: Number(wait) < 0 ? 0 : Date.now() + Number(wait) }
+    const next = Number(wait) < 0 ? ASK_AGAIN_MS : Math.min(ASK_AGAIN_MS, Number(wait))
+    return { held, askAt: Date.now() + next }
   }
 
-  async settle({ job, receipt }: Held, outcome: Outcome): Promise<boolean> {
+  async settle({ id, receipt }: Lease, outcome: Outcome): Promise<boolean> {
     const text = outcome.kind === 'done' ? latin1(outcome.result) : bytesOf(outcome.error)
     const wait = outcome.kind === 'again' ? Math.max(0, outcome.dueAt - Date.now()) : 0
     const back = outcome.kind === 'again' && outcome.givenBack ? '1' : '0'
-    const args = [bytesOf(job.id), receipt, outcome.kind, text, String(wait), back]
+    const args = [bytesOf(id), receipt, outcome.kind, text, String(wait), back]
     const reply = await this.run('settle', args)
-    this.#held.delete(bytesOf(job.id))
+    this.#held.delete(bytesOf(id))
     return reply === 1
   }
 

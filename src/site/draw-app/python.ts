@@ -1,6 +1,7 @@
 /** A Python application. */
 import { join } from 'node:path'
 import { modulesIn } from '../detect-python.ts'
+import { drawJobWorkers } from '../draw-jobs.ts'
 import {
   absolutePath,
   type Drawing,
@@ -43,6 +44,8 @@ export function drawPython(
     threads: settings.threads,
     concurrency: settings.concurrency,
     lifespan: settings.lifespan,
+    mules: settings.mules,
+    ...drawJobWorkers(settings),
     ...drawCommon(drawing, path, settings),
   }
 }

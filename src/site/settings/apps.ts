@@ -9,7 +9,6 @@ import {
   count,
   type Duration,
   duration,
-  durationOrZero,
   type Mapping,
   mapping,
   type RequiredText,
@@ -23,6 +22,7 @@ import {
 } from '../setting-types.ts'
 import { type Deadline, deadline, USUAL_DEADLINE } from './deadline.ts'
 import { isolation } from './isolation.ts'
+import { type JobWorkersType, jobWorkersType } from './jobs.ts'
 import { VARIABLE } from './names.ts'
 
 /** What every kind of application has. */
@@ -54,6 +54,9 @@ const dir = text(
   'The folder of the application: its working directory. Relative to this site file.',
   'a folder',
 ) as Text
+
+/** A function in an application's code. */
+const TARGET = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/
 
 const concurrency = count(
   1000,
@@ -100,6 +103,13 @@ const python = {
     ['auto', 'on', 'off'],
     'ASGI’s lifespan events. `on`: an application that fails them does not start; `auto`: one that does not know them does without.',
   ) as Choice<'auto' | 'on' | 'off'>,
+  jobs: jobWorkersType() as JobWorkersType,
+  mules: texts(
+    [],
+    'Programs in the application’s code that are kept alive beside its workers: functions without arguments, as `module:function`. Each has a process of its own, forked from the warm parent; one that comes twice has two.',
+    'module:function, such as "shop.tasks:main"',
+    TARGET,
+  ) as Texts,
 }
 
 const php = {
@@ -193,7 +203,10 @@ export type AppType = z.ZodUnion<
 >
 
 function kind<Shape extends z.ZodRawShape>(shape: Shape, id: string, sentence: string): App<Shape> {
-  return mapping({ ...shape, ...common, ...isolation }).register(z.globalRegistry, { id, description: sentence })
+  return mapping({ ...shape, ...common, ...isolation }).register(z.globalRegistry, {
+    id,
+    description: sentence,
+  })
 }
 
 export function appType(): AppType {
