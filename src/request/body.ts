@@ -24,6 +24,13 @@ export const EMPTY_BODY: WholeBody = { bytes: Buffer.alloc(0), path: '', length:
 
 let files = 0
 
+const shared = new Set<string>()
+
+/** Bodies in this folder are for another user to read, who alone gets into it. */
+export function shareBodies(folder: string): void {
+  shared.add(folder)
+}
+
 /**
  * Receives the body of `exchange`: either `done` gets it, or `failed` is called when there will be none
  * (the exchange has then been told, or is gone). `folder` is where large bodies go.
@@ -166,6 +173,7 @@ class Gatherer implements BodySink {
         `body-${process.pid}-${process.hrtime.bigint().toString(36)}-${files++}`,
       )
       this.#file = await open(this.#path, 'wx', 0o600)
+      if (shared.has(this.#folder)) await this.#file.chmod(0o644)
     }
     while (this.#held > 0 && !this.#over) {
       const bytes = this.#take()

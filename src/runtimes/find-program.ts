@@ -4,7 +4,7 @@ import { delimiter, join, resolve } from 'node:path'
 import type { CommonAppPlan } from '../site/plan.ts'
 
 /** A path, relative to the application's folder, or a name in its PATH; '' when there is none. */
-export function findProgram(name: string, app: CommonAppPlan): string {
+export function findProgram(name: string, app: Pick<CommonAppPlan, 'dir' | 'env'>): string {
   if (name.includes('/')) {
     const file = resolve(app.dir, name)
     return isExecutable(file) ? file : ''

@@ -51,6 +51,8 @@ export interface AppsHost extends DispatchHost {
   complain(message: string): void
   /** An application that runs in this thread did not load. */
   broken(app: string, detail: string): void
+  /** A worker has a link to this thread. */
+  linked(app: string, hello: Hello): void
 }
 
 export async function serveApp(
@@ -69,11 +71,11 @@ export async function serveApp(
   const dispatch = new Dispatch(plan, claims, own === undefined ? host : wary(host), counts)
   if (plan.kind !== 'node') {
     const { app } = await import('../handlers/app.ts')
-    return served(plan, memory, dispatch, (route) => app(dispatch, spool, route), dispatch)
+    return served(plan, memory, host, dispatch, (route) => app(dispatch, spool, route), dispatch)
   }
   const { NodeApp, nodeHandler } = await import('../handlers/node.ts')
   const workers = new NodeApp(plan, dispatch, spool, host)
-  return served(plan, memory, workers, (route) => nodeHandler(workers, route), workers)
+  return served(plan, memory, host, workers, (route) => nodeHandler(workers, route), workers)
 }
 
 /** What another user's process, or one within walls, calls a file may be one that only we can read. */
@@ -101,7 +103,7 @@ async function phpApp(
   )
   const seats = new Seats(memory.claims, plan.workers, start.threads, start.thread, plan.name)
   const gate = new Gate(plan, socket, seats, host, counts)
-  return served(plan, memory, gate, (route) => php(plan, gate, start.spool, route), gate)
+  return served(plan, memory, host, gate, (route) => php(plan, gate, start.spool, route), gate)
 }
 
 async function threadApp(
@@ -119,7 +121,7 @@ async function threadApp(
   const app = new ThreadApp(plan, host.dev, counts, host.slow)
   const detail = await app.load()
   if (detail !== '') host.broken(plan.name, detail)
-  return served(plan, memory, app, (route) => fetchHandler(app, route), {
+  return served(plan, memory, host, app, (route) => fetchHandler(app, route), {
     // It has no workers, and runs or does not since the server began.
     health: () => ({
       state: detail === '' ? 'running' : 'broken',
@@ -140,6 +142,7 @@ type Life = Partial<Omit<ServedApp, 'facts' | 'handler'>>
 function served(
   plan: AppPlan,
   memory: AppMemory,
+  host: AppsHost,
   facts: Facts,
   handler: ServedApp['handler'],
   life: Life,
@@ -157,11 +160,16 @@ function served(
       (() => ({
         state,
         workers: facts.workers,
-        sleeps: false,
+        sleeps: plan.scale?.min === 0,
         waiting: AppCounts.waiting(memory.counts, memory.slots),
         queue: plan.queue,
       })),
-    hello: (link, hello) => life.hello?.(link, hello) ?? null,
+    hello: (link, hello) => {
+      const owner = hello.slot < memory.slots ? life.hello?.(link, hello) : undefined
+      if (owner === undefined || owner === null) return null
+      host.linked(plan.name, hello)
+      return owner
+    },
     check: (now) => life.check?.(now),
     tally: () => {
       facts.counts.now(facts.waiting, facts.busy, facts.workers)

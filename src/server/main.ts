@@ -11,9 +11,12 @@ import type { SitePlan } from '../site/plan.ts'
 import { killSession } from '../system/session.ts'
 import { Claims } from '../transports/worker-link/claims.ts'
 import { RequestsAsker } from './ask-threads.ts'
+import { Joined } from './joined.ts'
+import { LoadMeter } from './load-meter.ts'
 import type { AppMemory, FromThread, ThreadStart, ToThread } from './messages.ts'
 import { type RouteName, readNumbers, routeNames } from './numbers.ts'
 import type { FromServer, ServerStatus, ToServer } from './protocol.ts'
+import { workerSlots } from './slots.ts'
 
 /** What the threads may take to write the last of their logs and to end. */
 const LAST_WORDS_MS = 1_000
@@ -32,6 +35,8 @@ class Server {
   readonly #threads: Worker[] = []
   readonly #counters: SharedArrayBuffer
   readonly #apps: Record<string, AppMemory> = {}
+  readonly #joined: Joined
+  readonly #meter: LoadMeter
   readonly #spool: string
   #waiting: number
   #accepting: number
@@ -51,13 +56,18 @@ class Server {
     this.#counters = Counters.allocate(threads, this.#names.length - 1)
     this.#spool = mkdtempSync(join(plan.spool, 'portico-'))
     for (const app of Object.values(plan.apps)) {
-      const slots = app.workers
+      const slots = workerSlots(app)
       this.#apps[app.name] = {
         slots,
         claims: Claims.allocate(slots, threads),
         counts: AppCounts.allocate(threads, slots),
       }
     }
+    this.#joined = new Joined(threads, ({ app, slot, pid, capacity }) => {
+      this.#meter.capacity(app, capacity)
+      tell({ type: 'joined', app, slot, pid })
+    })
+    this.#meter = new LoadMeter(Object.values(plan.apps), this.#apps, this.#joined, tell)
     for (let thread = 0; thread < threads; thread++) {
       const data: ThreadStart = {
         plan,
@@ -150,6 +160,8 @@ class Server {
       case 'drained':
         if (--this.#draining === 0) this.#finish()
         return
+      case 'linked':
+        return this.#joined.linked(message)
       case 'requests':
         return this.#asker.heard(message)
       case 'failed':

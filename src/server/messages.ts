@@ -1,5 +1,6 @@
 /** What the server process's main thread and its server threads tell each other. Plain data only. */
 import type { ListenerPlan, SitePlan } from '../site/plan.ts'
+import type { Linked } from './joined.ts'
 import type { AppState, FromServer, QuartersInServer, RequestInHand } from './protocol.ts'
 
 /** Shared memory of one application, and what its slots mean. */
@@ -49,4 +50,5 @@ export type FromThread =
       readonly requests: readonly ThreadRequest[]
     }
   | { readonly type: 'metrics' }
-  | Extract<FromServer, { type: 'stuck' | 'slow' | 'broken' | 'failed' | 'log' }>
+  | ({ readonly type: 'linked' } & Linked)
+  | Extract<FromServer, { type: 'stuck' | 'slow' | 'broken' | 'failed' | 'log' | 'wanted' }>

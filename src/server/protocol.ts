@@ -12,6 +12,8 @@ export type AppState =
   | { readonly state: 'starting' }
   /** Workers connect by themselves; requests wait in the queue while none has. */
   | { readonly state: 'running' }
+  /** There is no process: the next request starts one, and waits for it. */
+  | { readonly state: 'asleep' }
   /** The import failed; `detail` is the traceback or the reason. Requests get 500. */
   | { readonly state: 'broken'; readonly detail: string }
 
@@ -26,6 +28,46 @@ export interface QuartersInServer {
   /** Whom it runs as. */
   readonly uid: number
 }
+
+/** What was seen of an application since it was last told. */
+export interface AppLoad {
+  /** Workers that are linked, and those of them that have something in hand. */
+  readonly workers: number
+  readonly busy: number
+  readonly waiting: number
+  /** Requests that workers have finished, and what these took together, ms. */
+  readonly served: number
+  readonly workMs: number
+  /** What those that left the queue had waited, on average, or those in it are likely to; ms. */
+  readonly delayMs: number
+  /** Requests that a worker takes at a time. */
+  readonly capacity: number
+  /** Since the last time, ms. */
+  readonly sinceMs: number
+}
+
+/** What concerns the number of an application's workers. */
+export type AppNews =
+  /** A worker is linked to every thread. */
+  | {
+      readonly type: 'joined'
+      readonly app: string
+      readonly slot: number
+      readonly pid: number
+    }
+  /** A worker has served its number of requests, or none for long; `how`: that number or time. */
+  | {
+      readonly type: 'spent'
+      readonly app: string
+      readonly slot: number
+      readonly pid: number
+      readonly reason: 'requests' | 'idle'
+      readonly how: string
+    }
+  /** Several times a second where the number of workers varies. */
+  | { readonly type: 'load'; readonly app: string; readonly load: AppLoad }
+  /** A request waits, and there is no worker. */
+  | { readonly type: 'wanted'; readonly app: string }
 
 export type ToServer =
   | {
@@ -87,6 +129,7 @@ export type FromServer =
       /** Others that are slow, of which nothing was said. */
       readonly untold: number
     }
+  | AppNews
   /** An application that runs in the server's threads did not load; before `ready`. */
   | { readonly type: 'broken'; readonly app: string; readonly detail: string }
   | { readonly type: 'status'; readonly ask: number; readonly status: ServerStatus }

@@ -42,6 +42,9 @@ const host: AppsHost = {
   sendFile: sendWorkerFile,
   complain,
   broken: (app, detail) => tell({ type: 'broken', app, detail }),
+  linked: (app, { slot, pid, capacity }) =>
+    tell({ type: 'linked', app, slot, pid, capacity, thread: start.thread }),
+  wanted: (app) => tell({ type: 'wanted', app }),
 }
 
 const apps = new Map<string, ServedApp>()

@@ -15,17 +15,18 @@ export interface LogSocket {
   close(): void
 }
 
-/** Listens on `path`; resolves once workers can connect. */
+/** Listens on `path`; resolves once workers can connect. `only`: the application that these are of. */
 export async function openLogSocket(
   path: string,
   credentials: Credentials | null,
   logger: Logger,
+  only?: string,
 ): Promise<LogSocket> {
   const connections = new Set<Socket>()
   const server: Server = createServer((socket) => {
     connections.add(socket)
     socket.on('close', () => connections.delete(socket))
-    receive(socket, logger)
+    receive(socket, logger, only)
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -41,7 +42,7 @@ export async function openLogSocket(
   }
 }
 
-function receive(socket: Socket, logger: Logger): void {
+function receive(socket: Socket, logger: Logger, only: string | undefined): void {
   let from: Fields | null = null
   const reader = new LineReader(LONGEST_LOG_LINE, (line) => {
     if (from !== null) {
@@ -49,6 +50,7 @@ function receive(socket: Socket, logger: Logger): void {
       return
     }
     from = introduction(line)
+    if (only !== undefined && from?.app !== only) from = null
     if (from === null) {
       logger.warn('a connection to the log socket did not say who it is; closed')
       socket.destroy()
@@ -66,7 +68,12 @@ function introduction(line: string): Fields | null {
     if (typeof said !== 'object' || said === null || !('app' in said) || !('pid' in said))
       return null
     const { app, pid } = said
-    return typeof app === 'string' && typeof pid === 'number' ? { app, pid } : null
+    if (typeof app !== 'string' || typeof pid !== 'number') return null
+    // A call into the application's code has a task and a run.
+    const more = Object.entries(said).filter(
+      ([name, value]) => (name === 'task' || name === 'run') && typeof value === 'string',
+    )
+    return { app, pid, ...Object.fromEntries(more) }
   } catch {
     return null
   }

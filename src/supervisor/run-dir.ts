@@ -5,17 +5,27 @@
  *       log.sock                         workers send their stderr here
  *       commons.sock                     what applications share
  *       1/link-0.sock …                  generation 1's server threads listen for workers here
+ *       1.0/ …                           its first application's, where it has quarters of its own
  */
-import { chownSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Credentials } from '../system/users.ts'
 import { isAlive } from './alive.ts'
 
 /** Longest path inside, so that every socket's path fits into `sun_path`. */
-const LONGEST_INSIDE = '/9999999/link-1023.sock'.length
+const LONGEST_INSIDE = '/9999999.999/meet/http-4194304.sock'.length
 const MAX_UNIX_PATH = 103
 const OURS = '/run/portico'
+const SPOOL_PREFIX = 'portico-bodies-'
 
 export interface RunDir {
   readonly path: string
@@ -24,16 +34,24 @@ export interface RunDir {
   /** Creates the folder of a generation's link sockets. */
   createLinkDir(generation: number): string
   removeLinkDir(generation: number): void
+  /** Where an application's own folder is to be made. */
+  quarters(generation: number, number: number): string
+  /** A folder of ours in the one for request bodies, for those of applications with quarters. */
+  spool(parent: string): string
   remove(): void
 }
 
-/** Owned by, and open only to, the user that the server and the workers run as. */
+/**
+ * What is inside is open only to the user that the server and the workers run as. The folder itself is
+ * root's where root makes it: others pass through it to what is theirs, and see nothing.
+ */
 export function createRunDir(credentials: Credentials | null): RunDir {
   const path = createFirst(candidates())
   const own = (folder: string): void => {
     if (credentials !== null) chownSync(folder, credentials.uid, credentials.gid)
   }
-  own(path)
+  if (process.getuid?.() === 0) chmodSync(path, 0o711)
+  const spools = new Map<string, string>()
   return {
     path,
     logSocket: join(path, 'log.sock'),
@@ -45,7 +63,21 @@ export function createRunDir(credentials: Credentials | null): RunDir {
       return folder
     },
     removeLinkDir: (generation) => removeFolder(join(path, String(generation))),
-    remove: () => removeFolder(path),
+    quarters: (generation, number) => join(path, `${generation}.${number}`),
+    spool(parent) {
+      let folder = spools.get(parent)
+      if (folder === undefined) {
+        removeAbandoned(parent, SPOOL_PREFIX)
+        folder = mkdtempSync(join(parent, `${SPOOL_PREFIX}${process.pid}-`))
+        if (process.getuid?.() === 0) chmodSync(folder, 0o711)
+        spools.set(parent, folder)
+      }
+      return folder
+    },
+    remove() {
+      removeFolder(path)
+      for (const folder of spools.values()) removeFolder(folder)
+    },
   }
 }
 
@@ -56,7 +88,8 @@ function removeFolder(path: string): void {
 function candidates(): string[] {
   const runtime = process.env.XDG_RUNTIME_DIR ?? ''
   const mine = process.getuid?.() === 0 ? '/run' : runtime
-  return [mine, tmpdir(), '/tmp'].filter((folder) => folder.startsWith('/'))
+  const [given = ''] = (process.env.RUNTIME_DIRECTORY ?? '').split(':')
+  return [given, mine, tmpdir(), '/tmp'].filter((folder) => folder.startsWith('/'))
 }
 
 function createFirst(folders: readonly string[]): string {

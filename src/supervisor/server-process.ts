@@ -7,6 +7,7 @@ import { readdirSync, unlinkSync } from 'node:fs'
 import { getCompileCacheDir } from 'node:module'
 import { dirname, join } from 'node:path'
 import type {
+  AppNews,
   AppState,
   FromServer,
   QuartersInServer,
@@ -54,6 +55,8 @@ export interface ServerOptions {
   readonly stuck: (report: Extract<FromServer, { type: 'stuck' }>) => void
   /** A request that runs longer than its soft deadline. */
   readonly slow: (report: SlowReport) => void
+  /** What concerns the number of an application's workers. */
+  readonly heard: (news: AppNews) => void
   /** An application that runs in the server's threads did not load. */
   readonly broken: (app: string, detail: string) => void
 }
@@ -160,7 +163,7 @@ export class ServerProcess {
 
   /** `settled` gets '' at `ready`, or why the server gave up. */
   #listen(child: ChildProcess, settled: (reason: string) => void): void {
-    const { logger, metrics, stuck, slow, broken } = this.#options
+    const { logger, metrics, stuck, slow, heard, broken } = this.#options
     child.on('message', (raw) => {
       const message = raw as FromServer
       switch (message.type) {
@@ -172,6 +175,11 @@ export class ServerProcess {
           return stuck(message)
         case 'slow':
           return slow(message)
+        case 'joined':
+        case 'spent':
+        case 'load':
+        case 'wanted':
+          return heard(message)
         case 'broken':
           return broken(message.app, message.detail)
         case 'status':
@@ -268,6 +276,12 @@ export class ServerProcess {
     await settledWithin(Promise.race([answer, this.#exited]), STATUS_TIMEOUT_MS)
     this.#asked.delete(ask)
     return this.#last
+  }
+
+  /** Whether it lives and says so in time. */
+  async answers(): Promise<boolean> {
+    const before = this.#last
+    return (await this.status(false)) !== before
   }
 
   /** The site is being stopped: health checks are told so. */

@@ -7,26 +7,27 @@
  *                 └──────────────────────┴─ the service died: anew, with back-off
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, closeSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { launchOf } from '../isolation/launch.ts'
+import type { Quarters } from '../isolation/quarters.ts'
 import type { Role } from '../runtimes/runtime.ts'
 import type { Service, ServiceNews, ServiceRuntime } from '../runtimes/service.ts'
 import type { AppState, FromServer } from '../server/protocol.ts'
 import type { AppPlan } from '../site/plan.ts'
 import { leaveCoreToServer } from '../system/scheduling.ts'
-import { type Credentials, launchAs } from '../system/users.ts'
 import type { AppLifetime } from './app-lifetime.ts'
 import type { AppFacts } from './app-process.ts'
 import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
 import { childrenOf, isChild } from './children.ts'
-import { childEnvironment } from './environment.ts'
 import { endGroup, guardGroup, killGroup } from './kill-group.ts'
 import { LineReader } from './lines.ts'
 import { LONGEST_LOG_LINE } from './log-socket.ts'
 import type { Logger } from './logger.ts'
 import { Restarts } from './restarts.ts'
 import { refuseRole } from './roles.ts'
+import { fieldsOf, SlowLog, type SlowReport } from './slow-log.ts'
 import { SlowWorkers } from './slow-workers.ts'
 import { delay, settledWithin } from './timers.ts'
 
@@ -43,13 +44,13 @@ const LAST_WORDS = 20
 export interface ServiceOptions {
   readonly app: AppPlan
   readonly runtime: ServiceRuntime
-  /** Folder of its own, to be created. */
-  readonly folder: string
   readonly socket: string
   readonly backlog: number
   readonly dev: boolean
   readonly watch: boolean
-  readonly credentials: Credentials | null
+  /** After so long its stack of a request may be asked for, ms; 0: never. */
+  readonly slowMs: number
+  readonly quarters: Quarters
   /** Whom it has to become by itself; '' when it is started as who it shall be. */
   readonly becomes: string
   readonly logger: Logger
@@ -59,6 +60,7 @@ export interface ServiceOptions {
 
 export class ServiceProcess implements AppLifetime {
   readonly #options: ServiceOptions
+  readonly #slowLog: SlowLog
   readonly #backoff = new Backoff({ youngMs: YOUNG_MS, firstMs: 100, longestMs: 5_000 })
   readonly #over = new AbortController()
   #status: AppState = { state: 'starting' }
@@ -70,12 +72,16 @@ export class ServiceProcess implements AppLifetime {
   #startedAt = 0
   #restartTimer: NodeJS.Timeout | undefined
   #recycling = false
+  #launches = 0
+  /** What was started waits for the service, which is its child. */
+  #forks = false
   readonly #restarts = new Restarts()
   #lastWords: string[] = []
   #waiting: (() => void)[] = []
 
   constructor(options: ServiceOptions) {
     this.#options = options
+    this.#slowLog = new SlowLog(options.app.name, options.logger)
   }
 
   get status(): AppState {
@@ -97,6 +103,7 @@ export class ServiceProcess implements AppLifetime {
       workers: workers.map((worker, slot) => ({
         slot,
         restarts: 0,
+        reasons: {},
         lastRestart: null,
         ...worker,
       })),
@@ -139,8 +146,13 @@ export class ServiceProcess implements AppLifetime {
   }
 
   async #launch(): Promise<void> {
-    const { app, runtime, folder, socket, backlog, dev, watch, becomes } = this.#options
-    const place = { folder, socket, backlog, dev, watch, becomes }
+    const { app, runtime, quarters, socket, backlog, dev, watch, slowMs, becomes } = this.#options
+    const inherits = quarters.server !== null
+    // A new one each time: what is in the last one is the application's own, and may be anything.
+    const folder = inherits
+      ? join(quarters.folder, `service-${++this.#launches}`)
+      : socket.replace(/\.sock$/, '')
+    const place = { folder, socket, inherits, backlog, dev, watch, slowMs, becomes }
     const service = await runtime.prepare(app, place)
     if (this.#over.signal.aborted) return
     this.#service = service
@@ -149,7 +161,7 @@ export class ServiceProcess implements AppLifetime {
       service.traces === ''
         ? null
         : new SlowWorkers(service.traces, (pid, stack) => this.#endWorker(pid, stack))
-    this.#write(service)
+    this.#write(service, folder)
     const child = this.#spawn(service)
     const startedAt = performance.now()
     this.#startedAt = startedAt
@@ -188,37 +200,42 @@ export class ServiceProcess implements AppLifetime {
     void this.#exited.then(() => this.#died(ended))
   }
 
-  #write({ files }: Service): void {
-    const { folder, socket, credentials } = this.#options
+  #write({ files }: Service, folder: string): void {
+    const { socket, quarters } = this.#options
+    const { credentials } = quarters
     const own = (path: string): void => {
       if (credentials !== null) chownSync(path, credentials.uid, credentials.gid)
     }
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    own(folder)
     for (const [name, content] of Object.entries(files)) {
       const path = join(folder, name)
       writeFileSync(path, content, { mode: 0o600 })
       own(path)
     }
+    own(folder)
     rmSync(socket, { force: true })
   }
 
-  #spawn({ command, read }: Service): ChildProcess {
-    const { credentials } = this.#options
-    const launch = launchAs(credentials, command.file, command.args)
+  #spawn({ command, read, listensOnStdin }: Service): ChildProcess {
+    const { quarters, backlog } = this.#options
+    const launch = launchOf(quarters, command)
+    const fd = quarters.openService(backlog)
+    const inherited = fd < 0 ? [] : [fd]
     const child = spawn(launch.file, launch.args, {
-      cwd: command.cwd,
-      env: childEnvironment(command.env, credentials),
-      stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: launch.cwd,
+      env: launch.env,
+      stdio: [listensOnStdin && fd >= 0 ? fd : 'ignore', 'pipe', 'pipe', ...inherited],
       // Its own process group: safe from the terminal's Ctrl-C, and killed as a whole.
       detached: true,
       ...(launch.uid === undefined ? {} : { uid: launch.uid }),
       ...(launch.gid === undefined ? {} : { gid: launch.gid }),
     })
     this.#child = child
+    this.#forks = launch.forks
+    if (fd >= 0) closeSync(fd)
     if (child.pid === undefined) return child
     leaveCoreToServer(child.pid)
-    const guard = guardGroup(child, credentials)
+    const guard = guardGroup(child, quarters.credentials)
     child.once('exit', () => {
       // Its workers would keep the socket from the next one, unless they are about to end.
       const stopping = this.#over.signal.aborted
@@ -283,6 +300,23 @@ export class ServiceProcess implements AppLifetime {
     this.#restartTimer = setTimeout(() => this.start(), wait)
   }
 
+  slow(report: SlowReport): void {
+    const { request, alias = request, elapsedMs } = report
+    if (this.#slow === null) {
+      this.#slowLog.tell(report, `${this.#service?.version ?? 'its service'} shows no stacks`)
+      return
+    }
+    if (!this.#slowLog.tell(report, 'its stack follows where it can be had, and it goes on')) return
+    const now = performance.now()
+    const { app, logger } = this.#options
+    this.#slow.suspected(
+      { request: alias, sentAt: now - elapsedMs, endedAt: now },
+      (pid, stack) => {
+        if (stack !== '') logger.warn(stack, fieldsOf(app.name, { ...report, pid }))
+      },
+    )
+  }
+
   stuck(report: Extract<FromServer, { type: 'stuck' }>): void {
     const { app, logger } = this.#options
     const { request, alias = request, elapsedMs } = report
@@ -290,7 +324,7 @@ export class ServiceProcess implements AppLifetime {
     if (child === null || this.#over.signal.aborted) return
     logger.error(
       `request exceeded its deadline: ${request} has run for ${Math.round(elapsedMs)} ms; the worker that has it is replaced`,
-      { app: app.name },
+      fieldsOf(app.name, report),
     )
     if (this.#slow === null) return this.#recycle(child)
     const endedAt = performance.now()
@@ -302,7 +336,7 @@ export class ServiceProcess implements AppLifetime {
     if (this.#recycling) return
     this.#recycling = true
     this.#change({ state: 'starting' })
-    child.kill(this.#service?.stopSignal)
+    this.#signal(child, this.#service?.stopSignal)
     const timer = setTimeout(() => killGroup(child), RECYCLE_MS)
     child.once('exit', () => clearTimeout(timer))
   }
@@ -318,12 +352,37 @@ export class ServiceProcess implements AppLifetime {
     }
   }
 
+  get wanted(): number {
+    return this.#options.app.workers
+  }
+
+  /** It minds the number of its workers by itself. */
+  heard(): void {}
+
+  async reload(): Promise<never> {
+    const { app } = this.#options
+    throw new Error(
+      `application ${app.name} cannot be reloaded alone: its scripts are read anew by themselves, and its settings with the whole site's`,
+    )
+  }
+
   keep(role: Role): never {
     refuseRole(this.#options.app.name, this.#options.app.kind, role)
   }
 
   async once(role: Role): Promise<never> {
     refuseRole(this.#options.app.name, this.#options.app.kind, role)
+  }
+
+  /** What waits for the service in its walls would not hand a signal on. */
+  #signal(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): void {
+    const [inner] = this.#forks && signal !== 'SIGKILL' ? childrenOf(child.pid ?? 0) : []
+    if (inner === undefined) return void child.kill(signal)
+    try {
+      process.kill(inner.pid, signal)
+    } catch {
+      // It has just ended by itself.
+    }
   }
 
   async stop(timeoutMs: number): Promise<void> {
@@ -334,7 +393,7 @@ export class ServiceProcess implements AppLifetime {
     const child = this.#child
     if (child === null) return
     const { app, logger } = this.#options
-    child.kill(timeoutMs > 0 ? this.#service?.stopSignal : 'SIGKILL')
+    this.#signal(child, timeoutMs > 0 ? this.#service?.stopSignal : 'SIGKILL')
     if (!(await settledWithin(this.#exited, timeoutMs))) {
       if (timeoutMs > 0) {
         logger.warn(`application ${app.name} did not end in time; killed`, { app: app.name })

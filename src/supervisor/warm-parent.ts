@@ -1,10 +1,10 @@
 /** The process that has imported an application and forks its workers: its start, its word, its end. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Duplex } from 'node:stream'
+import { launchOf } from '../isolation/launch.ts'
+import type { Quarters } from '../isolation/quarters.ts'
 import type { Death, FromParent, Role, Runtime } from '../runtimes/runtime.ts'
 import type { AppPlan } from '../site/plan.ts'
-import { type Credentials, launchAs } from '../system/users.ts'
-import { childEnvironment } from './environment.ts'
 import { killGroup } from './kill-group.ts'
 import { LineReader } from './lines.ts'
 import { LONGEST_LOG_LINE } from './log-socket.ts'
@@ -16,10 +16,8 @@ import { settledWithin } from './timers.ts'
 export interface ParentOptions {
   readonly app: AppPlan
   readonly runtime: Runtime
-  readonly links: readonly string[]
-  readonly log: string
+  readonly quarters: Quarters
   readonly dev: boolean
-  readonly credentials: Credentials | null
   readonly logger: Logger
 }
 
@@ -38,6 +36,8 @@ export class WarmParent implements RoleParent {
   readonly #options: ParentOptions
   readonly #events: ParentEvents
   readonly #startedAt = performance.now()
+  /** What it said when it had loaded. */
+  loaded: Extract<FromParent, { type: 'loaded' }> | null = null
   #state: 'loading' | 'loaded' | 'failed' | 'gone' = 'loading'
   #child: ChildProcess | null = null
   #channel: ParentChannel | null = null
@@ -64,12 +64,11 @@ export class WarmParent implements RoleParent {
   }
 
   #launch(): void {
-    const { app, runtime, links, log, dev, credentials } = this.#options
-    const command = runtime.command(app)
-    const launch = launchAs(credentials, command.file, command.args)
+    const { app, runtime, quarters, dev } = this.#options
+    const launch = launchOf(quarters, runtime.command(app))
     const child = spawn(launch.file, launch.args, {
-      cwd: command.cwd,
-      env: childEnvironment(command.env, credentials),
+      cwd: launch.cwd,
+      env: launch.env,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       // Its own process group: safe from the terminal's Ctrl-C, and killed as a whole.
       detached: true,
@@ -97,7 +96,8 @@ export class WarmParent implements RoleParent {
       (message) => this.#received(message),
       (what) => this.distrust(`it sent what is no message: ${what}`),
     )
-    this.#channel.send({ type: 'configure', app, links, log, dev })
+    const { links, log, appInside } = quarters
+    this.#channel.send({ type: 'configure', app: appInside, links, log, dev })
     this.#importTimer = setTimeout(() => this.#tooLate(), app.startTimeoutMs)
   }
 
@@ -185,8 +185,8 @@ export class WarmParent implements RoleParent {
   }
 
   /** Has the worker write where it is to its log. */
-  traceback(slot: number): void {
-    this.#channel?.send({ type: 'traceback', slot })
+  traceback(slot: number, goesOn = false): void {
+    this.#channel?.send({ type: 'traceback', slot, goesOn })
   }
 
   /** Has it retire its workers, and end. */

@@ -14,6 +14,13 @@ export function raiseFileLimit(): number {
   return clamp(hard)
 }
 
+/** The most files that we may let a process have open. */
+export function hardFileLimit(): number {
+  const limit = new BigUint64Array(2)
+  checked('getrlimit', getrlimit(constants.RLIMIT_NOFILE, limit))
+  return clamp(limit[1] ?? 0n)
+}
+
 function clamp(limit: bigint): number {
   return limit > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(limit)
 }

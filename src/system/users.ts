@@ -1,10 +1,9 @@
 /**
- * Users and groups: names to ids, and how to start a process as somebody else. Names are looked up in
- * the machine's own database (`getent`, so LDAP and the like count), else in /etc/passwd and /etc/group.
+ * Users and groups: names to ids, and how to start a process as somebody else.
  */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { getgrouplist } from './libc.ts'
+import { entryOf } from './names.ts'
 
 /** Whom the server and the applications run as. */
 export interface Credentials {
@@ -26,25 +25,9 @@ export interface Launch {
 
 const MOST_GROUPS = 1024
 
-function entry(database: 'passwd' | 'group', key: string): string[] | undefined {
-  const fields = (lines: string): string[] | undefined =>
-    lines
-      .split('\n')
-      .map((line) => line.split(':'))
-      .find((parts) => parts[0] === key || parts[2] === key)
-  const local = fields(readFileSync(`/etc/${database}`, 'utf8'))
-  if (local !== undefined) return local
-  try {
-    const found = execFileSync('getent', [database, key], { stdio: ['ignore', 'pipe', 'ignore'] })
-    return fields(found.toString())
-  } catch {
-    return undefined
-  }
-}
-
 /** Throws an Error that names the key of the site file when there is no such user or group. */
 export function findCredentials(user: string, group: string): Credentials {
-  const found = entry('passwd', user)
+  const found = entryOf('passwd', user)
   if (found === undefined && !/^\d+$/.test(user)) {
     throw new Error(`user: no such user on this machine: ${user}`)
   }
@@ -61,11 +44,11 @@ const ORDINARY = ['www-data', 'http', 'nginx', 'apache', 'www', '_www', 'nobody'
 
 /** A user without rights, for a program that must not be root and was not told who to be. */
 export function ordinaryUser(): string {
-  return ORDINARY.find((user) => entry('passwd', user) !== undefined) ?? 'nobody'
+  return ORDINARY.find((user) => entryOf('passwd', user) !== undefined) ?? 'nobody'
 }
 
 function findGroup(group: string): number {
-  const found = entry('group', group)
+  const found = entryOf('group', group)
   if (found !== undefined) return Number(found[2])
   if (/^\d+$/.test(group)) return Number(group)
   throw new Error(`group: no such group on this machine: ${group}`)

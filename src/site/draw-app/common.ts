@@ -1,9 +1,11 @@
 /** What every kind of application has. */
 import { availableParallelism } from 'node:os'
+import { drawDeadlines } from '../draw-deadline.ts'
 import { type Drawing, textAsWritten } from '../drawing.ts'
 import type { CommonAppPlan } from '../plan.ts'
 import type { KeyPath } from '../problem.ts'
 import type { AppSettings } from '../settings/apps.ts'
+import { drawEnvFiles, drawIsolation } from './isolation.ts'
 
 /** `usual`: how many workers `auto` means on this machine. */
 export function drawCommon(
@@ -12,10 +14,22 @@ export function drawCommon(
   settings: AppSettings,
   usual: number = availableParallelism(),
 ): Omit<CommonAppPlan, 'name' | 'dir'> {
+  const { softMs, hardMs, queueMs } = drawDeadlines(
+    drawing,
+    [...path, 'deadline'],
+    settings.deadline,
+  )
+  const isolation = drawIsolation(drawing, path, settings)
   return {
-    env: textAsWritten(drawing, [...path, 'env'], settings.env),
+    ...(isolation === undefined ? {} : { isolation }),
+    env: {
+      ...drawEnvFiles(drawing, path, settings),
+      ...textAsWritten(drawing, [...path, 'env'], settings.env),
+    },
     workers: settings.workers === 'auto' ? autoWorkers(drawing, usual) : settings.workers,
-    deadlineMs: settings.deadline,
+    deadlineMs: hardMs,
+    softDeadlineMs: softMs,
+    queueDeadlineMs: queueMs,
     startTimeoutMs: settings['start-timeout'],
     queue: settings.queue,
   }
