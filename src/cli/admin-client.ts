@@ -1,4 +1,5 @@
 /** Asks a running supervisor, over its admin socket. */
+import { existsSync, realpathSync } from 'node:fs'
 import { request } from 'node:http'
 
 export interface AdminAnswer {
@@ -13,19 +14,31 @@ export interface AdminAnswer {
 export async function findAdmin(target: string, flag: string | undefined): Promise<string> {
   if (flag !== undefined) return flag
   const { loadSite } = await import('../site/load.ts')
-  try {
-    return (await loadSite(target)).plan.admin
-  } catch (error) {
-    const { detect } = await import('../site/detect.ts')
-    const { defaultAdminPath } = await import('../site/admin-path.ts')
-    const { realpathSync } = await import('node:fs')
-    const found = detect(target, process.cwd())
-    const identity = found.kind === 'file' ? realpathSync(found.file) : found.identity
+  const { defaultAdminPath, installedAdminPath } = await import('../site/admin-path.ts')
+  const usual = async (): Promise<string> => {
+    const identity = await siteIdentity(target)
+    const installed = ['/run', process.env.XDG_RUNTIME_DIR ?? '/run'].map((runtime) =>
+      installedAdminPath(identity, runtime),
+    )
     const path = defaultAdminPath(identity, process.env)
-    const { existsSync } = await import('node:fs')
+    return [path, ...installed].find((place) => existsSync(place)) ?? path
+  }
+  try {
+    const { admin } = (await loadSite(target)).plan
+    return existsSync(admin) ? admin : await usual()
+  } catch (error) {
+    const path = await usual()
     if (existsSync(path)) return path
     throw error
   }
+}
+
+/** What a target's names are made from: the absolute path of its site file or folder, or its own words. */
+export async function siteIdentity(target: string): Promise<string> {
+  const { detect } = await import('../site/detect.ts')
+  const found = detect(target, process.cwd())
+  const identity = found.kind === 'file' ? found.file : found.identity
+  return existsSync(identity) ? realpathSync(identity) : identity
 }
 
 /** Throws an Error with the remedy when nobody answers there. */

@@ -1,7 +1,8 @@
 /** Every command: a file each, loaded alone, so that each starts fast. */
 import type { Command } from 'commander'
 
-export type Register = (program: Command) => void
+/** Adds a command; `whole` makes a program with every command, for those that describe it. */
+export type Register = (program: Command, whole: () => Promise<Command>) => void
 
 /** In the order of `portico --help`. */
 export const commands: Readonly<Record<string, () => Promise<Register>>> = {
@@ -10,5 +11,10 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   reload: async () => (await import('./reload.ts')).reloadCommand,
   stop: async () => (await import('./stop.ts')).stopCommand,
   status: async () => (await import('./status.ts')).statusCommand,
+  jobs: async () => (await import('./jobs.ts')).jobsCommand,
+  cron: async () => (await import('./cron.ts')).cronCommand,
+  install: async () => (await import('./install.ts')).installCommand,
+  completion: async () => (await import('./completion.ts')).completionCommand,
+  man: async () => (await import('./man.ts')).manCommand,
   docs: async () => (await import('./docs.ts')).docsCommand,
 }

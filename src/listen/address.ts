@@ -60,6 +60,26 @@ export function encodeUnix(path: string): Sockaddr {
   return { family: constants.AF_UNIX, bytes }
 }
 
+/** An address as getsockname(2) tells it. */
+export function decodeAddress(bytes: Uint8Array): Address {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const family = darwin ? view[1] : view.readUInt16LE(0)
+  if (family === constants.AF_UNIX) {
+    const name = view.toString('utf8', 2)
+    // An abstract name begins with NUL and ends where the address does.
+    return {
+      kind: 'unix',
+      path: name.startsWith('\0') ? `@${name.slice(1)}` : name.replace(/\0.*$/s, ''),
+    }
+  }
+  const port = portOf(view)
+  if (family === constants.AF_INET)
+    return { kind: 'tcp', host: view.subarray(4, 8).join('.'), port }
+  const words = Array.from({ length: 8 }, (_, i) => view.readUInt16BE(8 + 2 * i).toString(16))
+  const host = new URL(`http://[${words.join(':')}]`).hostname.slice(1, -1)
+  return { kind: 'tcp', host, port }
+}
+
 /** The port in a `sockaddr_in` or `sockaddr_in6`: the same place in both. */
 export function portOf(bytes: Uint8Array): number {
   return Buffer.from(bytes.buffer, bytes.byteOffset).readUInt16BE(2)

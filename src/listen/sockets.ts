@@ -5,8 +5,9 @@
 import { closeSync } from 'node:fs'
 import type { Address, ListenerPlan } from '../site/plan.ts'
 import { listen } from '../system/libc.ts'
-import { showAddress } from './address.ts'
-import { growGroup, type OpenSockets, openSockets, removeSocketFile } from './open.ts'
+import { type ActivatedSocket, isSameAddress } from './activated.ts'
+import { resolveHost, showAddress } from './address.ts'
+import { growGroup, type OpenSockets, openSockets, removeSocketFile, setFile } from './open.ts'
 
 export { ListenError } from './open.ts'
 
@@ -34,6 +35,12 @@ export interface PreparedSockets {
 /** Every socket the supervisor listens on. */
 export class ListeningSockets {
   #listeners: readonly Listener[] = []
+  /** A service manager's: they stay open, and each serves whichever listener names its address. */
+  #activated: readonly ActivatedSocket[]
+
+  constructor(activated: readonly ActivatedSocket[] = []) {
+    this.#activated = activated
+  }
 
   /** Opens what `plans` need beyond what is open. Throws a ListenError and leaves all as it was. */
   async prepare(plans: readonly ListenerPlan[], threads: number): Promise<PreparedSockets> {
@@ -44,28 +51,32 @@ export class ListeningSockets {
       for (const [key, plan] of keyed(plans)) {
         const known = kept.get(key)
         if (known === undefined) {
-          const listener = { key, open: await openSockets(plan, threads, this.#holdsPort(plan)) }
+          const given = await this.#givenFor(plan, wanted)
+          const open = given ?? (await openSockets(plan, threads, this.#holdsPort(plan)))
+          const listener = { key, open }
           fresh.push(listener)
           wanted.push(listener)
         } else {
-          growGroup(plan, known.open, threads)
+          if (!this.#isGiven(known.open)) growGroup(plan, known.open, threads)
           for (const fd of known.open.fds) listen(fd, plan.backlog)
+          setFile(plan)
           wanted.push(known)
         }
       }
     } catch (error) {
-      for (const listener of fresh) close(listener)
+      for (const listener of fresh) this.#close(listener)
       throw error
     }
     return {
       sockets: wanted.map((listener) => listener.open.fds),
       addresses: wanted.map((listener) => listener.open.address),
       commit: () => {
-        for (const listener of this.#listeners) if (!wanted.includes(listener)) close(listener)
+        for (const listener of this.#listeners)
+          if (!wanted.includes(listener)) this.#close(listener)
         this.#listeners = wanted
       },
       abort: () => {
-        for (const listener of fresh) close(listener)
+        for (const listener of fresh) this.#close(listener)
       },
     }
   }
@@ -83,8 +94,43 @@ export class ListeningSockets {
 
   /** Closes all of them and removes their files. */
   close(): void {
-    for (const listener of this.#listeners) close(listener)
+    for (const listener of this.#listeners) this.#close(listener)
     this.#listeners = []
+    for (const { fd } of this.#activated) closeSync(fd)
+    this.#activated = []
+  }
+
+  /** Those that no listener uses, as they are written in a site file. */
+  get unused(): readonly string[] {
+    const used = new Set(this.#listeners.flatMap(({ open }) => open.fds))
+    return this.#activated
+      .filter(({ fd }) => !used.has(fd))
+      .map(({ address }) => showAddress(address))
+  }
+
+  async #givenFor(
+    { address }: ListenerPlan,
+    taken: readonly Listener[],
+  ): Promise<OpenSockets | undefined> {
+    if (this.#activated.length === 0) return undefined
+    const numeric =
+      address.kind === 'unix' ? address : { ...address, host: await resolveHost(address.host) }
+    const given = this.#activated.find(
+      (socket) =>
+        isSameAddress(socket.address, numeric) &&
+        !taken.some(({ open }) => open.fds.includes(socket.fd)),
+    )
+    return given === undefined ? undefined : { address: given.address, fds: [given.fd], inode: 0 }
+  }
+
+  #isGiven({ fds }: OpenSockets): boolean {
+    return this.#activated.some(({ fd }) => fd === fds[0])
+  }
+
+  #close({ open }: Listener): void {
+    if (this.#isGiven(open)) return
+    for (const fd of open.fds) closeSync(fd)
+    if (open.address.kind === 'unix') removeSocketFile(open.address.path, open.inode)
   }
 }
 
@@ -97,9 +143,4 @@ function keyed(plans: readonly ListenerPlan[]): [string, ListenerPlan][] {
     seen.set(name, count + 1)
     return [`${name}#${count}`, plan]
   })
-}
-
-function close({ open }: Listener): void {
-  for (const fd of open.fds) closeSync(fd)
-  if (open.address.kind === 'unix') removeSocketFile(open.address.path, open.inode)
 }

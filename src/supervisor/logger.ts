@@ -2,6 +2,7 @@
  * The supervisor's log: readable lines on a terminal, JSON lines in a pipe or file. Everything that it
  * says, and everything that applications write to their stderr, passes through here.
  */
+import { fstatSync } from 'node:fs'
 import type { WriteStream } from 'node:tty'
 
 export type Level = 'debug' | 'info' | 'warn' | 'error'
@@ -22,7 +23,8 @@ export interface LogSink {
 }
 
 export interface LogOptions {
-  readonly format: 'text' | 'json'
+  /** `journal`: each line with its priority, for systemd's journal, which adds time and program. */
+  readonly format: 'text' | 'json' | 'journal'
   readonly colours: boolean
   /** Lines below it are left out. */
   readonly level: Level
@@ -38,18 +40,32 @@ const colours: Readonly<Record<Level, string>> = {
 const DIM = '\x1b[2m'
 const RESET = '\x1b[0m'
 
-/** Text for people on a terminal, JSON elsewhere; colours as https://no-color.org wants them. */
+/** sd-daemon(3): syslog's priorities. */
+const priorities: Readonly<Record<Level, string>> = {
+  debug: '<7>',
+  info: '<6>',
+  warn: '<4>',
+  error: '<3>',
+}
+
+/**
+ * Text for people on a terminal, lines with priorities for systemd's journal, JSON elsewhere; colours as
+ * https://no-color.org wants them.
+ */
 export function logOptions(
-  stream: Pick<WriteStream, 'isTTY'>,
+  stream: Pick<WriteStream, 'isTTY'> & { readonly fd?: number },
   environment: NodeJS.ProcessEnv,
 ): LogOptions {
   const terminal = stream.isTTY === true
+  if (isJournal(stream.fd, environment.JOURNAL_STREAM)) {
+    return { format: 'journal', colours: false, level: 'info' }
+  }
   const refused = (environment.NO_COLOR ?? '') !== '' || environment.TERM === 'dumb'
   return { format: terminal ? 'text' : 'json', colours: terminal && !refused, level: 'info' }
 }
 
 export function createLogger(sink: LogSink, options: LogOptions): Logger {
-  const render = options.format === 'json' ? jsonLine : textLine
+  const render = { json: jsonLine, text: textLine, journal: journalLine }[options.format]
   const log = (level: Level, message: string, fields: Fields = {}): void => {
     if (ranks[level] < ranks[options.level]) return
     sink.write(render(level, message, fields, options.colours))
@@ -60,6 +76,24 @@ export function createLogger(sink: LogSink, options: LogOptions): Logger {
     warn: (message, fields) => log('warn', message, fields),
     error: (message, fields) => log('error', message, fields),
   }
+}
+
+/** Whether `fd` is the very stream that the journal reads (systemd.exec(5), $JOURNAL_STREAM). */
+function isJournal(fd: number | undefined, stream = ''): boolean {
+  if (fd === undefined || stream === '') return false
+  try {
+    const { dev, ino } = fstatSync(fd)
+    return stream === `${dev}:${ino}`
+  } catch {
+    return false
+  }
+}
+
+function journalLine(level: Level, message: string, fields: Fields): string {
+  const facts = Object.entries(fields).map(([name, value]) => ` ${name}=${value}`)
+  const [first = '', ...others] = message.trimEnd().split('\n')
+  const lines = [`${first}${facts.join('')}`, ...others.map((line) => `    ${line}`)]
+  return lines.map((line) => `${priorities[level]}${line}\n`).join('')
 }
 
 function jsonLine(level: Level, message: string, fields: Fields): string {

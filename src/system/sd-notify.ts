@@ -23,12 +23,20 @@ const silent: ServiceManager = {
   close() {},
 }
 
-/** Talks to the service manager that the environment names; without one, says nothing. */
-export function serviceManager(environment: NodeJS.ProcessEnv): ServiceManager {
+/**
+ * Talks to the service manager that the environment names; without one, says nothing. Its watchdog is
+ * told that we live for as long as `isAlive` says so.
+ */
+export function serviceManager(
+  environment: NodeJS.ProcessEnv,
+  isAlive: () => Promise<boolean>,
+): ServiceManager {
   const path = environment.NOTIFY_SOCKET ?? ''
   if (!path.startsWith('/') && !path.startsWith('@')) return silent
   const send = (lines: readonly string[]): void => sendDatagram(path, lines.join('\n'))
-  const watchdog = startWatchdog(environment, () => send(['WATCHDOG=1']))
+  const watchdog = startWatchdog(environment, async () => {
+    if (await isAlive()) send(['WATCHDOG=1'])
+  })
   return {
     ready: (status) => send(['READY=1', `MAINPID=${process.pid}`, `STATUS=${oneLine(status)}`]),
     // MONOTONIC_USEC is required of Type=notify-reload units; hrtime reads the same clock.
@@ -51,12 +59,12 @@ function oneLine(text: string): string {
 /** Twice in the time that WatchdogSec= allows. */
 function startWatchdog(
   environment: NodeJS.ProcessEnv,
-  ping: () => void,
+  ping: () => Promise<void>,
 ): NodeJS.Timeout | undefined {
   const microseconds = Number(environment.WATCHDOG_USEC ?? 0)
   const forUs = [undefined, String(process.pid)].includes(environment.WATCHDOG_PID)
   if (!(microseconds > 0) || !forUs) return undefined
-  return setInterval(ping, microseconds / 2000).unref()
+  return setInterval(() => void ping(), microseconds / 2000).unref()
 }
 
 /** A manager that does not listen must not stop a site from serving: failures are ignored. */
