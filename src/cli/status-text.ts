@@ -1,7 +1,8 @@
 /** The status of a running site for people, once. */
-import { countOf, meanOf, quantile } from '../stats/histograms.ts'
+import { countOf, meanOf } from '../stats/histograms.ts'
 import type { AppStatus, RequestsStatus, SiteStatus, WorkerStatus } from '../supervisor/status.ts'
-import { harmless, showBytes, showMs, showTime, table } from './show.ts'
+import { backgroundTables } from './background-text.ts'
+import { harmless, showBytes, showMs, showQuantile, showTime, table } from './show.ts'
 
 /** More routes, or workers, are for `--json`. */
 const MOST_ROWS = 20
@@ -23,7 +24,8 @@ export function showStatus(status: SiteStatus): string {
   const apps = Object.entries(status.apps)
   const broken = apps.filter(([, app]) => app.state === 'broken')
   const reasons = broken.map(([name, app]) => `\n${name} is broken: ${app.detail}`)
-  const parts = [appTable(apps), workerTable(apps), routeTable(status)]
+  const background = backgroundTables(status.background)
+  const parts = [appTable(apps), workerTable(apps), routeTable(status), ...background]
   const tables = parts.filter((part) => part.length > 0).flatMap((part) => ['', ...part])
   return `${[...lines, ...tables, ...reasons].join('\n')}\n`
 }
@@ -55,8 +57,8 @@ function appTable(apps: Apps): string[] {
     `${app.requests}`,
     `${app.errors}`,
     showMs(meanOf(app.served)),
-    showMs(quantile(app.served, 0.5)),
-    showMs(quantile(app.served, 0.99)),
+    showQuantile(app.served, 0.5),
+    showQuantile(app.served, 0.99),
     `${countOf(app.waited)}`,
     showRestarts(app),
   ])
@@ -122,8 +124,8 @@ function routeTable({ routes }: SiteStatus): string[] {
       `${route.errors}`,
       showBytes(route.sent),
       showMs(meanOf(route.took)),
-      showMs(quantile(route.took, 0.5)),
-      showMs(quantile(route.took, 0.99)),
+      showQuantile(route.took, 0.5),
+      showQuantile(route.took, 0.99),
     ])
   return [...table([head, ...rows], 1), ...more(used.length, 'routes')]
 }

@@ -2,6 +2,7 @@
 import { basename, resolve } from 'node:path'
 import { CronSyntaxError, parseCron } from '../background/cron-expression.ts'
 import { isZone } from '../background/zoned-time.ts'
+import { entryOf, namesIn } from '../system/names.ts'
 import { parseTarget } from './address.ts'
 import type {
   ActionPlan,
@@ -166,6 +167,14 @@ function drawCommand(drawing: Drawing, path: KeyPath, settings: CommandSettings)
       expected: 'user as well',
       key: true,
     })
+  }
+  for (const [key, database, name] of [
+    ['user', 'passwd', user],
+    ['group', 'group', group],
+  ] as const) {
+    if (name === '' || /^\d+$/.test(name) || entryOf(database, name) !== undefined) continue
+    const hint = { nearest: nearest(name, namesIn(database)) }
+    drawing.report.problem([...path, key], `no such ${key} on this machine: ${name}`, hint)
   }
   const dir = existingFolder(drawing, [...path, 'dir'], settings.dir)
   return {

@@ -38,8 +38,8 @@ export function openChannel(
 export function parseMessage(line: string): FromParent | null {
   const said = parseObject(line)
   if (said === null) return null
-  const { type, slot, pid, code, signal, version, detail } = said
-  if (type === 'loaded') return typeof version === 'string' ? { type, version } : null
+  const { type, slot, pid, code, signal, version, detail, declares } = said
+  if (type === 'loaded') return typeof version === 'string' ? { type, version, declares } : null
   if (type === 'failed') return typeof detail === 'string' ? { type, detail } : null
   if (!isCount(slot) || !isCount(pid)) return null
   if (type === 'spawned') return { type, slot, pid }

@@ -59,6 +59,12 @@ const place = {
   group: text('', 'And with which group. Default: the user’s own.', 'a group name') as Text,
 }
 
+const SIGNAL = 'a name or a number'
+const signal = z
+  .union([z.string().regex(NAME, { error: SIGNAL }), z.number().int()], { error: SIGNAL })
+  .transform(String)
+  .register(z.globalRegistry, { title: 'text' })
+
 /** What is to be done: exactly one of the first five. */
 const action = {
   run: commandType()
@@ -76,13 +82,10 @@ const action = {
     'a path such as /wp-cron.php, or an http:// URL',
     /^$|^\/|^http:\/\/[^/]/,
   ) as Text,
-  signal: text(
-    '',
-    'A signal by its name, for what applications declare with `@on_signal`.',
-    'a name or a number',
-    NAME,
-  ) as Text,
-  reload: flag(false, 'true: the site is read anew, as by `portico reload`.') as Flag,
+  signal: signal.prefault('').register(z.globalRegistry, {
+    description: 'A signal by its name, for what applications declare with `@on_signal`.',
+  }) as Preset<string, string | number>,
+  reload: flag(false, '`true`: the site is read anew, as by `portico reload`.') as Flag,
   app: text('', 'With `call`: the application.', 'the name of an application') as Text,
   host: text(
     'localhost',
@@ -147,8 +150,9 @@ const timer = {
   jitter: jitter as Duration,
 }
 
+const FILES = 'a path, or a list of them'
 const files = z
-  .union([z.string(), z.array(z.string()).min(1)], { error: 'a path, or a list of them' })
+  .union([z.string(), z.array(z.string()).min(1, { error: FILES })], { error: FILES })
   .transform((input) => (typeof input === 'string' ? [input] : input))
   .register(z.globalRegistry, {
     title: 'text or list',

@@ -4,8 +4,9 @@ With `declared`, `target` is the key of what a decorator of `portico.schedule` d
 are for the lines in the log.
 """
 import os
+import sys
 
-from .. import process
+from .. import process, trace
 from . import function, on_retire
 
 
@@ -17,4 +18,8 @@ def run(_application, settings, slot, role):
         if fact in role:
             introduction[fact] = role[fact]
     process.open_log(settings["log"], introduction)
-    function.call(role, *role.get("arguments", ()))
+    try:
+        function.call(role, *role.get("arguments", ()))
+    except Exception as error:
+        print(trace.text(error), end="", file=sys.stderr, flush=True)
+        sys.exit(1)

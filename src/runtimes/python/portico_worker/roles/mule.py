@@ -1,6 +1,7 @@
 """Runs a function of the application that is a program of its own: `{"kind": "mule", "target": …, "number": 1}`."""
 import sys
 
+from .. import trace
 from . import function
 
 
@@ -8,4 +9,8 @@ def run(_application, _settings, _slot, role):
     schedule = sys.modules.get("portico.schedule")
     if schedule is not None:
         schedule.mule_number = role["number"]
-    function.call(role)
+    try:
+        function.call(role)
+    except Exception as error:
+        print(trace.text(error), end="", file=sys.stderr, flush=True)
+        sys.exit(1)
