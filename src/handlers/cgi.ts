@@ -13,11 +13,12 @@
  */
 import { PorticoError } from '../errors.ts'
 import { discardBody, gatherBody, type WholeBody } from '../request/body.ts'
-import { onTick } from '../request/clock.ts'
+import { clock, onTick, TICK_MS } from '../request/clock.ts'
 import type { Exchange, Handler } from '../request/exchange.ts'
 import { addSlash } from '../request/slash.ts'
 import type { CgiPlan } from '../site/plan.ts'
 import { anonymousFile, nothing, openFile } from '../system/pipes.ts'
+import { Pace } from '../transports/worker-link/pace.ts'
 import { environmentMaker } from './cgi/environment.ts'
 import { startFailure } from './cgi/failures.ts'
 import { Finder, type Program } from './cgi/find.ts'
@@ -43,6 +44,8 @@ interface Waiting {
   readonly exchange: Exchange
   readonly program: Program
   readonly body: WholeBody
+  /** On the coarse clock. */
+  readonly since: number
 }
 
 /** Runs programs as `plan` says. */
@@ -63,6 +66,7 @@ class CgiHandler implements Handler, RunOwner {
   readonly #queue = new Set<Waiting>()
   /** Places taken by runs. */
   #busy = 0
+  readonly #pace = new Pace()
   readonly #stopTicking: () => void
   /** What was last complained of about files, so that robots cannot fill the log. */
   #complaint = ''
@@ -74,7 +78,10 @@ class CgiHandler implements Handler, RunOwner {
     this.before = unprivileged(host.user)
     this.#finder = new Finder(plan)
     this.#environment = environmentMaker(plan.env, bytePath(plan.documentRoot))
-    this.#stopTicking = onTick(() => {
+    this.#stopTicking = onTick((now) => {
+      this.#pace.tick(now)
+      this.#refuseLate(now)
+      this.#tellSlow(now)
       for (const run of this.#running) run.tick()
     })
   }
@@ -93,7 +100,7 @@ class CgiHandler implements Handler, RunOwner {
     gatherBody(
       exchange,
       this.#host.spool,
-      (body) => this.#enter({ exchange, program: found, body }),
+      (body) => this.#enter({ exchange, program: found, body, since: clock.now }),
       () => {},
     )
   }
@@ -114,6 +121,7 @@ class CgiHandler implements Handler, RunOwner {
   over(run: Run): void {
     this.#running.delete(run)
     this.#busy--
+    this.#pace.served()
     for (const next of this.#queue) {
       this.#queue.delete(next)
       next.exchange.onGone = null
@@ -128,13 +136,37 @@ class CgiHandler implements Handler, RunOwner {
     const { exchange } = request
     if (this.#queue.size >= queue) {
       discardBody(request.body)
-      return exchange.fail(new PorticoError('QUEUE_FULL', 'CGI'))
+      return exchange.fail(this.#refusal('QUEUE_FULL'))
     }
     this.#queue.add(request)
     exchange.onGone = () => {
       this.#queue.delete(request)
       discardBody(request.body)
     }
+  }
+
+  #refusal(code: 'QUEUE_FULL' | 'QUEUE_DEADLINE'): PorticoError {
+    return new PorticoError(code, 'CGI', { retryAfter: this.#pace.secondsFor(this.#queue.size) })
+  }
+
+  /** Those that have waited too long, the oldest first. */
+  #refuseLate(now: number): void {
+    const { queueDeadlineMs } = this.#plan
+    if (queueDeadlineMs === 0) return
+    for (const request of this.#queue) {
+      if (now - request.since < queueDeadlineMs + TICK_MS) return
+      this.#queue.delete(request)
+      request.exchange.onGone = null
+      discardBody(request.body)
+      request.exchange.fail(this.#refusal('QUEUE_DEADLINE'))
+    }
+  }
+
+  /** One at a tick: of a program nothing is known but that it runs, and the log is for reading. */
+  #tellSlow(now: number): void {
+    const { softDeadlineMs } = this.#plan
+    if (softDeadlineMs === 0) return
+    for (const run of this.#running) if (run.tellSlow(now, softDeadlineMs)) return
   }
 
   #start({ exchange, program, body }: Waiting): void {

@@ -8,7 +8,7 @@ import type { HealthPlan } from '../site/plan.ts'
 
 /** What is known of one application. */
 export interface Health {
-  readonly state: 'starting' | 'running' | 'broken'
+  readonly state: 'starting' | 'running' | 'asleep' | 'broken'
   /** Linked to this thread. */
   readonly workers: number
   /** It may have none: the next request starts one. */
@@ -65,7 +65,7 @@ function troubleOf(
 ): string {
   if (state === 'broken') return 'it did not load'
   if (state === 'starting') return 'it is starting'
-  if (workers === 0 && !sleeps) return 'it has no worker'
+  if (workers === 0 && !sleeps && state !== 'asleep') return 'it has no worker'
   // Where none may wait at all, one that does is already an urgent one.
   if (queue > 0 && waiting.some((each) => each >= queue)) return 'its queue is full'
   return ''

@@ -70,6 +70,9 @@ export class Run {
   #ahead = 0
   /** When `check` has to act, on `clock.now`. */
   #deadline = NEVER
+  readonly #beganAt: number = clock.now
+  /** That it is slow was told. */
+  #slow = false
   #soon: NodeJS.Timeout | null = null
   #soonUntil = 0
 
@@ -338,6 +341,21 @@ export class Run {
     this.#deadline = clock.now + GRACE_MS
     this.#soonUntil = performance.now() + SOON_FOR_MS
     this.#askSoon()
+  }
+
+  /** Says once that it runs longer than `softMs`; true: now. */
+  tellSlow(now: number, softMs: number): boolean {
+    if (this.#slow || this.#answered || this.#exchange.answered) return false
+    const elapsed = now - this.#beganAt
+    if (elapsed < softMs + TICK_MS) return false
+    this.#slow = true
+    const { line, trace } = this.#exchange
+    const id = trace === null || trace === undefined ? '' : ` (request ${trace.id})`
+    this.#owner.say(
+      'warn',
+      `slow request: ${line.method} ${printable(line.origin)}${id} has run for ${Math.round(elapsed)} ms; it goes on. ${this.#name} is process ${this.#pid}: a program shows no stack`,
+    )
+    return true
   }
 
   /** At once: the server ends. */

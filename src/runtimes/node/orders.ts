@@ -13,8 +13,10 @@ export type ToWorker =
   | { readonly type: 'serve'; readonly slot: number }
   /** Finish what is in hand, then exit. */
   | { readonly type: 'retire' }
-  /** Write the stack of the main thread to stderr, however stuck it is. */
+  /** Write the stack of the main thread to stderr, however stuck it is. It goes on. */
   | { readonly type: 'traceback' }
+  /** From the thread beside it: the main thread is to say that it is awake, and what it waits for. */
+  | { readonly type: 'look' }
 
 export type FromWorker =
   /** The module is loaded, and it is known how it answers. */

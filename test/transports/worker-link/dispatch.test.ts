@@ -41,6 +41,7 @@ class Thread {
       dev: false,
       stuck: () => {},
       slow: () => {},
+      wanted: () => {},
       sendFile: () => {},
     })
     this.#socket = new PassThrough()

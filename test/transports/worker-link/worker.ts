@@ -289,6 +289,7 @@ export class AppSite {
       dev: true,
       stuck: (report) => stuck.push(report),
       slow: (report) => slow.push(report),
+      wanted: () => {},
       sendFile: () => {},
     })
     const stranger: LinkOwner = {
@@ -308,7 +309,14 @@ export class AppSite {
     })
     await ready.promise
     const { limits = {}, timeouts = {} } = options
-    const site = await listeningSite({ routes: { '/': app(dispatch, folder) }, limits, timeouts })
+    const site = await listeningSite({
+      routes: {
+        '/': app(dispatch, folder),
+        '/urgent/': app(dispatch, folder, { deadlines: null, urgent: true }),
+      },
+      limits,
+      timeouts,
+    })
     const made = new AppSite(dispatch, stuck, slow, site, folder, links)
     if (options.empty !== true) made.worker = await made.connect(options.worker)
     return made

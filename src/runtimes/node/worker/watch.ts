@@ -12,18 +12,38 @@ import type { ToWorker } from '../orders.ts'
 const LONGEST_LINE = 65_536
 /** A main thread that has not stopped by then runs no JavaScript, ms. */
 const PAUSE_MS = 800
+/** One that is awake answers in this time, ms. */
+const AWAKE_MS = 100
 const STDERR = 2
 
 const control = new Socket({ fd: 3, readable: true, writable: false })
 const reader = new LineReader(LONGEST_LINE, (line) => {
   const message: ToWorker = JSON.parse(line)
-  if (message.type === 'traceback') writeStack()
+  if (message.type === 'traceback') lookAtMain()
   else parentPort!.postMessage(message)
 })
 control.on('data', (chunk: Buffer) => reader.feed(chunk))
 control.on('error', () => {})
 // The warm parent has ended, however: so does all that it started.
 control.on('close', () => process.kill(process.pid, 'SIGKILL'))
+
+/** The main thread has answered. */
+let isAwake = false
+parentPort!.on('message', () => {
+  isAwake = true
+})
+
+/**
+ * A main thread that answers runs nothing that is stuck, and is not to be paused in something else: it
+ * says itself what it waits for.
+ */
+function lookAtMain(): void {
+  isAwake = false
+  parentPort!.postMessage({ type: 'look' } satisfies ToWorker)
+  setTimeout(() => {
+    if (!isAwake) writeStack()
+  }, AWAKE_MS)
+}
 
 function writeStack(): void {
   const session = new Session()

@@ -15,6 +15,7 @@ import { divertListen } from './listening.ts'
 import { findProgram, type Program } from './program.ts'
 import { ServerLink } from './server-link.ts'
 
+const STDERR = 2
 const CONTROL = 3
 /** What a program that asks for PORT is told where nobody says otherwise; nothing listens there. */
 const PORT = '3000'
@@ -33,7 +34,13 @@ export function begin(start: WorkerStart): void {
   // Until the module is loaded, orders wait, and it is the module that keeps the process alive.
   const orders: ToWorker[] = []
   let life: Life | null = null
-  watch.on('message', (order: ToWorker) => (life === null ? orders.push(order) : life.act(order)))
+  watch.on('message', (order: ToWorker) => {
+    if (order.type === 'look') {
+      watch.postMessage('awake')
+      sayWhatIsAwaited()
+    } else if (life === null) orders.push(order)
+    else life.act(order)
+  })
   watch.unref()
   installFetch()
   const path = join(dirname(start.links[0]!), `http-${process.pid}.sock`)
@@ -70,6 +77,19 @@ export function begin(start: WorkerStart): void {
       return resolved
     },
   })
+}
+
+/** No stack tells it: what a promise waits for is on none. */
+function sayWhatIsAwaited(): void {
+  const counts = new Map<string, number>()
+  for (const name of process.getActiveResourcesInfo()) {
+    counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  const list = [...counts].map(([name, count]) => (count === 1 ? name : `${count} × ${name}`))
+  writeSync(
+    STDERR,
+    `The main thread is not stuck: it runs no JavaScript just now and waits for something. What may wake it: ${list.join(', ')}\n`,
+  )
 }
 
 function tell(message: FromWorker): void {

@@ -33,7 +33,8 @@ class Request:
 
     @property
     def line(self):
-        return self.both[LENGTHS:]
+        both = self.both
+        return both[LENGTHS : LENGTHS + u32.unpack_from(both)[0]]
 
     async def run(self, application):
         """The whole life of the request, as a task."""
