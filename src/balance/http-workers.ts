@@ -18,10 +18,18 @@ const NEVER_MS = 2 ** 40
 /** A worker that is asked whether it lives answers in this time, or is stuck, ms. */
 const GRACE_MS = 2_000
 
+/** A request that a worker has. */
+interface InHand {
+  readonly exchange: Exchange
+  /** Among those of its worker. */
+  place: number
+}
+
 interface HttpWorker {
   readonly link: WorkerLink
   readonly transport: Transport
-  active: number
+  /** In its hands, in no order. */
+  readonly walks: InHand[]
   /** The request that ran into its deadline last, and how long that was, ms. */
   overdue: string
   overdueId: string
@@ -43,10 +51,11 @@ export interface HttpWorkersHost<Route> {
 }
 
 /** One exchange on its way through the workers. */
-class Walk<Route extends WorkersRoute> implements Attempt {
+class Walk<Route extends WorkersRoute> implements Attempt, InHand {
   readonly #owner: HttpWorkers<Route>
   readonly exchange: Exchange
   worker: HttpWorker
+  place = 0
   /** On `performance.now()`. */
   sentAt = 0
   /** Those that refused it. */
@@ -93,7 +102,7 @@ export class HttpWorkers<Route extends WorkersRoute> implements LinkOwner {
   }
 
   get busy(): number {
-    return this.#workers.filter(({ active }) => active > 0).length
+    return this.#workers.filter(({ walks }) => walks.length > 0).length
   }
 
   /** Has the least busy worker answer. False: there is none. */
@@ -109,20 +118,28 @@ export class HttpWorkers<Route extends WorkersRoute> implements LinkOwner {
     let best: HttpWorker | null = null
     for (const worker of this.#workers) {
       if (worker.link.shut || refusals?.includes(worker)) continue
-      if (best === null || worker.active < best.active) best = worker
+      if (best === null || worker.walks.length < best.walks.length) best = worker
     }
     return best
   }
 
   #send(walk: Walk<Route>): void {
-    walk.worker.active++
+    walk.place = walk.worker.walks.push(walk) - 1
     walk.sentAt = performance.now()
     if (walk.route.deadlines.softMs > 0) this.#watched.add(walk)
     walk.worker.transport.send(walk.exchange, walk)
   }
 
+  /** It is not in its worker's hands any more. */
+  #leave({ worker: { walks }, place }: Walk<Route>): void {
+    const last = walks.pop()!
+    if (last.place === place) return
+    walks[place] = last
+    last.place = place
+  }
+
   refused(walk: Walk<Route>): void {
-    walk.worker.active--
+    this.#leave(walk)
     this.#watched.delete(walk)
     walk.refusals ??= []
     walk.refusals.push(walk.worker)
@@ -138,7 +155,7 @@ export class HttpWorkers<Route extends WorkersRoute> implements LinkOwner {
 
   done(walk: Walk<Route>, failure?: PorticoError): void {
     const { worker, exchange, sentAt } = walk
-    worker.active--
+    this.#leave(walk)
     this.#watched.delete(walk)
     const ms = performance.now() - sentAt
     this.#counts.served(ms)
@@ -187,7 +204,16 @@ export class HttpWorkers<Route extends WorkersRoute> implements LinkOwner {
 
   /** Notes what is in whose hands; called at each tick of the clock. */
   tally(): void {
-    for (const { link, active } of this.#workers) this.#counts.workerHas(link.hello!.slot, active)
+    for (const { link, walks } of this.#workers) {
+      this.#counts.workerHas(link.hello!.slot, walks.length)
+    }
+  }
+
+  eachInHand(visit: (exchange: Exchange, slot: number, pid: number) => void): void {
+    for (const { link, walks } of this.#workers) {
+      const { slot, pid } = link.hello!
+      for (const { exchange } of walks) visit(exchange, slot, pid)
+    }
   }
 
   /** The server ends: so do its workers. */
@@ -217,7 +243,7 @@ export class HttpWorkers<Route extends WorkersRoute> implements LinkOwner {
         preserveHost: true,
       },
     )
-    this.#workers.push({ link, transport, active: 0, overdue: '', overdueId: '', overdueMs: 0 })
+    this.#workers.push({ link, transport, walks: [], overdue: '', overdueId: '', overdueMs: 0 })
     return this
   }
 

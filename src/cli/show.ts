@@ -1,4 +1,6 @@
 /** How figures look for people. */
+import { BOUNDS_MS, type Histogram } from '../request/histogram.ts'
+import { quantile } from '../stats/histograms.ts'
 
 export function showTime(ms: number): string {
   const seconds = Math.floor(ms / 1000)
@@ -29,6 +31,13 @@ export function showMs(ms: number): string {
   if (ms < 1) return `${Math.max(1, Math.round(ms * 1000))}us`
   if (ms < 100) return `${ms.toFixed(ms < 10 ? 2 : 1)}ms`
   return ms < 10_000 ? `${Math.round(ms)}ms` : `${(ms / 1000).toFixed(1)}s`
+}
+
+/** A quantile; the lowest bucket does not tell more than that it was short. */
+export function showQuantile(times: Histogram, q: number): string {
+  const ms = quantile(times, q)
+  const shortest = BOUNDS_MS[0]!
+  return ms > 0 && ms <= shortest ? `<${showMs(shortest)}` : showMs(ms)
 }
 
 /** What visitors have sent, without what a terminal would obey. */

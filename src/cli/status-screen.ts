@@ -1,7 +1,7 @@
 /** The live view of a site as lines of a terminal: like uwsgitop, with the applications above. Pure. */
-import { countOf, meanOf, quantile, timesSince } from '../stats/histograms.ts'
+import { countOf, meanOf, timesSince } from '../stats/histograms.ts'
 import type { AppStatus, SiteStatus, WorkerStatus } from '../supervisor/status.ts'
-import { harmless, showMs, showTime } from './show.ts'
+import { harmless, showMs, showQuantile, showTime } from './show.ts'
 
 export const SORTS = ['activity', 'requests', 'memory', 'running', 'worker'] as const
 export type Sort = (typeof SORTS)[number]
@@ -72,12 +72,12 @@ const APP_COLUMNS: readonly Column<AppRow>[] = [
   { title: 'RPS', spare: 0, cell: ({ rate }) => perSecond(rate) },
   { title: 'ERR/S', spare: 5, cell: ({ errorRate }) => perSecond(errorRate) },
   { title: 'AVG', spare: 1, cell: ({ served }) => showMs(meanOf(served)) },
-  { title: 'P50', spare: 7, cell: ({ served }) => showMs(quantile(served, 0.5)) },
-  { title: 'P99', spare: 0, cell: ({ served }) => showMs(quantile(served, 0.99)) },
+  { title: 'P50', spare: 7, cell: ({ served }) => showQuantile(served, 0.5) },
+  { title: 'P99', spare: 0, cell: ({ served }) => showQuantile(served, 0.99) },
   {
     title: 'WAIT P99',
     spare: 8,
-    cell: ({ waited }) => (countOf(waited) === 0 ? '-' : showMs(quantile(waited, 0.99))),
+    cell: ({ waited }) => (countOf(waited) === 0 ? '-' : showQuantile(waited, 0.99)),
   },
   {
     title: 'RSS',

@@ -39,7 +39,7 @@ export class NodeApp {
   readonly #plan: NodeAppPlan
   readonly #dispatch: Dispatch
   readonly #spool: string
-  readonly #dev: boolean
+  readonly #host: DispatchHost
   readonly #queue = new Line<Waiting>()
   #way: 'unknown' | 'link' | 'http' = 'unknown'
   #status: AppState = { state: 'starting' }
@@ -48,7 +48,7 @@ export class NodeApp {
     this.#plan = plan
     this.#dispatch = dispatch
     this.#spool = spool
-    this.#dev = host.dev
+    this.#host = host
     this.#http = new HttpWorkers(
       plan,
       {
@@ -113,6 +113,9 @@ export class NodeApp {
       waiting.dropped = true
     }
     this.#queue.push(waiting, route.urgent)
+    if (this.workers === 0 && this.#plan.scale?.min === 0 && this.#queue.size === 1) {
+      this.#host.wanted(this.#plan.name)
+    }
   }
 
   setStatus(status: AppState): void {
@@ -168,6 +171,7 @@ export class NodeApp {
 
   eachInHand(visit: (exchange: Exchange, slot: number, pid: number) => void): void {
     this.#dispatch.eachInHand(visit)
+    this.#http.eachInHand(visit)
   }
 
   /** The server accepts no more. */
@@ -182,7 +186,7 @@ export class NodeApp {
   }
 
   get #broken(): PorticoError {
-    const detail = this.#status.state === 'broken' && this.#dev ? this.#status.detail : ''
+    const detail = this.#status.state === 'broken' && this.#host.dev ? this.#status.detail : ''
     return new PorticoError('APP_BROKEN', detail)
   }
 

@@ -5,7 +5,7 @@
  */
 
 import type { AppStatus, RequestsStatus, SiteStatus, WorkerStatus } from '../supervisor/status.ts'
-import { type ProcessFacts, processFacts } from '../system/process-facts.ts'
+import { processFacts } from '../system/process-facts.ts'
 import { meanOf } from './histograms.ts'
 
 /** Requests of one worker that are listed. */
@@ -101,7 +101,7 @@ export function uwsgiStats(status: SiteStatus, inHand: RequestsStatus, self: Sel
     cwd: self.cwd,
     locks: [],
     sockets: status.urls.map((url) => ({
-      name: url.replace(/^[a-z]+:\/\//, ''),
+      name: url.replace(/^[a-z]+:\/\//, '').replace(/\/$/, ''),
       proto: url.slice(0, url.indexOf(':')),
       queue: 0,
       max_queue: 0,
@@ -120,12 +120,18 @@ function workerOf(
   self: Self,
 ): UwsgiWorker {
   return {
-    ...common(id, worker.pid, worker),
+    id,
+    pid: worker.pid,
+    accepting: 1,
     requests: worker.requests,
     delta_requests: worker.own,
     exceptions: worker.errors,
     harakiri_count: worker.reasons.deadline ?? 0,
+    signals: 0,
+    signal_queue: 0,
     status: worker.inHand > 0 || inHand.length > 0 ? 'busy' : 'idle',
+    rss: worker.rss,
+    vsz: worker.vsz,
     running_time: Math.round(worker.runMs * 1000),
     last_spawn: Math.round(self.now - worker.uptimeMs / 1000),
     respawn_count: worker.restarts + 1,
@@ -150,12 +156,18 @@ function wholeOf(
   const rss = app.workers.reduce((sum, worker) => sum + worker.rss, facts.rss)
   const { uptimeMs = status.uptimeMs } = app.workers[0] ?? {}
   return {
-    ...common(id, pid, { ...facts, rss }),
+    id,
+    pid,
+    accepting: 1,
     requests: app.requests,
     delta_requests: app.requests,
     exceptions: app.errors,
     harakiri_count: app.reasons.deadline ?? 0,
+    signals: 0,
+    signal_queue: 0,
     status: app.busy > 0 || inHand.length > 0 ? 'busy' : 'idle',
+    rss,
+    vsz: facts.vsz,
     running_time: Math.round(app.served.sumMs * 1000),
     last_spawn: Math.round(self.now - uptimeMs / 1000),
     respawn_count: app.restarts + 1,
@@ -164,12 +176,6 @@ function wholeOf(
     apps: [appOf(name, app.requests, app.errors)],
     cores: coresOf(app.requests, inHand, self),
   }
-}
-
-type Common = 'id' | 'pid' | 'accepting' | 'signals' | 'signal_queue' | 'rss' | 'vsz'
-
-function common(id: number, pid: number, { rss, vsz }: ProcessFacts): Pick<UwsgiWorker, Common> {
-  return { id, pid, accepting: 1, signals: 0, signal_queue: 0, rss, vsz }
 }
 
 function appOf(name: string, requests: number, exceptions: number): object {
