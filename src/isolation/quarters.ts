@@ -247,18 +247,18 @@ export class Quarters {
     return kills > before ? 'out of memory: over limits.memory' : ''
   }
 
-  get facts(): IsolationFacts | null {
-    if (this.plan === null) return null
-    return {
+  /** For `status`: of a control group, else of the processes below `root`. */
+  told(root: number): { isolation?: IsolationFacts; usage?: Usage } {
+    const usage = this.#group?.usage() ?? usageOfTree(root)
+    const isolation = {
       user: this.credentials?.user ?? '',
-      walls: this.walls?.kind ?? '',
+      walls: this.walls?.kind ?? ('' as const),
       limits: this.limits.by,
     }
-  }
-
-  /** What all of its processes use; `root`: the first of them. */
-  usage(root: number): Usage | null {
-    return this.#group?.usage() ?? usageOfTree(root)
+    return {
+      ...(this.plan === null ? {} : { isolation }),
+      ...(usage === null ? {} : { usage }),
+    }
   }
 
   /** The server that had copies of these is gone. */
@@ -272,9 +272,4 @@ export class Quarters {
       if (path !== '') rmSync(path, { recursive: true, force: true })
     }
   }
-}
-
-/** What an application uses; `root`: its first process. Null where this system does not tell. */
-export function usageOf(quarters: Quarters, root: number): Usage | null {
-  return quarters.usage(root)
 }

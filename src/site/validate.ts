@@ -218,7 +218,9 @@ function explainMapping(
   }
   const result = (option as z.core.$ZodObject & z.ZodType).safeParse(value)
   return (result.error?.issues ?? []).flatMap((each) => {
-    if (each.code !== 'unrecognized_keys') return explainBelow(each, path, value, [option])
+    if (each.code !== 'unrecognized_keys' || each.path.length > 0) {
+      return explainBelow(each, path, value, [option])
+    }
     return each.keys.map((key) => {
       const owners = options.filter((other) => Object.hasOwn(other._zod.def.shape, key))
       if (owners.length === 0) return unknownKey([...path, key], key, keysOf([option]))

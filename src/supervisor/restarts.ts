@@ -3,6 +3,8 @@
 export const RESTART_REASONS = [
   /** A signal that nobody of ours has sent, such as SIGSEGV or the kernel's SIGKILL. */
   'signal',
+  /** The kernel ended it: its application was over `limits.memory`. */
+  'oom',
   /** It ended by itself. */
   'exit',
   /** The application refused to start in it. */

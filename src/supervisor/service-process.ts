@@ -109,6 +109,7 @@ export class ServiceProcess implements AppLifetime {
       })),
       restarts: this.#restarts.total,
       reasons: this.#restarts.counts,
+      ...this.#options.quarters.told(parent),
     }
   }
 
@@ -262,14 +263,16 @@ export class ServiceProcess implements AppLifetime {
         }
         return logger[news.level](news.message, { app: app.name, pid })
       }
-      case 'died':
+      case 'died': {
         this.#slow?.died(news.pid)
         if (news.expected) return
-        this.#restarts.count('signal', news.how)
-        return logger.warn(`worker died (${news.how}); replaced at once`, {
+        const how = this.#why(news.how)
+        this.#restarts.count(how === news.how ? 'signal' : 'oom', how)
+        return logger.warn(`worker died (${how}); replaced at once`, {
           app: app.name,
           pid: news.pid,
         })
+      }
       case 'slow':
         return this.#slow?.slow(news.pid, news.request, news.elapsedMs)
       case 'traced':
@@ -277,7 +280,12 @@ export class ServiceProcess implements AppLifetime {
     }
   }
 
-  #died(how: string): void {
+  /** With what the kernel has to say about it. */
+  #why(how: string): string {
+    return this.#options.quarters.killedBy() || how
+  }
+
+  #died(ended: string): void {
     if (this.#over.signal.aborted) return
     this.#slow?.clear()
     const { app, logger } = this.#options
@@ -285,6 +293,7 @@ export class ServiceProcess implements AppLifetime {
       this.#recycling = false
       return this.start()
     }
+    const how = this.#why(ended)
     const wait = this.#backoff.died(performance.now() - this.#startedAt)
     this.#restarts.count('parent', how)
     const when = wait === 0 ? 'at once' : `in ${wait} ms`
