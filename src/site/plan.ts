@@ -27,6 +27,10 @@ export interface ListenerPlan {
   readonly backlog: number
   /** Connections begin with a PROXY protocol header, which names the visitor. */
   readonly proxyProtocol: boolean
+  /** Permissions of a unix socket's file; absent: everybody may connect. */
+  readonly mode?: number
+  /** Of a unix socket's file: `user`, `user:group` or `:group`; absent: as it comes. */
+  readonly owner?: string
 }
 
 /** A path that ends in `/` is a prefix, `~…` a regular expression, any other exact. */
@@ -258,7 +262,7 @@ export interface CommonAppPlan {
 
 export interface PythonAppPlan extends CommonAppPlan {
   readonly kind: 'python'
-  /** Dotted module and the attribute in it: `shop.wsgi` and `application`. `dir` is first on `sys.path`. */
+  /** Dotted module, or an absolute file, and the attribute in it: `shop.wsgi` and `application`. `dir` is first on `sys.path`. */
   readonly module: string
   readonly callable: string
   /** `auto`: the worker sees what the callable is. */
@@ -426,6 +430,10 @@ export interface TracePlan {
   readonly sampled: boolean
 }
 
+/** Whose meaning signals have. uWSGI's TERM reloads, unless `die-on-term`. */
+export const SIGNAL_SETS = ['portico', 'uwsgi', 'uwsgi-die-on-term', 'gunicorn'] as const
+export type SignalSet = (typeof SIGNAL_SETS)[number]
+
 export interface SitePlan {
   /** The site file, or '' when the plan came from a folder or a `module:callable`. */
   readonly file: string
@@ -467,6 +475,10 @@ export interface SitePlan {
   readonly touch?: readonly string[]
   /** Restart on file change. */
   readonly watch: boolean
+  /** What the supervisor makes of signals: see supervisor/guise.ts. */
+  readonly signals: SignalSet
+  /** Absolute paths of pipes that take letters: see supervisor/fifo.ts. */
+  readonly fifo: readonly string[]
   /** Value of the `Server` field; '' sends none. */
   readonly serverName: string
 }

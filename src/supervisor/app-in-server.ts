@@ -56,6 +56,16 @@ export class AppInServer implements AppLifetime {
   /** Its deadlines are the server's own matter. */
   stuck(): void {}
 
+  readonly wanted: number = 0
+
+  heard(): void {}
+
+  async reload(): Promise<never> {
+    throw new Error(
+      `application ${this.#name} runs in the server's threads: reload the whole site, or set \`run: processes\``,
+    )
+  }
+
   keep(role: Role): never {
     refuseRole(this.#name, "the server's own", role)
   }

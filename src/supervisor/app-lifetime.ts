@@ -1,12 +1,15 @@
 /** What a generation asks of whatever runs an application: a warm parent, or a service of its own. */
 import type { Role } from '../runtimes/runtime.ts'
-import type { AppState, FromServer } from '../server/protocol.ts'
+import type { AppNews, AppState, FromServer } from '../server/protocol.ts'
 import type { AppFacts } from './app-process.ts'
+import type { ReloadHow } from './app-reload.ts'
 import type { KeptRole, RoleEnd } from './roles.ts'
 import type { SlowReport } from './slow-log.ts'
 
 export interface AppLifetime {
   readonly status: AppState
+  /** Workers that it is to have now. */
+  readonly wanted: number
   /** It starts, but its workers do not live. */
   readonly isDyingYoung: boolean
   readonly facts: AppFacts
@@ -16,6 +19,10 @@ export interface AppLifetime {
   settled(): Promise<AppState>
   /** The server found a request past its deadline. */
   stuck(report: Extract<FromServer, { type: 'stuck' }>): void
+  /** The server tells what concerns the number of workers. */
+  heard(news: AppNews): void
+  /** Loads it anew beside what serves, which goes on where that fails; rejects with the reason. */
+  reload(how: ReloadHow): Promise<void>
   /**
    * A process in the application's own code beside its workers, kept alive until the application stops.
    * Throws, with the reason, where there is no such thing.

@@ -147,10 +147,11 @@ export class Generation {
 
   /** From now on its applications do jobs: it has taken over. */
   beginJobs(): void {
+    const { stopMs } = this.plan.timeouts
     for (const app of Object.values(this.plan.apps)) {
       if (app.kind !== 'python' || app.jobs === undefined) continue
       for (let i = 0; i < app.jobs.workers; i++) {
-        this.#jobWorkers.push(this.keep(app.name, { kind: 'jobs', ...app.jobs }))
+        this.#jobWorkers.push(this.keep(app.name, { kind: 'jobs', ...app.jobs, stopMs }))
       }
     }
   }

@@ -104,6 +104,11 @@ export class Roles {
     return [...this.#places.values()].filter(({ pid }) => pid !== 0).map(({ facts }) => facts)
   }
 
+  /** All that live or are to. */
+  get size(): number {
+    return this.#places.size
+  }
+
   /** Some of the processes that this parent has forked live. */
   holds(parent: RoleParent): boolean {
     return [...this.#places.values()].some((place) => place.parent === parent)
@@ -202,6 +207,13 @@ export class Roles {
     for (const place of this.#places.values()) {
       if (place.parent === null) this.start(place)
       else if (place.kept && place.parent === before) before.retire(place.slot)
+    }
+  }
+
+  /** Those that should have left this parent by now leave at once. */
+  evict(parent: RoleParent): void {
+    for (const { kept, slot, parent: own } of this.#places.values()) {
+      if (kept && own === parent) parent.kill(slot)
     }
   }
 

@@ -1,8 +1,13 @@
-/** One place for a worker: which process fills it now, and when the next one may. */
-import type { FromParent } from '../runtimes/runtime.ts'
+/**
+ * One slot for a worker: who is in it, and how far.
+ *
+ *     empty ──► forking ──► starting ──joined──► serving ──► leaving ──► empty
+ *                 ▲             │ died              │ died
+ *                 └── waiting ◄─┴───────────────────┘
+ */
 import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
-import type { Logger } from './logger.ts'
-import { type LastRestart, type RestartCounts, Restarts } from './restarts.ts'
+import { type LastRestart, type RestartCounts, type RestartReason, Restarts } from './restarts.ts'
+import type { WarmParent } from './warm-parent.ts'
 
 /**
  * Shorter lives than this are failed starts, ms. It is short on purpose: a worker that dies of what a
@@ -10,128 +15,88 @@ import { type LastRestart, type RestartCounts, Restarts } from './restarts.ts'
  */
 const YOUNG_MS = 150
 
-/**
- * A worker whose application refused to start exits with this code (sysexits.h: EX_CONFIG) and has
- * logged why. However long it took, that was no life.
- */
-const START_FAILED = 78
+export type Phase =
+  | 'empty'
+  /** Its worker has died; the next one starts in a while. */
+  | 'waiting'
+  /** The parent was asked for a worker. */
+  | 'forking'
+  /** It is not yet linked to every thread of the server. */
+  | 'starting'
+  | 'serving'
+  /** It was told to finish what it has in hand. */
+  | 'leaving'
 
-/** A fork takes milliseconds; a parent that needs longer than this hangs. */
-const FORK_TIMEOUT_MS = 10_000
-
-const signalNames: Readonly<Record<number, string>> = {
-  6: 'SIGABRT',
-  7: 'SIGBUS',
-  9: 'SIGKILL',
-  11: 'SIGSEGV',
-  15: 'SIGTERM',
+/** Why a worker is to be replaced. */
+export interface Due {
+  readonly reason: RestartReason
+  /** For people: the number, the size or the age. */
+  readonly how: string
 }
 
 export interface WorkerFacts {
   readonly slot: number
   readonly pid: number
   readonly restarts: number
+  /** Why there were. */
+  readonly reasons: RestartCounts
   /** Why the last of these was; null: there was none. */
   readonly lastRestart: LastRestart | null
   readonly uptimeMs: number
+  readonly phase?: Phase
 }
 
-/** What a slot asks of its application. */
-export interface SlotActions {
-  fork(): void
-  /** The parent did not answer the last `fork`. */
-  overdue(): void
-}
+/** What a worker hands on to the one that takes over from it. */
+export class History {
+  readonly restarts: Restarts = new Restarts()
+  readonly backoff: Backoff = new Backoff({ youngMs: YOUNG_MS, firstMs: 100, longestMs: 5_000 })
+  /** Those in a row that never served. */
+  unborn = 0
 
-export class WorkerSlot {
-  readonly #slot: number
-  readonly #app: string
-  readonly #logger: Logger
-  readonly #actions: SlotActions
-  readonly #backoff = new Backoff({ youngMs: YOUNG_MS, firstMs: 100, longestMs: 5_000 })
-  #pid = 0
-  #startedAt = 0
-  readonly #restarts = new Restarts()
-  #timer: NodeJS.Timeout | undefined
-  /** It is about to be killed: no second report counts. */
-  doomed = false
-
-  constructor(slot: number, app: string, logger: Logger, actions: SlotActions) {
-    this.#slot = slot
-    this.#app = app
-    this.#logger = logger
-    this.#actions = actions
-  }
-
-  /** 0: nobody yet. */
-  get pid(): number {
-    return this.#pid
-  }
-
-  get restarts(): number {
-    return this.#restarts.total
-  }
-
-  /** Why there were restarts. */
   get reasons(): RestartCounts {
-    return this.#restarts.counts
+    return this.restarts.counts
   }
 
   get isDyingYoung(): boolean {
-    return this.#backoff.deaths >= CIRCUIT_DEATHS
+    return this.backoff.deaths >= CIRCUIT_DEATHS
+  }
+}
+
+export class WorkerSlot {
+  readonly number: number
+  phase: Phase = 'empty'
+  /** The one that has forked its worker, or is to. */
+  parent: WarmParent | null = null
+  /** 0: nobody yet. */
+  pid = 0
+  /** On `performance.now()`. */
+  startedAt = 0
+  history: History = new History()
+  /** The one that leaves when this one serves. */
+  replaces: WorkerSlot | null = null
+  due: Due | null = null
+  /** Between 0 and 1: how much of the jitter is this worker's. */
+  luck = 0
+  /** It is about to be killed: no second report counts. */
+  doomed = false
+  /** Linked before the parent has told of its birth. */
+  joinedAs = 0
+  /** Until the next one starts, or the one that is here is killed. */
+  timer: NodeJS.Timeout | undefined
+  /** Grows each time that a slot becomes empty: those that were so longest are used first. */
+  emptied = 0
+
+  constructor(number: number) {
+    this.number = number
+  }
+
+  get ageMs(): number {
+    return performance.now() - this.startedAt
   }
 
   get facts(): WorkerFacts {
-    const uptimeMs = Math.round(performance.now() - this.#startedAt)
-    const { total: restarts, last: lastRestart } = this.#restarts
-    return { slot: this.#slot, pid: this.#pid, restarts, lastRestart, uptimeMs }
-  }
-
-  /** Asks the warm parent for a worker. */
-  spawn(): void {
-    this.#actions.fork()
-    this.#timer = setTimeout(() => this.#actions.overdue(), FORK_TIMEOUT_MS)
-  }
-
-  spawned(pid: number): void {
-    clearTimeout(this.#timer)
-    this.#pid = pid
-    this.#startedAt = performance.now()
-    this.doomed = false
-  }
-
-  exited(death: Extract<FromParent, { type: 'exited' }>, expected: boolean): void {
-    this.#pid = 0
-    if (expected) return
-    const unborn = death.code === START_FAILED
-    const wait = this.#backoff.died(unborn ? 0 : performance.now() - this.#startedAt)
-    const how =
-      death.signal === null
-        ? `exit code ${death.code}`
-        : (signalNames[death.signal] ?? `signal ${death.signal}`)
-    const cause = unborn ? 'start' : death.signal === null ? 'exit' : 'signal'
-    this.#restarts.count(this.doomed ? 'deadline' : cause, how)
-    const what = unborn ? 'worker did not start' : `worker died (${how})`
-    const again = wait === 0 ? 'replaced at once' : `the next one starts in ${wait} ms`
-    this.#logger.warn(`${what}; ${again}`, { app: this.#app, pid: death.pid })
-    if (this.#backoff.deaths === CIRCUIT_DEATHS) {
-      this.#logger.error(
-        `workers of ${this.#app} keep dying right after their start; see the lines above for why`,
-        { app: this.#app },
-      )
-    }
-    if (wait === 0) this.spawn()
-    else this.#timer = setTimeout(() => this.spawn(), wait)
-  }
-
-  /** The warm parent is gone, and every worker with it. */
-  forget(): void {
-    clearTimeout(this.#timer)
-    this.#pid = 0
-  }
-
-  /** Nobody takes this place any more. */
-  stop(): void {
-    clearTimeout(this.#timer)
+    const { total: restarts, counts: reasons, last: lastRestart } = this.history.restarts
+    const { number: slot, pid, phase } = this
+    return { slot, pid, restarts, reasons, lastRestart, uptimeMs: Math.round(this.ageMs), phase }
   }
 }

@@ -10,6 +10,7 @@ import { isAlive } from '../../src/supervisor/alive.ts'
 import { AppInServer } from '../../src/supervisor/app-in-server.ts'
 import { AppProcess } from '../../src/supervisor/app-process.ts'
 import { createLogger } from '../../src/supervisor/logger.ts'
+import { quartersIn } from '../isolation/quarters.ts'
 import { appsFolder, debianPython } from '../runtimes/python/supervisor.ts'
 import { appPlan, until } from './site.ts'
 
@@ -21,23 +22,25 @@ const logger = createLogger(
 
 function start(change: Parameters<typeof appPlan>[0] = {}, runtime: Runtime = python) {
   const folder = mkdtempSync(join(tmpdir(), 'portico-roles-'))
-  const plan = appPlan({ module: 'roles', dir: appsFolder, python: debianPython, ...change })
+  const file = join(folder, 'notes')
+  const env = { NOTES: file }
+  const plan = appPlan({ module: 'roles', dir: appsFolder, python: debianPython, env, ...change })
   const app = new AppProcess({
     app: plan,
     runtime,
-    links: [],
-    log: join(folder, 'log.sock'),
+    quarters: quartersIn(folder, plan, logger),
     dev: false,
-    credentials: null,
     logger,
+    stopMs: 2_000,
     changed: () => {},
+    declared: () => {},
   })
   onTestFinished(async () => {
     await app.stop(2_000)
     rmSync(folder, { recursive: true })
   })
   app.start()
-  return { app, file: join(folder, 'notes') }
+  return { app, file }
 }
 
 const call = (target: string, ...args: unknown[]) => ({
@@ -45,6 +48,8 @@ const call = (target: string, ...args: unknown[]) => ({
   target: `roles:${target}`,
   arguments: args,
 })
+
+const mule = (target: string) => ({ kind: 'mule', target: `roles:${target}`, number: 1 })
 
 function notes(file: string): string[] {
   try {
@@ -83,13 +88,13 @@ test('once: rejects when the application does not load, or stops before', async 
 
 test('kept: started again when it dies, with its parent too; gone when it is told to stop', async () => {
   const { app, file } = start()
-  const kept = app.keep(call('wait', file))
+  const kept = app.keep(mule('stay'))
   const first = await until('the process', () => kept.pid > 0 && kept.pid)
   await until('its first note', () => notes(file).length === 1)
   process.kill(first, 'SIGKILL')
   const second = await until('its successor', () => ![0, first].includes(kept.pid) && kept.pid)
   await until('its note', () => notes(file).length === 2)
-  expect(app.facts.roles).toMatchObject([{ kind: 'call', pid: second, restarts: 1 }])
+  expect(app.facts.roles).toMatchObject([{ kind: 'mule', pid: second, restarts: 1 }])
   process.kill(app.facts.parent, 'SIGKILL')
   const third = await until(
     'one of the next parent',
@@ -103,11 +108,11 @@ test('kept: started again when it dies, with its parent too; gone when it is tol
 
 test('kept: one that ends at once is started ever more slowly; the application ends it', async () => {
   const { app, file } = start()
-  app.keep(call('note', file))
-  app.keep(call('wait', file))
+  app.keep(mule('pass_by'))
+  app.keep(mule('stay'))
   await until('a few lives', () => notes(file).length >= 4)
   expect(
-    lines.some((line) => /call ended \(exit code 0\); the next one starts in \d+ ms/.test(line)),
+    lines.some((line) => /mule ended \(exit code 0\); the next one starts in \d+ ms/.test(line)),
   ).toBe(true)
   const [waiting] = app.facts.roles ?? []
   await app.stop(2_000)

@@ -44,6 +44,8 @@ export interface DispatchHost {
   stuck(report: Stuck): void
   /** A request runs longer than its soft deadline. */
   slow(report: Slow): void
+  /** A request waits, and there is no worker; of applications that may have none. */
+  wanted(app: string): void
   /** Sends part of a file as the answer's body; calls back whether it could be opened, then when it is over. */
   sendFile(job: Job, file: FileBody, opened: (ok: boolean) => void): void
 }
@@ -62,6 +64,8 @@ export class Dispatch implements LinkOwner {
   #alone = true
   #pumpPlanned = false
   #listening = false
+  /** That a worker is wanted was said. */
+  #woken = false
   /** Workers take many requests at a time. */
   #many = false
   /** The server accepts no more. */
@@ -76,7 +80,7 @@ export class Dispatch implements LinkOwner {
     plan: AppPlan,
     claims: Claims,
     host: DispatchHost,
-    counts: AppCounts = AppCounts.alone(plan.workers),
+    counts: AppCounts = AppCounts.alone(2 * plan.workers),
   ) {
     this.counts = counts
     this.#plan = plan
@@ -107,6 +111,7 @@ export class Dispatch implements LinkOwner {
 
   setStatus(status: AppState): void {
     this.#status = status
+    this.#woken = false
     if (status.state !== 'broken') return
     for (const job of this.#queue.drain()) this.#fail(job, this.#broken(status.detail))
   }
@@ -131,6 +136,14 @@ export class Dispatch implements LinkOwner {
     this.#queue.push(job, job.urgent)
     if (this.#window.size > 1) this.#planPump()
     else if (this.waiting === 1) this.#await()
+    if (this.#links.size === 0) this.#wake()
+  }
+
+  /** Says, once for all that wait, that there is no worker. */
+  #wake(): void {
+    if (this.#plan.scale?.min !== 0 || this.#woken) return
+    this.#woken = true
+    this.#host.wanted(this.#plan.name)
   }
 
   /** Called at each tick of the clock: deadlines of what runs and of what waits. */
@@ -197,6 +210,7 @@ export class Dispatch implements LinkOwner {
     // A worker that took the place of one whose end we have not seen yet.
     this.#links.get(hello.slot)?.destroy()
     this.#links.set(hello.slot, link)
+    this.#woken = false
     this.counts.workerCame(hello.slot)
     this.#many = hello.capacity > 1
     this.takes = hello.streams ? 'streams' : 'whole'
@@ -255,6 +269,7 @@ export class Dispatch implements LinkOwner {
       } else this.#fail(job, new PorticoError('APP_DIED'))
     }
     if (again.length > 0) this.#putBack(again)
+    if (this.waiting > 0 && this.#links.size === 0) this.#wake()
   }
 
   // Handing out.

@@ -89,7 +89,11 @@ function start(message: Extract<ToServer, { type: 'start' }>): void {
   }
   for (let thread = 0; thread < message.plan.threads; thread += 1) {
     const server = createServer((socket) => {
-      socket.on('data', (chunk) => links.set(socket, JSON.parse(chunk.toString())))
+      socket.on('data', (chunk) => {
+        const hello = JSON.parse(chunk.toString())
+        links.set(socket, hello)
+        tell({ type: 'joined', ...hello })
+      })
       socket.on('close', () => links.delete(socket))
       socket.on('error', () => {})
     })
