@@ -7,6 +7,7 @@ export type Register = (program: Command, whole: () => Promise<Command>) => void
 /** In the order of `portico --help`. */
 export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   serve: async () => (await import('./serve.ts')).serveCommand,
+  farm: async () => (await import('./farm.ts')).farmCommand,
   check: async () => (await import('./check.ts')).checkCommand,
   reload: async () => (await import('./reload.ts')).reloadCommand,
   stop: async () => (await import('./stop.ts')).stopCommand,

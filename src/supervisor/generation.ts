@@ -200,6 +200,15 @@ export class Generation {
     )
   }
 
+  /** Rejects when all applications are known not to work. */
+  async mustLoadOne(signal: AbortSignal): Promise<void> {
+    const all = [...this.#apps.values()].map((app) => app.settled())
+    await orAborted(Promise.all(all), signal)
+    if (this.#apps.size > 0 && this.working.size === 0) {
+      throw new Error('none of the applications loaded, see above, and `need-app` is set')
+    }
+  }
+
   /** The applications that work now. */
   get working(): ReadonlySet<string> {
     const works = new Set<AppState['state']>(['running', 'asleep'])
@@ -243,6 +252,11 @@ export class Generation {
    */
   reload(name: string, how: ReloadHow): Promise<void> {
     return this.#app(name).reload(how)
+  }
+
+  /** One worker more or less for each application. */
+  adjust(by: 1 | -1): void {
+    for (const app of this.#apps.values()) app.adjust(by)
   }
 
   reopenLogs(): void {

@@ -19,11 +19,20 @@ import type { WorkerFacts } from './worker-slot.ts'
 
 export type Phase = 'starting' | 'ready' | 'reloading' | 'stopping'
 
+/** What is to be reloaded where that is not the whole site. */
+export interface OneApp {
+  readonly app: string
+  /** One worker at a time; undefined: as its settings say. */
+  readonly rolling?: boolean | undefined
+}
+
 export interface ReloadResult {
   readonly ok: boolean
   /** Why not; '' when all went well. */
   readonly message: string
   readonly generation: number
+  /** The one that was to be reloaded; '' for the whole site. */
+  readonly app?: string
 }
 
 /** A worker, with what the server has counted of its place since this generation began. */
@@ -56,6 +65,8 @@ export interface SiteStatus {
   readonly phase: Phase
   readonly site: string
   readonly urls: readonly string[]
+  /** Where what applications share is found. */
+  readonly commonsSocket: string
   readonly generation: number
   readonly uptimeMs: number
   readonly reloads: { readonly succeeded: number; readonly failed: number }

@@ -6,11 +6,12 @@
  */
 
 import { Background } from '../background/background.ts'
+import { enqueue } from '../background/enqueue.ts'
 import { frontOf } from '../background/front.ts'
 import { activatedSockets } from '../listen/activated.ts'
 import { ListeningSockets, type PreparedSockets } from '../listen/sockets.ts'
 import { BOUNDS_MS } from '../request/histogram.ts'
-import type { SitePlan } from '../site/plan.ts'
+import type { SignalSet, SitePlan } from '../site/plan.ts'
 import { addNumbers } from '../stats/numbers.ts'
 import { renderMetrics } from '../stats/openmetrics.ts'
 import { Outputs } from '../stats/outputs.ts'
@@ -19,7 +20,10 @@ import { type ServiceManager, serviceManager } from '../system/sd-notify.ts'
 import { type Credentials, findCredentials, losesGroups } from '../system/users.ts'
 import { type AdminSocket, openAdmin } from './admin.ts'
 import { COMMONS_VARIABLE, type CommonsProcess, openCommons } from './commons-process.ts'
+import { type Fifo, openFifo } from './fifo.ts'
+import { figures } from './figures.ts'
 import { Generation, type GenerationStatus, type Runtimes } from './generation.ts'
+import { type Meaning, SIGNALS } from './guise.ts'
 import { History } from './history.ts'
 import { Inbox } from './inbox.ts'
 import { briefly } from './load-failure.ts'
@@ -32,6 +36,7 @@ import type { LoadSite, Site } from './site.ts'
 import {
   addTotals,
   appStatuses,
+  type OneApp,
   type Phase,
   type ReloadResult,
   type RequestsStatus,
@@ -39,6 +44,7 @@ import {
 } from './status.ts'
 import { delay, orAborted, settledWithin } from './timers.ts'
 import { type Listening, listening, urlsOf } from './urls.ts'
+import { type TouchWatch, watchTouch } from './touch.ts'
 import { type Watcher, watchSite } from './watch.ts'
 
 /** How often a draining generation's counters are read, so that none is lost with its process, ms. */
@@ -54,9 +60,21 @@ export interface SupervisorOptions {
 }
 
 type Command =
-  | { readonly type: 'reload'; readonly why: string; done(result: ReloadResult): void }
+  | {
+      readonly type: 'reload'
+      readonly why: string
+      /** Null: the whole site. */
+      readonly only: OneApp | null
+      done(result: ReloadResult): void
+    }
   | { readonly type: 'reopen-logs' }
   | { readonly type: 'stop'; readonly why: string }
+  | { readonly type: 'rolling'; readonly why: string }
+  | { readonly type: 'resize'; readonly by: 1 | -1 }
+  | { readonly type: 'tell' }
+  | { readonly type: 'refuse'; readonly what: string; readonly sentence: string }
+
+type ReloadCommand = Extract<Command, { type: 'reload' }>
 
 /** Serves until told to stop. Resolves with the process's exit code; rejects when it cannot start. */
 export function supervise(options: SupervisorOptions): Promise<number> {
@@ -88,7 +106,10 @@ class Supervisor {
   #logSocket: LogSocket | null = null
   #admin: AdminSocket | null = null
   #pidFile = ''
+  #signals: SignalSet = 'portico'
+  readonly #fifos: Fifo[] = []
   #watcher: Watcher | null = null
+  #touch: TouchWatch | null = null
   /** Counts of generations that have ended. */
   #past = new History()
   /** Where figures are told beside the admin socket. */
@@ -113,6 +134,7 @@ class Supervisor {
           const { ok, message } = await this.#askReload(why)
           return { ok, how: ok ? 'reloaded' : message }
         },
+        enqueue: (order) => enqueue(this.#runDir?.commonsSocket ?? '', order),
         signal: (name) => this.#background.signal(name),
       }),
     })
@@ -143,13 +165,15 @@ class Supervisor {
     const { plan } = site
     this.#site = site
     for (const warning of site.warnings) this.#logger.warn(warning)
+    for (const note of site.notes ?? []) this.#logger.info(note)
     this.#credentials = this.#chooseCredentials(plan)
     this.#checkFileLimit(plan)
     if (plan.pidFile !== '') refuseLivePidFile(plan.pidFile)
+    this.#listenTo(plan)
     this.#admin = openAdmin(plan.admin, {
       status: () => this.#status(),
       requests: (most) => this.#requests(most),
-      reload: () => this.#askReload('asked by the admin socket'),
+      reload: (only) => this.#askReload('asked by the admin socket', only),
       stop: () => this.#askStop('asked by the admin socket'),
       runTask: (name) => this.#background.run(name),
     })
@@ -175,6 +199,7 @@ class Supervisor {
     if (plan.file === '' && !plan.watch) {
       await generation.mustLoad(new Set(), this.#stopRequested.signal)
     }
+    if (plan.needApp === true) await generation.mustLoadOne(this.#stopRequested.signal)
     if (plan.pidFile !== '') writePidFile(plan.pidFile)
     this.#pidFile = plan.pidFile
     void this.#background.commit(plan, generation.number)
@@ -188,12 +213,24 @@ class Supervisor {
       const command = await this.#inbox.next()
       switch (command.type) {
         case 'reload':
-          await this.#reload(command)
+          await this.#reloadAll(command)
           break
         case 'reopen-logs':
           this.#current?.reopenLogs()
           for (const generation of this.#draining.keys()) generation.reopenLogs()
           this.#logger.info('log files opened anew')
+          break
+        case 'rolling':
+          await this.#roll(command.why)
+          break
+        case 'resize':
+          this.#current?.adjust(command.by)
+          break
+        case 'tell':
+          for (const line of figures(await this.#status())) this.#logger.info(line)
+          break
+        case 'refuse':
+          this.#logger.warn(`${command.what}: ${command.sentence}`)
           break
         case 'stop':
           return this.#stop(command.why)
@@ -202,21 +239,54 @@ class Supervisor {
   }
 
   #catchSignals(): () => void {
-    const handlers: Readonly<Record<string, () => void>> = {
-      SIGHUP: () => void this.#askReload('signal HUP'),
-      SIGUSR1: () => this.#inbox.put({ type: 'reopen-logs' }),
-      SIGTERM: () => this.#askStop('signal TERM'),
-      SIGINT: () => this.#askStop('signal INT'),
-      SIGQUIT: () => this.#askStop('signal QUIT'),
-    }
-    for (const [signal, handler] of Object.entries(handlers)) process.on(signal, handler)
+    for (const signal of Object.keys(SIGNALS.portico)) process.on(signal, this.#heardSignal)
     return () => {
-      for (const [signal, handler] of Object.entries(handlers)) process.off(signal, handler)
+      for (const signal of Object.keys(SIGNALS.portico)) process.off(signal, this.#heardSignal)
+      for (const signal of Object.keys(SIGNALS[this.#signals])) process.off(signal, this.#heardSignal)
     }
   }
 
-  #askReload(why: string): Promise<ReloadResult> {
-    return new Promise((done) => this.#inbox.put({ type: 'reload', why, done }))
+  readonly #heardSignal = (signal: string): void => {
+    const meaning = SIGNALS[this.#signals][signal]
+    if (meaning !== undefined) this.#order(meaning, `signal ${signal.replace('SIG', '')}`)
+  }
+
+  /** From now on signals mean what the site says; and letters in its pipes. */
+  #listenTo(plan: SitePlan): void {
+    this.#signals = plan.signals
+    for (const signal of Object.keys(SIGNALS[plan.signals])) {
+      if (SIGNALS.portico[signal] === undefined) process.on(signal, this.#heardSignal)
+    }
+    for (const path of plan.fifo) {
+      const heard = (meaning: Meaning, letter: string): void =>
+        this.#order(meaning, `${letter} in ${path}`)
+      this.#fifos.push(openFifo(path, heard, this.#logger))
+    }
+  }
+
+  #order({ order, sentence }: Meaning, why: string): void {
+    switch (order) {
+      case 'reload':
+        return void this.#askReload(why)
+      case 'stop':
+        return this.#askStop(why)
+      case 'stop-now':
+        this.#askStop(why)
+        return this.#hurry.abort(new Error('in a hurry'))
+      case 'more':
+      case 'fewer':
+        return this.#inbox.put({ type: 'resize', by: order === 'more' ? 1 : -1 })
+      case 'refuse':
+        return this.#inbox.put({ type: 'refuse', what: why, sentence })
+      case 'rolling':
+        return this.#inbox.put({ type: 'rolling', why })
+      default:
+        this.#inbox.put({ type: order })
+    }
+  }
+
+  #askReload(why: string, only: OneApp | null = null): Promise<ReloadResult> {
+    return new Promise((done) => this.#inbox.put({ type: 'reload', why, only, done }))
   }
 
   #askStop(why: string): void {
@@ -278,6 +348,7 @@ class Supervisor {
       this.#credentials,
       this.#logger,
     )
+    this.#commons.signalled = (name) => this.#background.signal(name)
     process.env[COMMONS_VARIABLE] = path
   }
 
@@ -321,14 +392,58 @@ class Supervisor {
     if (site.plan.watch) {
       this.#watcher = watchSite(site.plan, this.#logger, changed, this.#watcher)
     }
+    this.#touch?.close()
+    this.#touch = watchTouch(site.plan, (path, only) => {
+      void this.#askReload(`${path} was touched`, only)
+    })
   }
 
   // Reloading
 
-  /** One reload answers all that were asked for until now. */
-  async #reload(command: Extract<Command, { type: 'reload' }>): Promise<void> {
-    const isReload = (other: Command): other is typeof command => other.type === 'reload'
-    const all = [command, ...this.#inbox.takeAll(isReload)]
+  /** One reload answers all of its kind that were asked for until now; the site's answers every other. */
+  async #reloadAll(first: ReloadCommand): Promise<void> {
+    const isReload = (other: Command): other is ReloadCommand => other.type === 'reload'
+    const all = [first, ...this.#inbox.takeAll(isReload)]
+    const whole = all.find(({ only }) => only === null)
+    if (whole !== undefined) return this.#reload(whole, all)
+    for (const name of new Set(all.map(({ only }) => only?.app ?? ''))) {
+      await this.#reloadApp(all.filter(({ only }) => only?.app === name))
+    }
+  }
+
+  /** The same application, asked for once or several times. */
+  async #reloadApp(all: readonly ReloadCommand[]): Promise<void> {
+    const [{ why, only }] = all as [ReloadCommand, ...ReloadCommand[]]
+    const { app = '', rolling } = only ?? {}
+    const { signal } = this.#stopRequested
+    this.#logger.info(`reloading application ${app}: ${why}`, { app })
+    const usual = this.#site?.plan.apps[app]?.reload?.rolling === true
+    const reloaded = async (): Promise<void> =>
+      this.#serving.reload(app, { rolling: rolling ?? usual, signal })
+    const failure = await reloaded().then(
+      () => null,
+      (error: Error) => error,
+    )
+    if (failure === null) this.#logger.info(`application ${app} is reloaded`, { app })
+    else {
+      this.#logger.error(
+        `application ${app} was not reloaded, it goes on as before: ${briefly(failure)}`,
+        { app },
+      )
+    }
+    this.#noteReload(all, failure, app)
+  }
+
+  #noteReload(all: readonly ReloadCommand[], failure: Error | null, app = ''): void {
+    const ok = failure === null
+    const generation = this.#current?.number ?? 0
+    const result = { ok, message: failure?.message ?? '', generation, app }
+    this.#reloads[ok ? 'succeeded' : 'failed'] += 1
+    this.#lastReload = { ...result, at: new Date().toISOString() }
+    for (const { done } of all) done(result)
+  }
+
+  async #reload(command: ReloadCommand, all: readonly ReloadCommand[]): Promise<void> {
     this.#logger.info(`reloading: ${command.why}`)
     this.#phase = 'reloading'
     this.#manager.reloading()
@@ -336,16 +451,12 @@ class Supervisor {
       () => null,
       (error: Error) => error,
     )
-    const ok = failure === null
-    const result = { ok, message: failure?.message ?? '', generation: this.#current?.number ?? 0 }
-    this.#reloads[ok ? 'succeeded' : 'failed'] += 1
-    this.#lastReload = { ...result, at: new Date().toISOString() }
     if (failure !== null) {
       this.#phase = 'ready'
       this.#logger.error(`not reloaded, the site keeps serving as before: ${briefly(failure)}`)
       this.#manager.ready('Serving as before; the last reload failed')
     }
-    for (const { done } of all) done(result)
+    this.#noteReload(all, failure)
   }
 
   /** Throws, with everything as it was, when the new plan cannot take over. */
@@ -383,8 +494,21 @@ class Supervisor {
     this.#draining.set(old, this.#drain(old, runDir))
   }
 
+  /** Every application anew, one worker after the other; the site file is not read. */
+  async #roll(why: string): Promise<void> {
+    const generation = this.#current
+    if (generation === null) return
+    this.#logger.info(`reloading the applications one worker at a time: ${why}`)
+    const how = { rolling: true, signal: this.#stopRequested.signal }
+    for (const name of Object.keys(generation.plan.apps)) {
+      await generation.reload(name, how).catch((error: Error) => {
+        this.#logger.error(`application ${name} goes on as it was: ${briefly(error)}`)
+      })
+    }
+  }
+
   #warnOfRestart(before: SitePlan, after: SitePlan): void {
-    for (const key of ['admin', 'pidFile', 'user', 'group'] as const) {
+    for (const key of ['admin', 'pidFile', 'user', 'group', 'signals'] as const) {
       if (before[key] !== after[key]) this.#logger.warn(`${key}: takes effect after a restart`)
     }
   }
@@ -433,18 +557,20 @@ class Supervisor {
   /** Nothing of ours is left afterwards: no process, no socket, no file. */
   async #end(): Promise<void> {
     this.#watcher?.close()
+    this.#touch?.close()
     const living = [this.#current, ...this.#draining.keys()].filter((one) => one !== null)
     await Promise.all(living.map((generation) => generation.kill()))
     await this.#background.end(this.#hurry.signal)
     for (const command of this.#inbox.takeAll((item) => item.type === 'reload')) {
       if (command.type === 'reload') {
-        command.done({ ok: false, message: 'stopping', generation: this.#current?.number ?? 0 })
+        this.#noteReload([command], new Error('stopping'))
       }
     }
     this.#logSocket?.close()
     await this.#commons?.stop()
     this.#sockets.close()
     this.#admin?.close()
+    for (const fifo of this.#fifos) fifo.close()
     this.#outputs.close()
     this.#runDir?.remove()
     if (this.#pidFile !== '') removePidFile(this.#pidFile)
@@ -466,6 +592,7 @@ class Supervisor {
       phase: this.#phase,
       site: this.#site?.description ?? '',
       urls: urlsOf(this.#listening),
+      commonsSocket: this.#runDir?.commonsSocket ?? '',
       generation: this.#current?.number ?? 0,
       uptimeMs: Math.round(performance.now() - this.#startedAt),
       reloads: { ...this.#reloads },

@@ -1,0 +1,82 @@
+/** How jobs look for people. */
+import { harmless, showTime, table } from './show.ts'
+
+/** As the commons tells them. */
+export interface ShownQueue {
+  readonly queue: string
+  readonly waiting: number
+  readonly delayed: number
+  readonly running: number
+  readonly dead: number
+  readonly oldest: number
+}
+
+export interface ShownJob {
+  readonly id: string
+  readonly queue: string
+  readonly name: string
+  readonly state: string
+  readonly priority: number
+  readonly attempt: number
+  readonly attempts: number
+  readonly put: number
+  readonly due: number
+  readonly ended: number
+  readonly error: string
+  readonly result: string | null
+  readonly payload: string | null
+}
+
+const LONGEST_ERROR = 80
+
+export function queueTable(queues: readonly ShownQueue[], now: number): string {
+  if (queues.length === 0) return 'no jobs'
+  const rows = queues.map(({ queue, waiting, delayed, running, dead, oldest }) => [
+    queue,
+    ...[waiting, delayed, running, dead].map(String),
+    oldest === 0 ? '-' : showTime(now - oldest),
+  ])
+  const head = ['queue', 'waiting', 'delayed', 'running', 'dead', 'oldest']
+  return table([head, ...rows], 1).join('\n')
+}
+
+export function jobTable(jobs: readonly ShownJob[], now: number): string {
+  if (jobs.length === 0) return 'no jobs'
+  const rows = jobs.map((job) => {
+    const lines = job.error.trimEnd().split('\n')
+    // The last line of a traceback says what it was.
+    const error = harmless(lines.at(-1) ?? '').slice(0, LONGEST_ERROR)
+    const age = showTime(now - job.put)
+    const attempts = `${job.attempt}/${job.attempts}`
+    return [job.id, job.queue, harmless(job.name), job.state, age, attempts, error]
+  })
+  const head = ['id', 'queue', 'name', 'state', 'age', 'attempts', 'error']
+  return table([head, ...rows], 7).join('\n')
+}
+
+export function jobText(job: ShownJob, now: number): string {
+  const time = (at: number): string =>
+    at === 0
+      ? '-'
+      : `${new Date(at).toISOString()} (${showTime(Math.abs(now - at))} ${at > now ? 'from now' : 'ago'})`
+  const facts: [string, string][] = [
+    ['id', job.id],
+    ['queue', job.queue],
+    ['name', harmless(job.name)],
+    ['state', job.state],
+    ['priority', String(job.priority)],
+    ['attempts', `${job.attempt} of ${job.attempts}`],
+    ['put', time(job.put)],
+    ['due', time(job.due)],
+    ['ended', time(job.ended)],
+  ]
+  if (job.payload !== null) facts.push(['payload', harmless(job.payload)])
+  if (job.result !== null) facts.push(['result', harmless(job.result)])
+  const lines = facts.map(([name, value]) => `${name.padEnd(10)}${value}`)
+  if (job.error === '') return lines.join('\n')
+  const error = job.error
+    .trimEnd()
+    .split('\n')
+    .map((line) => `  ${harmless(line)}`)
+  return [...lines, 'error', ...error].join('\n')
+}
