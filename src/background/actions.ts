@@ -4,6 +4,7 @@ import { showDuration } from '../site/units.ts'
 import type { RoleEnd } from '../supervisor/roles.ts'
 import type { Credentials } from '../system/users.ts'
 import { CommandProcess, showEnd } from './command-process.ts'
+import type { JobOrder } from './enqueue.ts'
 import { get } from './get.ts'
 import type { Begin, Outcome, Run, RunOutput } from './task.ts'
 
@@ -18,6 +19,8 @@ export interface SiteHands {
   /** Where it listens for plain HTTP; null: nowhere. */
   readonly front: Front | null
   reload(why: string): Promise<Outcome>
+  /** Resolves with the job's id. */
+  enqueue(order: JobOrder): Promise<string>
   /** Runs what waits for a signal of that name. */
   signal(name: string): void
 }
@@ -64,6 +67,8 @@ function begin(plan: TaskPlan, output: RunOutput, site: SiteHands): Run {
         stop: async () => stopped.abort(),
       }
     }
+    case 'job':
+      return promised(site.enqueue(action).then((id) => ({ ok: true, how: `job ${id}` })))
     case 'signal':
       site.signal(action.signal)
       return finished({ ok: true, how: 'sent' })

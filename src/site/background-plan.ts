@@ -25,6 +25,12 @@ export type ActionPlan =
     }
   /** A request to the site itself, or to any other over http. */
   | { readonly kind: 'get'; readonly url: string; readonly host: string }
+  | {
+      readonly kind: 'job'
+      readonly job: string
+      readonly queue: string
+      readonly payload: string
+    }
   | { readonly kind: 'signal'; readonly signal: string }
   | { readonly kind: 'reload' }
 

@@ -17,7 +17,7 @@ import { nearest } from './nearest.ts'
 import { type KeyPath, quote } from './problem.ts'
 import type { ActionSettings, CronSettings, DaemonSettings } from './settings/background.ts'
 
-const ACTIONS = ['run', 'call', 'get', 'signal', 'reload'] as const
+const ACTIONS = ['run', 'call', 'get', 'job', 'signal', 'reload'] as const
 
 export function drawBackground(drawing: Drawing): BackgroundPlan {
   const { cron, timers, watch, daemons } = drawing.settings
@@ -97,9 +97,9 @@ function freeName(wanted: string, names: ReadonlySet<string>): string {
 }
 
 /** What an owner would recognise it by. */
-function usualName({ run, call, get, signal, reload }: ActionSettings): string {
+function usualName({ run, call, get, job, signal, reload }: ActionSettings): string {
   if (reload) return 'reload'
-  if (call !== '') return call
+  if (call !== '' || job !== '') return call + job
   if (signal !== '') return `signal-${signal}`
   const words = Array.isArray(run) ? run : run.trim().split(/\s+/)
   const word = get === '' ? basename(words[0] ?? '') : (get.split(/[/?#]+/).at(-1) ?? '')
@@ -107,7 +107,7 @@ function usualName({ run, call, get, signal, reload }: ActionSettings): string {
 }
 
 function drawAction(drawing: Drawing, path: KeyPath, settings: ActionSettings): ActionPlan {
-  const { run, call, get, signal, reload, app, host } = settings
+  const { run, call, get, job, queue, payload, signal, reload, app, host } = settings
   const { report } = drawing
   const given = ACTIONS.filter((key) => (key === 'run' ? run.length > 0 : Boolean(settings[key])))
   if (given.length !== 1) {
@@ -135,6 +135,7 @@ function drawAction(drawing: Drawing, path: KeyPath, settings: ActionSettings): 
     return { kind: 'call', app, target: call, declared: false }
   }
   if (get !== '') return { kind: 'get', url: get, host }
+  if (job !== '') return { kind: 'job', job, queue, payload }
   if (signal !== '') return { kind: 'signal', signal }
   if (reload) return { kind: 'reload' }
   return { kind: 'run', command: drawCommand(drawing, path, { ...settings, run }) }

@@ -65,7 +65,7 @@ const signal = z
   .transform(String)
   .register(z.globalRegistry, { title: 'text' })
 
-/** What is to be done: exactly one of the first five. */
+/** What is to be done: exactly one of the first six. */
 const action = {
   run: commandType()
     .prefault('')
@@ -82,11 +82,24 @@ const action = {
     'a path such as /wp-cron.php, or an http:// URL',
     /^$|^\/|^http:\/\/[^/]/,
   ) as Text,
+  job: text(
+    '',
+    'A job that is put into its queue: the name of a function that applications declare with `@job`.',
+    'the name of a job',
+    /^$|^[^\s]+$/,
+  ) as Text,
   signal: signal.prefault('').register(z.globalRegistry, {
     description: 'A signal by its name, for what applications declare with `@on_signal`.',
   }) as Preset<string, string | number>,
   reload: flag(false, '`true`: the site is read anew, as by `portico reload`.') as Flag,
   app: text('', 'With `call`: the application.', 'the name of an application') as Text,
+  queue: text(
+    'default',
+    'With `job`: its queue.',
+    'the name of a queue',
+    /^[A-Za-z0-9_.:-]+$/,
+  ) as Text,
+  payload: text('[]', 'With `job`: its arguments, JSON.', 'JSON') as Text,
   host: text(
     'localhost',
     'With `get`: the Host field, for a path.',

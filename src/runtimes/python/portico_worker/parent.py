@@ -27,6 +27,10 @@ LONGEST_DETAIL = 65536
 LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+#: Of the process that imports the application; those that are forked from it have others.
+PID = os.getpid()
+
+
 class Fork(Exception):
     """Raised in the new process, so that it leaves the parent's frames before it begins."""
 
@@ -92,6 +96,7 @@ class Parent:
     def configure(self, settings):
         app = settings["app"]
         self.settings = settings
+        os.environ["PORTICO_APP"] = app["name"]
         os.chdir(app["dir"])
         # The application's own modules come first.
         sys.path[:0] = [app["dir"], LIBRARY]

@@ -6,9 +6,10 @@ from . import function
 
 
 def run(_application, _settings, _slot, role):
-    schedule = sys.modules.get("portico.schedule")
-    if schedule is not None:
-        schedule.mule_number = role["number"]
+    # Small, and most mules wait for messages.
+    from portico import mules
+
+    mules.number = role["number"]
     try:
         function.call(role)
     except Exception as error:
