@@ -18,7 +18,7 @@ function drawUwsgi(drawing: Drawing): Address | null {
   if (text === '') return null
   // uWSGI takes a plain path for a socket's.
   const parsed = parseListen(text.startsWith('/') ? `unix:${text}` : text)
-  if ('wrong' in parsed || parsed.scheme !== 'http') {
+  if ('wrong' in parsed || text.includes('://')) {
     const wrong = 'wrong' in parsed ? parsed.wrong : 'this address has a scheme'
     drawing.report.problem(path, wrong, { expected: UWSGI_FORMS })
     return null

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { parseOpenMetrics } from '../stats/parse.ts'
 import { appPlan, get, sitePlan, TestSite, until } from './site.ts'
 
 test('the pid file is written when ready and removed at the end; a stale one is replaced', async () => {
@@ -89,11 +90,7 @@ test('metrics are OpenMetrics', async () => {
   expect(body).toContain('\nportico_requests_total 1\n')
   expect(body).toContain('\nportico_answers_total{class="2xx"} 1\n')
   expect(body).toMatch(/\nportico_app_workers\{app="app"\} \d\n/)
-  const metadata = /^# (TYPE|UNIT|HELP) [a-z_]+ .+$/
-  const sample = /^[a-z_]+(\{[a-z]+="[^"]*"\})? [\d.]+$/
-  for (const line of body.trimEnd().split('\n').slice(0, -1)) {
-    expect(metadata.test(line) || sample.test(line), line).toBe(true)
-  }
+  parseOpenMetrics(body)
 })
 
 test.for(['file', 'abstract'])('sd_notify over a real datagram socket (%s)', async (kind) => {
