@@ -96,7 +96,7 @@ module Portico
     class << self
       # What the request is called, where requests have names: it comes behind CONTENT_LENGTH.
       def name(env)
-        length, trace, id = env['CONTENT_LENGTH'].split(' ', -1)
+        length, trace, id = env['CONTENT_LENGTH'].split(/ /, -1)
         return if id.nil?
 
         env['CONTENT_LENGTH'] = length
