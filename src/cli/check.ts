@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { LoadedSite } from '../site/load.ts'
 import type { SitePlan } from '../site/plan.ts'
 import { formatProblems, type Problem, SiteError } from '../site/problem.ts'
+import { locate } from '../site/tree.ts'
 
 interface Options {
   readonly json?: true
@@ -41,7 +42,11 @@ async function check(target: string, options: Options): Promise<number> {
     if (options.json === true) printJson([], loaded, options.plan === true)
     else {
       printProblems(loaded.warnings, 'warning: ')
-      process.stdout.write(options.plan === true ? showPlan(loaded.plan) : summary(loaded))
+      if (options.plan === true) process.stdout.write(showPlan(loaded.plan))
+      else {
+        await printOutcomes(loaded)
+        process.stdout.write(summary(loaded))
+      }
     }
     return 0
   } catch (error) {
@@ -54,6 +59,18 @@ async function check(target: string, options: Options): Promise<number> {
     }
     return 1
   }
+}
+
+/** What became of each setting of another server's configuration. */
+async function printOutcomes({ outcomes }: LoadedSite): Promise<void> {
+  if (outcomes.length === 0) return
+  const { showOutcomes } = await import('../import/outcome.ts')
+  const { relative } = await import('node:path')
+  const short = (file: string): string => {
+    const near = file.startsWith('/') ? relative(process.cwd(), file) : file
+    return near.startsWith('..') ? file : near
+  }
+  process.stdout.write(showOutcomes(outcomes, short))
 }
 
 /** With the line and a caret where a person reads it. */
@@ -73,6 +90,17 @@ function printJson(
     description: loaded?.description ?? '',
     problems: problems.map(withoutExcerpt),
     warnings: (loaded?.warnings ?? []).map(withoutExcerpt),
+    ...(loaded !== undefined && loaded.outcomes.length > 0
+      ? {
+          outcomes: loaded.outcomes.map(({ name, kind, text, place }) => ({
+            name,
+            kind,
+            text,
+            file: place.source.file,
+            line: locate(place).line,
+          })),
+        }
+      : {}),
     ...(withPlan && loaded !== undefined ? { plan: withoutSecrets(loaded.plan) } : {}),
   }
   process.stdout.write(`${JSON.stringify(result, null, 2)}\n`)

@@ -14,6 +14,8 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   status: async () => (await import('./status.ts')).statusCommand,
   jobs: async () => (await import('./jobs.ts')).jobsCommand,
   cron: async () => (await import('./cron.ts')).cronCommand,
+  import: async () => (await import('./import.ts')).importCommand,
+  uwsgi: async () => (await import('./uwsgi.ts')).uwsgiCommand,
   install: async () => (await import('./install.ts')).installCommand,
   completion: async () => (await import('./completion.ts')).completionCommand,
   man: async () => (await import('./man.ts')).manCommand,

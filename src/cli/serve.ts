@@ -1,11 +1,7 @@
 /** `portico serve`: becomes the supervisor of a site. */
 import type { Command } from 'commander'
-import about from '../../package.json' with { type: 'json' }
 import type { Overrides } from '../site/overrides.ts'
-import { briefly } from '../supervisor/load-failure.ts'
-import { createLogger, logOptions } from '../supervisor/logger.ts'
-import type { Site } from '../supervisor/site.ts'
-import { EXIT_FAILURE } from './exit.ts'
+import { serveSite } from './serving.ts'
 
 interface Flags {
   readonly listen?: readonly string[]
@@ -22,12 +18,13 @@ interface Flags {
   readonly user?: string
   readonly group?: string
   readonly spool?: string
+  readonly trusted?: readonly string[]
   readonly json?: true
 }
 
 const EXAMPLES = `
-TARGET is a site file, a folder, or module:callable; without one, the current folder.
-Flags go before what the site file says.
+TARGET is a site file, a folder, module:callable, or a uWSGI configuration (app.ini); without one,
+the current folder. Flags go before what the site file says.
 
 Examples:
   portico serve                               what this folder holds: Django, Flask, files, …
@@ -35,6 +32,7 @@ Examples:
   portico serve public/ -b :8000              a folder of files on port 8000
   portico serve site.yaml --user www-data     as root: open ports, then drop to www-data
   portico serve app:app --reload --dev        while developing
+  portico serve /etc/uwsgi/apps-enabled/shop.ini
 
 Signals: HUP reloads, TERM, INT and QUIT stop gracefully (a second one at once), USR1 opens log
 files anew.
@@ -66,6 +64,11 @@ export function serveCommand(program: Command): void {
     .option('--pid <file>', 'write the process id there once ready')
     .option('-u, --user <user>', 'as root: who the server and the applications run as')
     .option('-g, --group <group>', 'as root: with which group')
+    .option(
+      '--trusted <network>',
+      'whose fields about the visitor are believed: 10.0.0.0/8, unix; repeatable',
+      collect,
+    )
     .option('--spool <folder>', 'for request bodies too large for memory')
     .option('--json', "the supervisor's own log as JSON lines, on a terminal too")
     .addHelpText('after', EXAMPLES)
@@ -75,38 +78,10 @@ export function serveCommand(program: Command): void {
 }
 
 async function serve(target: string, flags: Flags): Promise<number> {
-  const options = logOptions(process.stderr, process.env)
-  const logger = createLogger(
-    process.stderr,
-    flags.json === true ? { ...options, format: 'json', colours: false } : options,
-  )
-  try {
-    const [{ supervise }, { node }, { python }, { php }, { psgi }, { rack }] = await Promise.all([
-      import('../supervisor/supervisor.ts'),
-      import('../runtimes/node/runtime.ts'),
-      import('../runtimes/python/runtime.ts'),
-      import('../runtimes/php/runtime.ts'),
-      import('../runtimes/perl/runtime.ts'),
-      import('../runtimes/ruby/runtime.ts'),
-    ])
-    return await supervise({
-      load: () => load(target, overridesOf(flags)),
-      logger,
-      runtimes: { node, python, php, psgi, rack },
-      serverMain: new URL('../server/main.ts', import.meta.url).pathname,
-      version: about.version,
-    })
-  } catch (error) {
-    logger.error(briefly(error))
-    return EXIT_FAILURE
-  }
-}
-
-async function load(target: string, overrides: Overrides): Promise<Site> {
-  const { loadSite } = await import('../site/load.ts')
-  const { plan, description, warnings } = await loadSite(target, overrides)
-  const { formatProblems } = await import('../site/problem.ts')
-  return { plan, description, warnings: warnings.map((warning) => formatProblems([warning])) }
+  return serveSite(async () => {
+    const { loadSite } = await import('../site/load.ts')
+    return loadSite(target, overridesOf(flags))
+  }, flags.json === true)
 }
 
 function overridesOf(flags: Flags): Overrides {
@@ -125,5 +100,6 @@ function overridesOf(flags: Flags): Overrides {
     user: flags.user,
     group: flags.group,
     spool: flags.spool,
+    trusted: flags.trusted,
   }
 }

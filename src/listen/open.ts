@@ -2,7 +2,7 @@
  * Opens the sockets of one listener. TCP: a SO_REUSEPORT group of one socket a thread, among which the
  * kernel spreads connections evenly. Unix: one socket that all threads share.
  */
-import { closeSync, lstatSync, unlinkSync } from 'node:fs'
+import { chmodSync, chownSync, closeSync, lstatSync, unlinkSync } from 'node:fs'
 import type { Address, ListenerPlan } from '../site/plan.ts'
 import {
   bind,
@@ -15,6 +15,7 @@ import {
   SystemCallError,
   setOption,
 } from '../system/libc.ts'
+import { findCredentials } from '../system/users.ts'
 import {
   encodeTcp,
   encodeUnix,
@@ -63,7 +64,9 @@ export async function openSockets(
   const { address } = listener
   try {
     if (address.kind === 'unix') {
-      const { fd, inode } = openUnix(address.path, PUBLIC_SOCKET_MODE, listener.backlog)
+      const mode = listener.mode ?? PUBLIC_SOCKET_MODE
+      const { fd, inode } = openUnix(address.path, mode, listener.backlog)
+      setOwner(listener, address.path)
       return { address, fds: [fd], inode }
     }
     const host = await resolveHost(address.host)
@@ -71,6 +74,23 @@ export async function openSockets(
   } catch (error) {
     throw await explain(listener, error)
   }
+}
+
+/** Permissions and owner of a unix socket's file, as the plan has them now. */
+export function setFile(listener: ListenerPlan): void {
+  const { address } = listener
+  if (address.kind !== 'unix' || address.path.startsWith('@')) return
+  setOwner(listener, address.path)
+  chmodSync(address.path, listener.mode ?? PUBLIC_SOCKET_MODE)
+}
+
+function setOwner({ owner }: ListenerPlan, path: string): void {
+  if (owner === undefined) return
+  const [user = '', group = ''] = owner.split(':')
+  const { uid, gid } = lstatSync(path)
+  const found = findCredentials(user === '' ? String(uid) : user, group)
+  // -1 would do, were it known to Node: an unnamed group stays as it is.
+  chownSync(path, found.uid, group === '' ? gid : found.gid)
 }
 
 /** More sockets for a group that is open already. */

@@ -82,7 +82,7 @@ export function isFile(path: string): boolean {
   return stat(path)?.isFile() === true
 }
 
-function readText(file: string): string {
+export function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8').slice(0, LARGEST)
   } catch {

@@ -9,14 +9,24 @@ import {
   moduleFile,
   modulesIn,
   packagedModule,
+  readText,
 } from './detect-python.ts'
 import { stat } from './drawing.ts'
 import { nearest } from './nearest.ts'
+import { looksLikeUwsgi } from './looks-like-uwsgi.ts'
 import { quote, SiteError } from './problem.ts'
 import type { SiteFile } from './settings.ts'
 
 export type Detected =
   | { readonly kind: 'file'; readonly file: string; readonly description: string }
+  | {
+      readonly kind: 'uwsgi'
+      /** As it was named, with `:section` where one was. */
+      readonly target: string
+      readonly file: string
+      readonly description: string
+      readonly identity: string
+    }
   | {
       readonly kind: 'settings'
       /** What a site file for this target would hold. */
@@ -40,6 +50,8 @@ const CALLABLE = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\(.*\))?$/
 export function detect(target: string, cwd: string): Detected {
   const path = resolve(cwd, target)
   const found = stat(path)
+  const uwsgi = detectUwsgi(target, path, found?.isFile() === true)
+  if (uwsgi !== undefined) return uwsgi
   if (found?.isDirectory() === true) return detectFolder(path)
   if (found?.isFile() === true) return detectFile(path)
   if (found !== undefined) fail(path, 'neither a file nor a folder')
@@ -53,6 +65,18 @@ export function detect(target: string, cwd: string): Detected {
   if (MODULE.test(target) && !meansFile) return detectModule(target, cwd)
   const meant = nearest(basename(path), namesIn(dirname(path)))
   fail(path, 'no such file or folder', 'a site file, a folder, or module:callable', meant)
+}
+
+/** A uWSGI configuration, by its name or by what is in it; `app.ini:section` names a section of one. */
+function detectUwsgi(target: string, path: string, isThere: boolean): Detected | undefined {
+  const [, file = '', section = ''] = isThere
+    ? ['', path]
+    : (/^(.*\.(?:ini|ya?ml|json)):([^/]+)$/.exec(path) ?? [])
+  if (file === '' || !/\.(ini|ya?ml|json)$/.test(file) || !isFile(file)) return undefined
+  if (section === '' && !looksLikeUwsgi(file, readText(file))) return undefined
+  const what = section === '' ? file : `${file}, section ${section}`
+  const description = `uWSGI configuration ${what}`
+  return { kind: 'uwsgi', target, file, description, identity: file }
 }
 
 function detectFile(file: string): Detected {

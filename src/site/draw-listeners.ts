@@ -55,7 +55,26 @@ function drawListener(
     }
   }
   const proxyProtocol = typeof one === 'object' && one['proxy-protocol']
-  return { name, scheme: parsed.scheme, address, backlog, proxyProtocol }
+  const plan = { name, scheme: parsed.scheme, address, backlog, proxyProtocol }
+  return typeof one === 'object' ? { ...plan, ...socketFile(drawing, one, path, address) } : plan
+}
+
+/** What only the file of a unix socket has. */
+function socketFile(
+  drawing: Drawing,
+  { mode, owner }: Exclude<ListenSettings, string | number>,
+  path: KeyPath,
+  address: Address,
+): Pick<ListenerPlan, 'mode' | 'owner'> {
+  const isFile = address.kind === 'unix' && address.path.startsWith('/')
+  for (const [key, value] of Object.entries({ mode, owner })) {
+    if (isFile || value === '') continue
+    drawing.report.problem([...path, key], 'goes with the path of a unix socket', { key: true })
+  }
+  return {
+    ...(mode === '' ? {} : { mode: Number.parseInt(mode, 8) }),
+    ...(owner === '' ? {} : { owner }),
+  }
 }
 
 /** A socket's path made absolute; too long a one is reported. `@name` has no file. */

@@ -76,6 +76,10 @@ export function drawPlan(drawing: Drawing, origin: Origin): SitePlan {
     spool: drawSpool(drawing),
     dev: settings.dev,
     watch: origin.watch,
+    needApp: settings['need-app'],
+    touch: settings.touch.map((path, index) => absolutePath(drawing, ['touch', index], path)),
+    signals: settings.signals,
+    fifo: settings.fifo.map((path, index) => writableFile(drawing, ['fifo', index], path)),
     serverName: settings.server,
   }
 }

@@ -1,6 +1,7 @@
 /** A target of the command line → a checked Plan, or every reason why there is none. */
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { Outcome } from '../import/outcome.ts'
 import { detect } from './detect.ts'
 import { drawPlan, type Origin } from './draw.ts'
 import type { Drawing } from './drawing.ts'
@@ -9,7 +10,7 @@ import type { SitePlan } from './plan.ts'
 import { type Problem, SiteError, sortProblems } from './problem.ts'
 import { readSite, type SiteText } from './read-site.ts'
 import { Report, TreeReport } from './report.ts'
-import { type Node, treeOf } from './tree.ts'
+import { type MapNode, type Node, treeOf } from './tree.ts'
 import { validate } from './validate.ts'
 
 export interface LoadedSite {
@@ -17,6 +18,10 @@ export interface LoadedSite {
   /** What the target was found to be, in one line: `Django project: mysite.wsgi:application`. */
   readonly description: string
   readonly warnings: readonly Problem[]
+  /** What the Plan was drawn from. */
+  readonly root: MapNode
+  /** What became of each setting of another server's configuration. */
+  readonly outcomes: readonly Outcome[]
 }
 
 /** The world around a target; the process' own unless a test says otherwise. */
@@ -37,10 +42,52 @@ export async function loadSite(
   const { cwd = process.cwd(), environment = process.env } = surroundings
   const report = new Report()
   const found = detect(target, cwd)
+  if (found.kind === 'uwsgi') {
+    const { loadUwsgiFile } = await import('../import/uwsgi/load.ts')
+    const imported = loadUwsgiFile(found.target, cwd, environment, report)
+    const { file, identity, description } = found
+    return loadTree({ ...imported, file, identity, description }, overrides, report, surroundings)
+  }
   const { root, sources } =
     found.kind === 'file'
       ? await readSite(found.file, environment, report)
       : treeOfDetected(found.settings, found.reason, found.base)
+  return loadTree(
+    {
+      root,
+      sources,
+      description: found.description,
+      file: found.kind === 'file' ? found.file : '',
+      identity: found.kind === 'file' ? found.file : found.identity,
+    },
+    overrides,
+    report,
+    surroundings,
+  )
+}
+
+/** A site that was read, from whatever it was read. */
+export interface ReadTree extends SiteText {
+  readonly description: string
+  /** The file that decides it, or ''. */
+  readonly file: string
+  /** A path that names the site, for its admin socket. */
+  readonly identity: string
+  /** What became of the settings of another server. */
+  readonly outcomes?: readonly Outcome[]
+  /** Restart when the code changes. */
+  readonly watch?: boolean
+}
+
+/** The Plan of a tree. Throws one SiteError with everything that is wrong. */
+export async function loadTree(
+  read: ReadTree,
+  overrides: Overrides,
+  report: Report,
+  surroundings: Surroundings = {},
+): Promise<LoadedSite> {
+  const { cwd = process.cwd(), environment = process.env } = surroundings
+  const { root, sources } = read
   // What a reader could not make sense of says nothing about the rest of the file.
   if (root === undefined) throw new SiteError(report.problems)
   const changed = override(root, overrides, cwd)
@@ -52,15 +99,21 @@ export async function loadSite(
     environment,
   }
   const origin: Origin = {
-    file: found.kind === 'file' ? found.file : '',
+    file: read.file,
     sources,
-    identity: realPath(found.kind === 'file' ? found.file : found.identity),
-    watch: overrides.watch ?? false,
+    identity: realPath(read.identity),
+    watch: overrides.watch ?? read.watch ?? false,
   }
   const plan = drawPlan(drawing, origin)
   if (plan.user !== '') await checkUser(drawing)
   if (report.problems.length > 0) throw new SiteError(report.problems)
-  return { plan, description: found.description, warnings: sortProblems(report.warnings) }
+  return {
+    plan,
+    root: changed,
+    description: read.description,
+    warnings: sortProblems(report.warnings),
+    outcomes: read.outcomes ?? [],
+  }
 }
 
 function treeOfDetected(settings: object, reason: string, base: string): SiteText {

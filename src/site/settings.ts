@@ -4,6 +4,7 @@
  * `settings/`.
  */
 import { z } from 'zod'
+import { SIGNAL_SETS, type SignalSet } from './plan.ts'
 import {
   type AutoCount,
   autoCount,
@@ -38,12 +39,13 @@ import {
   type WatchType,
 } from './settings/background.ts'
 import { type CacheType, cacheType } from './settings/cache.ts'
-import { type JobsType, jobsType } from './settings/jobs.ts'
 import { type Routes, routeMap } from './settings/handlers.ts'
+import { type JobsType, jobsType } from './settings/jobs.ts'
+import { siteLifecycle } from './settings/lifecycle.ts'
 import { type Listeners, listeners } from './settings/listen.ts'
 import { type PoolType, poolType } from './settings/pools.ts'
-import { type TraceType, traceType } from './settings/trace.ts'
 import { type StatsType, statsType } from './settings/stats.ts'
+import { type TraceType, traceType } from './settings/trace.ts'
 
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/
 const NAME_FORM = 'a name of letters, digits, - _ and .'
@@ -165,6 +167,16 @@ const whole = {
     'a path',
   ) as Text,
   pid: text('', 'A file for the process id.', 'a path') as Text,
+  signals: choice(
+    'portico',
+    SIGNAL_SETS,
+    'Whose meaning signals have, for scripts that know another server: see docs/dropin.md. `portico`: HUP reloads, TERM, INT and QUIT stop, USR1 opens log files anew.',
+  ) as Choice<SignalSet>,
+  fifo: texts(
+    [],
+    'Named pipes that take the letters of uWSGI’s master FIFO: `echo r > fifo` reloads. See docs/dropin.md.',
+    'a path',
+  ) as Texts,
   user: text(
     '',
     'Run the server and the applications as this user, when started as root.',
@@ -176,6 +188,8 @@ const whole = {
     'A folder for request bodies too large for memory. Default: the system’s folder for temporary files.',
     'a folder',
   ) as Text,
+  'need-app': siteLifecycle['need-app'] as Flag,
+  touch: siteLifecycle.touch as Texts,
   dev: flag(false, 'Show tracebacks to visitors. Never where strangers come.') as Flag,
   server: text('portico', 'The `Server` header field; "" sends none.', 'text') as Text,
   include: texts(

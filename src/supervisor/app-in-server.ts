@@ -60,6 +60,10 @@ export class AppInServer implements AppLifetime {
 
   heard(): void {}
 
+  adjust(): void {
+    this.#logger.warn(`application ${this.#name} runs in the server's threads: it has no workers`)
+  }
+
   async reload(): Promise<never> {
     throw new Error(
       `application ${this.#name} runs in the server's threads: reload the whole site, or set \`run: processes\``,

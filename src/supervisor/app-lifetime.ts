@@ -21,6 +21,8 @@ export interface AppLifetime {
   stuck(report: Extract<FromServer, { type: 'stuck' }>): void
   /** The server tells what concerns the number of workers. */
   heard(news: AppNews): void
+  /** One worker more or less until the next reload, where that can be; tells the log. */
+  adjust(by: 1 | -1): void
   /** Loads it anew beside what serves, which goes on where that fails; rejects with the reason. */
   reload(how: ReloadHow): Promise<void>
   /**

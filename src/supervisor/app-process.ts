@@ -121,6 +121,15 @@ export class AppProcess implements AppLifetime {
     return this.#scaling.wanted
   }
 
+  adjust(by: 1 | -1): void {
+    const { app, logger } = this.#options
+    const before = this.#scaling.wanted
+    // One place stays for who takes over from another.
+    const wanted = this.#scaling.adjust(by, Math.max(app.workers, this.#fleet.places - 1))
+    const what = wanted === before ? `stay at ${before}` : `${before} → ${wanted}`
+    logger.info(`workers of ${app.name}: ${what}`, { app: app.name })
+  }
+
   /** It loads, but its workers do not live. */
   get isDyingYoung(): boolean {
     return this.#circuit !== 'closed' || this.#fleet.isDyingYoung

@@ -62,6 +62,11 @@ export class Fleet {
     return this.#slots.filter(({ pid }) => pid !== 0).map(({ facts }) => facts)
   }
 
+  /** For those that serve and those that are to take over from them. */
+  get places(): number {
+    return this.#slots.length
+  }
+
   slot(number: number): WorkerSlot | undefined {
     return this.#slots[number]
   }

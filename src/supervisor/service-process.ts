@@ -361,6 +361,11 @@ export class ServiceProcess implements AppLifetime {
     }
   }
 
+  adjust(): void {
+    const { app, logger } = this.#options
+    logger.warn(`the number of ${app.name}'s workers is changed in the site file`, { app: app.name })
+  }
+
   get wanted(): number {
     return this.#options.app.workers
   }

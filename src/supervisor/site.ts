@@ -6,6 +6,8 @@ export interface Site {
   /** One line for people: what it is and where it came from. */
   readonly description: string
   readonly warnings: readonly string[]
+  /** What is to be known, and nothing to worry about. */
+  readonly notes?: readonly string[]
 }
 
 /** Reads the site anew, at start and at each reload. Rejects with a message for people. */

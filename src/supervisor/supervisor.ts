@@ -43,8 +43,8 @@ import {
   type SiteStatus,
 } from './status.ts'
 import { delay, orAborted, settledWithin } from './timers.ts'
-import { type Listening, listening, urlsOf } from './urls.ts'
 import { type TouchWatch, watchTouch } from './touch.ts'
+import { type Listening, listening, urlsOf } from './urls.ts'
 import { type Watcher, watchSite } from './watch.ts'
 
 /** How often a draining generation's counters are read, so that none is lost with its process, ms. */
@@ -242,7 +242,8 @@ class Supervisor {
     for (const signal of Object.keys(SIGNALS.portico)) process.on(signal, this.#heardSignal)
     return () => {
       for (const signal of Object.keys(SIGNALS.portico)) process.off(signal, this.#heardSignal)
-      for (const signal of Object.keys(SIGNALS[this.#signals])) process.off(signal, this.#heardSignal)
+      for (const signal of Object.keys(SIGNALS[this.#signals]))
+        process.off(signal, this.#heardSignal)
     }
   }
 

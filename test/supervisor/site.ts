@@ -98,6 +98,8 @@ export function sitePlan(folder: string, change: Partial<SitePlan> = {}): SitePl
     spool: folder,
     dev: false,
     watch: false,
+    signals: 'portico',
+    fifo: [],
     serverName: 'Portico',
     ...change,
   }

@@ -5,6 +5,7 @@ import { drawJobWorkers } from '../draw-jobs.ts'
 import {
   absolutePath,
   type Drawing,
+  existingFile,
   existingFolder,
   interpreterFile,
   isReadable,
@@ -23,14 +24,12 @@ export function drawPython(
   settings: PythonSettings,
 ): PythonAppPlan {
   const colon = settings.python.indexOf(':')
-  const module = colon < 0 ? settings.python : settings.python.slice(0, colon)
+  const named = colon < 0 ? settings.python : settings.python.slice(0, colon)
+  const isFile = named.includes('/')
+  const module = isFile ? existingFile(drawing, [...path, 'python'], named) : named
   const callable = colon < 0 ? 'application' : settings.python.slice(colon + 1)
-  checkModule(
-    drawing,
-    [...path, 'python'],
-    module,
-    absolutePath(drawing, [...path, 'dir'], settings.dir),
-  )
+  const dir = absolutePath(drawing, [...path, 'dir'], settings.dir)
+  if (!isFile) checkModule(drawing, [...path, 'python'], module, dir)
   checkThreads(drawing, [...path, 'threads'], settings)
   return {
     kind: 'python',
@@ -44,6 +43,7 @@ export function drawPython(
     threads: settings.threads,
     concurrency: settings.concurrency,
     lifespan: settings.lifespan,
+    ...(settings.lazy ? { lazy: true } : {}),
     mules: settings.mules,
     ...drawJobWorkers(settings),
     ...drawCommon(drawing, path, settings),

@@ -1,14 +1,14 @@
 /** `apps`: applications, each kind told by its own key. */
 import { z } from 'zod'
 import {
-  type AutoCount,
-  autoCount,
   type Choice,
   type Count,
   choice,
   count,
   type Duration,
   duration,
+  type Flag,
+  flag,
   type Mapping,
   mapping,
   type RequiredText,
@@ -23,6 +23,7 @@ import {
 import { type Deadline, deadline, USUAL_DEADLINE } from './deadline.ts'
 import { isolation } from './isolation.ts'
 import { type JobWorkersType, jobWorkersType } from './jobs.ts'
+import { lifecycle } from './lifecycle.ts'
 import { VARIABLE } from './names.ts'
 
 /** What every kind of application has. */
@@ -32,10 +33,6 @@ const common = {
     VARIABLE,
     'the name of a variable',
   ) as TextMap,
-  workers: autoCount(
-    4096,
-    'Processes that run requests. `auto`: WEB_CONCURRENCY where it is set, else one a core, and four for PHP.',
-  ) as AutoCount,
   deadline: deadline(
     USUAL_DEADLINE,
     'Longest a request may run before its answer begins. Then the stack is logged where the language tells it, the visitor gets 504 and a worker that is stuck is replaced. 0: no limit. `{ soft, hard, queue }` for more: see below.',
@@ -67,9 +64,9 @@ const concurrency = count(
 
 const python = {
   python: requiredText(
-    'The callable as `module:callable`; `module` alone means the callable `application`; `module:factory()`, with literal arguments if need be, what the factory returns.',
+    'The callable as `module:callable`; `module` alone means the callable `application`; `module:factory()`, with literal arguments if need be, what the factory returns. With a / in it, a file in place of the module, whatever its name ends in: `./graphite.wsgi:application`, relative to this site file.',
     'module:callable, such as "shop.wsgi:application"',
-    /^(?!.*\.py(:|$))[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\(.*\))?)?$/,
+    /^((?!.*\.py(:|$))[A-Za-z_]\w*(\.[A-Za-z_]\w*)*|[^:]*\/[^:/]+)(:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\(.*\))?)?$/,
   ) as RequiredText,
   mode: choice(
     'auto',
@@ -98,6 +95,10 @@ const python = {
     'Requests that one worker runs at a time, each in a thread; for `wsgi`.',
   ) as Count,
   concurrency: concurrency as Count,
+  lazy: flag(
+    false,
+    'Each worker imports the application by itself, after the fork: for libraries that start threads or open connections while they are imported. Costs memory and the time of an import for each worker.',
+  ) as Flag,
   lifespan: choice(
     'auto',
     ['auto', 'on', 'off'],
@@ -190,7 +191,9 @@ const rack = {
   dir: dir as Text,
 }
 
-type App<Shape extends z.ZodRawShape> = Mapping<Shape & typeof common & typeof isolation>
+type App<Shape extends z.ZodRawShape> = Mapping<
+  Shape & typeof lifecycle & typeof common & typeof isolation
+>
 
 export type AppType = z.ZodUnion<
   readonly [
@@ -203,7 +206,7 @@ export type AppType = z.ZodUnion<
 >
 
 function kind<Shape extends z.ZodRawShape>(shape: Shape, id: string, sentence: string): App<Shape> {
-  return mapping({ ...shape, ...common, ...isolation }).register(z.globalRegistry, {
+  return mapping({ ...shape, ...lifecycle, ...common, ...isolation }).register(z.globalRegistry, {
     id,
     description: sentence,
   })

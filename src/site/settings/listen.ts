@@ -9,6 +9,8 @@ import {
   mapping,
   type RequiredText,
   requiredText,
+  type Text,
+  text,
 } from '../setting-types.ts'
 
 const listener = {
@@ -22,6 +24,18 @@ const listener = {
     65_535,
     'Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn.',
   ) as Count,
+  mode: text(
+    '',
+    'Permissions of a unix socket’s file, as with chmod: "660". Default: everybody may connect.',
+    'three digits of permissions, such as "660"',
+    /^$|^0?[0-7]{3}$/,
+  ) as Text,
+  owner: text(
+    '',
+    'Whom a unix socket’s file belongs to: `www-data`, `www-data:www-data` or `:www-data`.',
+    'user, user:group or :group',
+    /^$|^[^:\s]*(:[^:\s]+)?$/,
+  ) as Text,
   'proxy-protocol': flag(
     false,
     'Every connection begins with a PROXY protocol header, version 1 or 2, which names the visitor. One without it is closed. Only for sockets that nobody but the load balancer reaches.',

@@ -62,6 +62,12 @@ export class Scaling {
     return this.#plan?.warm === false && this.#wanted === 0
   }
 
+  /** One more or one less by hand, from 1 to `most`. Returns how many are wanted then. */
+  adjust(by: 1 | -1, most: number): number {
+    this.#want(Math.min(Math.max(1, this.#wanted + by), Math.max(most, this.#wanted)))
+    return this.#wanted
+  }
+
   /** Somebody waits, and there may be no worker. */
   wake(): void {
     this.#activeAt = this.#now()

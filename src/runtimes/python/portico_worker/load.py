@@ -1,6 +1,9 @@
 """Imports the application and walks to its callable; says what is wrong where that fails."""
 import importlib
+import importlib.machinery
+import importlib.util
 import os
+import re
 import sys
 
 from . import trace
@@ -32,7 +35,7 @@ def import_module(module, folder):
 
     os._exit = exit_once_told
     try:
-        return importlib.import_module(module)
+        return import_file(module) if "/" in module else importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise LoadFailed(trace.text(error) + missing_module(error, module, folder)) from None
     except SystemExit as error:
@@ -45,6 +48,24 @@ def import_module(module, folder):
         raise LoadFailed(trace.text(error)) from None
     finally:
         os._exit = really_exit
+
+
+class FileLoader(importlib.machinery.SourceFileLoader):
+    """Writes no bytecode: the file may lie among programs, as in /usr/bin."""
+
+    def set_data(self, path, data, **_how):
+        pass
+
+
+def import_file(path):
+    """A file as a module, whatever its name ends in; the module's name is made of the file's."""
+    name = "portico_file_" + re.sub(r"\W", "_", os.path.splitext(os.path.basename(path))[0])
+    loader = FileLoader(name, path)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    # Before it runs: what it defines is pickled and looked up by this name.
+    sys.modules[name] = module
+    loader.exec_module(module)
+    return module
 
 
 def missing_module(error, module, folder):

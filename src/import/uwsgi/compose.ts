@@ -1,0 +1,62 @@
+/** Options as they take effect → a site, and what became of each of them. */
+import { nearest } from '../../site/nearest.ts'
+import { quote } from '../../site/problem.ts'
+import type { Report } from '../../site/report.ts'
+import type { MapNode, Place } from '../../site/tree.ts'
+import type { Outcome } from '../outcome.ts'
+import { composeApplications } from './applications.ts'
+import { Draft } from './draft.ts'
+import { composeListeners } from './listeners.ts'
+import { OPTIONS } from './option-names.ts'
+import type { Effective } from './read.ts'
+import { composeRoutes } from './routes.ts'
+import { RULES } from './rules.ts'
+
+export interface Composed {
+  readonly root: MapNode
+  readonly outcomes: readonly Outcome[]
+  readonly watch: boolean
+}
+
+export function compose(effective: Effective, cwd: string, place: Place, report: Report): Composed {
+  const draft = new Draft(effective.options, cwd, place, report)
+  for (const option of effective.options) {
+    const rule = RULES.get(option.name)
+    if (rule?.kind === 'mapped') rule.apply?.(draft, option)
+  }
+  // The order is that of a site file that a person would write.
+  composeListeners(draft)
+  composeRoutes(draft)
+  composeApplications(draft)
+  const stop = draft.isOn('die-on-term') ? 'uwsgi-die-on-term' : 'uwsgi'
+  draft.tree.set(['signals'], stop, draft.last('die-on-term')?.place ?? place)
+  if (!draft.tree.has(['listen'])) {
+    report.problem(place, [], 'no socket: nobody could connect', {
+      expected: 'http-socket = :8080, or socket = /run/app.sock for a web server in front',
+    })
+  }
+  return { root: draft.tree.root, outcomes: outcomes(effective, draft, report), watch: draft.watch }
+}
+
+function outcomes(effective: Effective, draft: Draft, report: Report): Outcome[] {
+  return effective.options.map((option): Outcome => {
+    const left = draft.left.get(option)
+    if (left !== undefined) return { ...option, kind: 'unsupported', text: left }
+    const rule = RULES.get(option.name)
+    if (rule !== undefined) return { ...option, kind: rule.kind, text: rule.text }
+    const { referred, declared } = effective
+    if (!referred.has(option.name) && !declared.has(option.name) && !isEnd(option.name)) {
+      report.problem(option.place, [], `uWSGI has no option ${quote(option.name)}`, {
+        nearest: nearest(option.name, OPTIONS.keys()),
+        expected: `an option, or a name that another value uses as %(${option.name})`,
+        key: true,
+      })
+    }
+    return { ...option, kind: 'own', text: 'a name that the file itself uses' }
+  })
+}
+
+/** `end` closes any block; it is no option of the table. */
+function isEnd(name: string): boolean {
+  return name === 'end'
+}

@@ -1,0 +1,224 @@
+/** What runs beside requests, and what applications share. */
+import { basename } from 'node:path'
+import type { Draft } from '../draft.ts'
+import type { Option } from '../option.ts'
+import { type Declaration, mapped, needless, unsupported } from '../rule.ts'
+
+const HOOK = 'run it before or after: ExecStartPre= and ExecStopPost= of the service manager'
+const JOBS = 'use jobs: (`from portico import job`); docs/jobs.md maps uwsgidecorators to it'
+
+/** `name=value,name=value`, uWSGI's key-value lists. */
+export function pairs(text: string): Map<string, string> {
+  const found = new Map<string, string>()
+  for (const part of text.split(',')) {
+    const equals = part.indexOf('=')
+    if (equals > 0) found.set(part.slice(0, equals).trim(), part.slice(equals + 1).trim())
+    else if (part.trim() !== '') found.set(part.trim(), '')
+  }
+  return found
+}
+
+/** -1 is every, -5 is every fifth. */
+function field(number: number): string {
+  if (number === -1) return '*'
+  return number < 0 ? `*/${-number}` : String(number)
+}
+
+function cron(draft: Draft, option: Option, overlap: 'skip' | 'allow'): void {
+  const match = /^((?:-?\d+\s+){5})(.+)$/s.exec(option.value.trim())
+  if (match === null) {
+    draft.problem(option, 'not a cron', { expected: 'minute hour day month weekday command' })
+    return
+  }
+  const at = match[1]!
+    .trim()
+    .split(/\s+/)
+    .map((each) => field(Number(each)))
+  draft.add(['cron'], { at: at.join(' '), run: match[2]!, overlap, dir: draft.folder }, option)
+}
+
+/** `minute=30,hour=4,unique=1 command` */
+function cron2(draft: Draft, option: Option): void {
+  const match = /^(\S+=\S*)\s+(.+)$/s.exec(option.value.trim())
+  const facts = pairs(match?.[1] ?? '')
+  const run = match?.[2] ?? option.value.trim()
+  const keys = ['minute', 'hour', 'day', 'month', 'week']
+  const at = keys.map((key) => {
+    const text = facts.get(key) ?? '-1'
+    // Ranges and lists mean in both what they mean in crontab(5).
+    return /^-\d+$/.test(text) ? field(Number(text)) : text
+  })
+  const seconds = Number(facts.get('harakiri') ?? '0')
+  draft.add(
+    ['cron'],
+    {
+      at: at.join(' '),
+      run,
+      overlap: facts.get('unique') === '1' ? 'skip' : 'allow',
+      dir: draft.folder,
+      ...(seconds > 0 ? { timeout: `${seconds}s` } : {}),
+    },
+    option,
+  )
+}
+
+function daemon(draft: Draft, option: Option, command: string): void {
+  const [program = 'daemon'] = command.trim().split(/\s+/)
+  const stem =
+    basename(program)
+      .replace(/[^A-Za-z0-9_-]/g, '-')
+      .replace(/^-+/, '') || 'daemon'
+  let name = stem
+  for (let count = 2; draft.tree.has(['daemons', name]); count++) name = `${stem}-${count}`
+  draft.set(['daemons', name], { run: command, dir: draft.folder }, option)
+}
+
+function mule(draft: Draft, option: Option): void {
+  if (
+    /^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?$/.test(option.value) &&
+    !option.value.includes('.py:')
+  ) {
+    const mules = draft
+      .all('mule')
+      .filter((each) => each.value.includes(':') && !draft.left.has(each))
+    const targets = mules.map((each) => each.value.replace(/\(\)$/, ''))
+    draft.setApp(['mules'], targets, option)
+  } else {
+    draft.leave(option, 'put its code into a function of the application: mule = module:function')
+  }
+}
+
+function touch(draft: Draft, option: Option): void {
+  draft.add(['watch'], { files: draft.inFolder(option.value), reload: true }, option)
+}
+
+/** `file command` */
+function touchExec(draft: Draft, option: Option): void {
+  const [, file = '', run = ''] = /^(\S+)\s+(.+)$/.exec(option.value) ?? []
+  if (run === '') draft.problem(option, 'no command', { expected: `${option.name} = file command` })
+  else draft.add(['watch'], { files: draft.inFolder(file), run, dir: draft.folder }, option)
+}
+
+function cacheSize(draft: Draft, option: Option): void {
+  const facts = pairs(option.value)
+  const items = Number(facts.get('items') ?? facts.get('max_items') ?? facts.get('maxitems') ?? '0')
+  const block = Number(facts.get('blocksize') ?? '65536')
+  const blocks = Number(facts.get('blocks') ?? items)
+  const bytes = Math.min(64 * 1024 ** 3, Math.max(64 * 1024 ** 2, blocks * block || 0))
+  draft.set(['cache', 'size'], `${Math.round(bytes)}B`, option)
+}
+
+export const work: readonly Declaration[] = [
+  mapped('mule', 'apps.NAME.mules', mule),
+  unsupported('mules', 'name a function of the application for each: mule = module:function'),
+  mapped('cron', 'cron', (draft, option) => cron(draft, option, 'allow')),
+  mapped('unique-cron', 'cron (overlap: skip)', (draft, option) => cron(draft, option, 'skip')),
+  mapped('cron2', 'cron', cron2),
+  mapped('attach-daemon attach-control-daemon', 'daemons', (draft, option) =>
+    daemon(draft, option, option.value),
+  ),
+  mapped('attach-daemon2', 'daemons', (draft, option) =>
+    daemon(
+      draft,
+      option,
+      /(?:^|,)(?:cmd|command|exec)=(.*?)(?:,\w+=|$)/.exec(option.value)?.[1] ?? option.value,
+    ),
+  ),
+  mapped(
+    'touch-reload touch-workers-reload touch-chain-reload fs-reload fs-brutal-reload',
+    'watch (reload: true)',
+    touch,
+  ),
+  mapped('touch-exec', 'watch (run)', touchExec),
+  mapped('cache2', 'cache.size; the API is portico.cache', cacheSize),
+  mapped('stats stats-server', 'stats.uwsgi', (draft, option) =>
+    draft.set(['stats', 'uwsgi'], socketOf(draft, option.value), option),
+  ),
+  mapped('stats-push', 'stats.statsd', (draft, option) => {
+    const [, where = '', prefix = ''] = /^statsd:([^,]+)(?:,(.*))?$/.exec(option.value) ?? []
+    if (where === '') return draft.leave(option, 'only StatsD servers are pushed to: stats.statsd')
+    draft.set(['stats', 'statsd'], `udp://${where}`, option)
+    if (prefix !== '') draft.set(['stats', 'prefix'], prefix, option)
+  }),
+  mapped('master-fifo', 'fifo', (draft, option) =>
+    draft.add(['fifo'], draft.atStart(option.value), option),
+  ),
+  mapped('die-on-term', 'signals: TERM stops'),
+  needless('stats-http', 'the stats socket speaks HTTP to whoever asks with a GET'),
+  needless(
+    'stats-minified stats-min stats-no-cores stats-no-metrics stats-pusher-default-freq stats-pushers-default-freq enable-metrics metrics-no-cores',
+    'figures are always counted, and told in one form',
+  ),
+  needless(
+    'offload-threads offload-thread',
+    'the server’s threads send files and bodies; no worker waits for a visitor',
+  ),
+  needless(
+    'signal-bufsize signals-bufsize mule-msg-size propagate-touch',
+    'nothing has to be sized',
+  ),
+  needless('daemons-honour-stdin cron-harakiri', 'see daemons and cron in the site file'),
+  needless(
+    'cache-store-sync cache-no-expire cache-expire-freq cache-report-freed-items cache-use-last-modified check-cache',
+    'what is expired goes by itself',
+  ),
+  unsupported('spooler* ', JOBS),
+  unsupported(
+    'farm mule-harakiri touch-mules-reload touch-spoolers-reload',
+    'a mule is reloaded with its application; jobs have queues of their own',
+  ),
+  unsupported(
+    'signal signal-timer timer signal-rbtimer rbtimer touch-signal fs-signal',
+    'use timers:, watch: and `from portico import signal`',
+  ),
+  unsupported('rpc-max', 'use queues and signals of `portico`'),
+  unsupported(
+    'queue queue-blocksize queue-store queue-store-sync',
+    'use `from portico import queue`',
+  ),
+  unsupported('sharedarea', 'use portico.cache, counters and queues'),
+  unsupported(
+    'cache cache-blocksize cache-store cache-udp-server cache-udp-node cache-sync add-cache-item load-file-in-cache load-file-in-cache-gzip',
+    'use cache: { size: … } and portico.cache; memcached clients: cache: { memcached: ADDRESS }',
+  ),
+  unsupported(
+    'smart-attach-daemon smart-attach-daemon2',
+    'use daemons: { NAME: { run: … } } with the command that stays in the foreground',
+  ),
+  unsupported(
+    'legion-cron cron-legion unique-legion-cron unique-cron-legion curl-cron',
+    'use cron: with get: or run:',
+  ),
+  unsupported(
+    'emperor* early-emperor vassal* vassals* imperial-monitor* heartbeat weight auto-weight',
+    'serve a folder of sites: see docs/dropin.md',
+  ),
+  unsupported(
+    'metric metric-threshold metric-alarm alarm-metric metrics-dir metrics-dir-restore metric-dir metric-dir-restore',
+    'use `from portico import metrics`; they are told with our own',
+  ),
+  unsupported(
+    'alarm* segfault-alarm backlog-alarm lq-alarm listen-queue-alarm log-alarm not-log-alarm not-alarm-log',
+    'let the monitor alarm that reads /metrics',
+  ),
+  unsupported(
+    'carbon* rrdtool* zabbix-template nagios',
+    'use stats: { statsd: ADDRESS }, or let Prometheus read `portico status --metrics`',
+  ),
+  unsupported('hook-* exec-* call-* after-request-hook after-request-call', HOOK),
+  unsupported('mount-* umount-* check-mountpoint mountpoint-check check-mount', HOOK),
+  unsupported(
+    'wait-for-* wait-interface wait-interface-timeout wait-iface wait-iface-timeout wait-for-socket',
+    'use After= and Requires= of the service manager, or daemons: { NAME: { ready: … } }',
+  ),
+  unsupported(
+    'flock flock-wait flock2 flock-wait2',
+    'a site of the same name cannot be started twice',
+  ),
+]
+
+/** As `stats.uwsgi` has addresses. */
+export function socketOf(draft: Draft, value: string): string {
+  if (value.startsWith('@')) return `unix:${value}`
+  return value.includes('/') || !/:\d+$/.test(value) ? `unix:${draft.inFolder(value)}` : value
+}
