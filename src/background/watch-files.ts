@@ -2,8 +2,8 @@
  * Tells when files change, come or go. One kernel watch a folder; patterns are asked again for every
  * change in a folder that they lead to, and folders that come later are followed.
  */
-import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs'
-import { dirname, join, matchesGlob, sep } from 'node:path'
+import { type FSWatcher, lstatSync, readdirSync, statSync, watch } from 'node:fs'
+import { basename, dirname, join, matchesGlob, sep } from 'node:path'
 import type { WatchPlan } from '../site/background-plan.ts'
 import type { Logger } from '../supervisor/logger.ts'
 import type { Clock } from './clock.ts'
@@ -20,6 +20,8 @@ const GLOB = /[*?[{]/
 interface Folder {
   readonly watcher: FSWatcher
   readonly inode: number
+  /** What is below it matters as well, however deep. */
+  readonly inTree: boolean
 }
 
 export class FileWatch {
@@ -74,27 +76,29 @@ export class FileWatch {
   }
 
   #followTree(folder: string): void {
-    if (!this.#add(folder)) return
-    for (const name of subfolders(folder)) this.#followTree(join(folder, name))
+    if (!this.#add(folder, true)) return
+    // Links may lead round in circles.
+    const names = subfolders(folder).filter((name) => !isLink(join(folder, name)))
+    for (const name of names) this.#followTree(join(folder, name))
   }
 
   /** True when it was not watched before. */
-  #add(folder: string): boolean {
+  #add(folder: string, inTree = false): boolean {
     const inode = inodeOf(folder)
     const before = this.#folders.get(folder)
     // One that has come in the place of another is not the same to the kernel.
-    if (before?.inode === inode) return false
+    if (before?.inode === inode && (before.inTree || !inTree)) return false
     if (before !== undefined) this.#drop(folder)
     if (this.#folders.size >= MOST_FOLDERS) {
       this.#sayFull()
       return false
     }
     try {
-      const watcher = watch(folder, (_event, name) => {
-        if (name !== null) this.#seen(join(folder, name))
+      const watcher = watch(folder, (event, name) => {
+        if (name !== null) this.#seen(event, folder, name)
       })
       watcher.on('error', () => this.#drop(folder))
-      this.#folders.set(folder, { watcher, inode })
+      this.#folders.set(folder, { watcher, inode, inTree })
     } catch {
       return false
     }
@@ -115,8 +119,15 @@ export class FileWatch {
     this.#folders.delete(folder)
   }
 
-  #seen(path: string): void {
-    for (const file of this.plan.files) this.#follow(file)
+  #seen(event: string, folder: string, name: string): void {
+    const path = join(folder, name)
+    if (event === 'rename') {
+      const inTree = this.#folders.get(folder)?.inTree === true
+      // So its own end is told as well; the next one of that name may even have its number.
+      if (name === basename(folder)) this.#drop(folder)
+      for (const file of this.plan.files) this.#follow(file)
+      if (inTree && isFolder(path) && !isLink(path)) this.#followTree(path)
+    }
     this.#judge(path)
   }
 
@@ -146,6 +157,10 @@ function isFolder(path: string): boolean {
   } catch {
     return false
   }
+}
+
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
 }
 
 /** 0 for what is not there. */
