@@ -46,6 +46,16 @@ export function markdown(): string {
     '### `deadline`\n',
     DEADLINE,
     table(mappingIn(definitions.python?.properties?.deadline) ?? {}),
+    '### `workers`\n',
+    WORKERS,
+    table(mappingIn(definitions.python?.properties?.workers) ?? {}),
+    '`busyness` has these:\n',
+    table(mappingIn(definitions.python?.properties?.workers)?.properties?.busyness ?? {}),
+    ...['recycle', 'reload'].flatMap((key) => [
+      `### \`${key}\`\n`,
+      `${definitions.python?.properties?.[key]?.description}\n`,
+      table(definitions.python?.properties?.[key] ?? {}),
+    ]),
     ...['cron', 'timers', 'watch'].flatMap((key) => [
       `## \`${key}\`\n`,
       `${settings[key]?.description}\n`,
@@ -151,6 +161,17 @@ server that is already there: \`uwsgi://127.0.0.1:3031\` or \`uwsgi://unix:/run/
 \`uwsgi_pass\` and Apache's mod_proxy_uwsgi, \`fastcgi://\` for \`fastcgi_pass\` and mod_proxy_fcgi, \`scgi://\`
 for \`scgi_pass\` and mod_proxy_scgi; \`puwsgi://\` is uwsgi over connections that are kept alive. What that
 server says of the visitor (REMOTE_ADDR, HTTPS) is believed, so nobody else should reach such a socket.`
+
+const WORKERS = `A number, or \`auto\`, is how many there always are. A mapping lets the number follow the load; the
+knobs have uWSGI’s names without \`cheaper-\`. PHP knows \`min\`, \`max\`, \`spare\` and \`idle\` of these, and
+\`requests\` of \`recycle\`.
+
+\`\`\`yaml
+apps:
+  shop: { python: shop.wsgi, workers: { min: 2, max: 16, by: delay, delay: 50ms } }
+  tool: { python: tool.wsgi, workers: { min: 0, max: 2, idle: 10m } }   # runs only while it is used
+\`\`\`
+`
 
 const DEADLINE = `A duration is the hard deadline, and how long a request may wait for a worker. A mapping has these; a
 route's own goes before the application's, key by key.
