@@ -42,6 +42,8 @@ export class Commons {
 
   /** What applications have reported with PORTICO.METRIC. */
   metrics: () => readonly UserMetric[] = () => []
+  /** An application has raised a signal. */
+  signalled: (name: string) => void = () => {}
   /** What a command leaves to be done when it, or the transaction that it is in, is over. */
   readonly #afterwards: (() => void)[] = []
   #flush: NodeJS.Timeout | undefined

@@ -1,6 +1,7 @@
 /** The commons process. Talks to the supervisor over its IPC channel, and ends with it. */
 import { JobsOffice } from '../jobs/office.ts'
 import { adopt } from '../listen/adopt.ts'
+import { textOf } from '../wire/resp.ts'
 import type { CommonsStatus, FromCommons, ToCommons } from './protocol.ts'
 import { CommonsServer } from './server.ts'
 
@@ -23,6 +24,7 @@ async function start(message: Extract<ToCommons, { type: 'start' }>): Promise<vo
   const { limits, jobs, listeners, accepted, become } = message
   office = new JobsOffice(jobs, (text) => tell({ type: 'log', level: 'warn', message: text }))
   const made = new CommonsServer(limits, complain, office)
+  made.commons.signalled = (name) => tell({ type: 'signal', name: textOf(name) })
   if (become !== null) {
     process.setgroups!([])
     process.setgid!(become.gid)

@@ -30,6 +30,8 @@ export type FromCommons =
   | { readonly type: 'ready' }
   | { readonly type: 'failed'; readonly message: string }
   | { readonly type: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string }
+  /** An application has raised a signal. */
+  | { readonly type: 'signal'; readonly name: string }
   | { readonly type: 'status'; readonly ask: number; readonly status: CommonsStatus }
 
 /** Facts of the commons process. Counters only ever grow, as long as it lives. */

@@ -12,6 +12,7 @@ import { lists } from './commands/lists.ts'
 import { locks } from './commands/locks.ts'
 import { metrics } from './commands/metrics.ts'
 import { pubsub } from './commands/pubsub.ts'
+import { signals } from './commands/signals.ts'
 import { strings } from './commands/strings.ts'
 import { transactions } from './commands/transactions.ts'
 import { Commons, type CommonsLimits } from './commons.ts'
@@ -32,6 +33,7 @@ const groups: readonly ((commons: Commons, registry: Registry) => readonly Comma
   transactions,
   locks,
   metrics,
+  signals,
 ]
 
 /** A command's arguments together, in longest items. */

@@ -21,7 +21,7 @@ import { duplicate } from '../system/libc.ts'
 import { type Credentials, findCredentials, launchAs, ordinaryUser } from '../system/users.ts'
 import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
 import { childEnvironment } from './environment.ts'
-import { prepareJobsFolder } from './jobs-folder.ts'
+import { isReachable, prepareJobsFolder } from './jobs-folder.ts'
 import type { Logger } from './logger.ts'
 import { delay, settledWithin } from './timers.ts'
 
@@ -119,6 +119,8 @@ export class CommonsProcess {
   #asks = 0
   #jobs: JobsPlan
   restarts = 0
+  /** An application has raised a signal of that name. */
+  signalled: (name: string) => void = () => {}
 
   constructor(options: CommonsOptions) {
     this.#options = options
@@ -217,7 +219,8 @@ export class CommonsProcess {
   #becomes(): { readonly uid: number; readonly gid: number } | null {
     if (this.#options.credentials !== null || process.getuid?.() !== 0) return null
     const { uid, gid } = findCredentials(ordinaryUser(), '')
-    return { uid, gid }
+    // But it has to come to the jobs that are kept.
+    return isReachable(this.#jobs.folder, { uid, gid }) ? { uid, gid } : null
   }
 
   #send(child: ChildProcess, message: ToCommons): void {
@@ -235,6 +238,8 @@ export class CommonsProcess {
         return
       case 'log':
         return logger[message.level](message.message)
+      case 'signal':
+        return this.signalled(message.name)
       case 'status':
         this.#asked.get(message.ask)?.(message.status)
         this.#asked.delete(message.ask)

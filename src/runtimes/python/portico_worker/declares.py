@@ -19,3 +19,6 @@ def run_after_fork():
     schedule = sys.modules.get("portico.schedule")
     if schedule is not None:
         schedule.run_after_fork()
+    signals = sys.modules.get("portico.signals")
+    if signals is not None:
+        signals.start_in_worker()

@@ -30,6 +30,13 @@ def way(app, application):
 def run(application, settings, slot):
     app = settings["app"]
     kind, capacity, serve = way(app, application)
+    log = sys.modules.get("portico.log")
+    if log is not None:
+        # Somebody wants to know which request is being answered.
+        from .asgi.detect import as_single
+
+        application = as_single(application) if kind.streams else application
+        application = log.noting(application, kind.streams, app["name"], slot)
     errors = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
     base = base_environ(capacity, app["workers"], errors)
     facts = {
