@@ -195,9 +195,13 @@ function explainMapping(
   options: readonly z.core.$ZodObject[],
   expected: string,
 ): Finding[] {
-  const chosen = options.filter((option) =>
-    ownKeys(option).some((key) => Object.hasOwn(value, key)),
-  )
+  const chosen = options.filter((option) => {
+    const own = ownKeys(option)
+    // Where there is no other, and none of its keys is needed, it needs no telling.
+    return (
+      own.some((key) => Object.hasOwn(value, key)) || (options.length === 1 && own.length === 0)
+    )
+  })
   const [option, another] = chosen
   if (option !== undefined && another !== undefined) {
     const names = chosen.map((each) => ownKeys(each)[0] ?? '')

@@ -2,9 +2,10 @@
  * The admin socket: HTTP over a unix socket that only the supervisor's own user may open (mode 0600).
  *
  *     GET  /status    JSON, see status.ts
- *     GET  /requests  JSON: what is in hand, the oldest first; ?most=100
+ *     GET  /requests  JSON: what is in hand, the oldest first; ?most=100&queries=1
  *     GET  /metrics   OpenMetrics text
- *     POST /reload    200, or 409 with the reason why the old site keeps serving
+ *     POST /reload    200, or 409 with the reason why the old site keeps serving; ?app=NAME reloads that
+ *                     application alone, &rolling=1 (or 0) one worker at a time (or not)
  *     POST /run       200 with what came of the task ?name=…, once it has run; 409 with why it has not
  *     POST /stop      202; the process ends when everything in hand is finished
  */
@@ -15,7 +16,7 @@ import type { LastRun } from '../background/task.ts'
 import { OPENMETRICS_TYPE } from '../handlers/metrics.ts'
 import { ListenError, openUnix, removeSocketFile } from '../listen/open.ts'
 import { renderMetrics } from '../stats/openmetrics.ts'
-import type { ReloadResult, RequestsStatus, SiteStatus } from './status.ts'
+import type { OneApp, ReloadResult, RequestsStatus, SiteStatus } from './status.ts'
 
 const MODE = 0o600
 const BACKLOG = 64
@@ -26,7 +27,8 @@ const MOST_REQUESTS = 100_000
 export interface AdminActions {
   status(): Promise<SiteStatus>
   requests(most: number): Promise<RequestsStatus>
-  reload(): Promise<ReloadResult>
+  /** Null: the whole site. */
+  reload(only: OneApp | null): Promise<ReloadResult>
   stop(): void
   /** Rejects with why it does not run. */
   runTask(name: string): Promise<LastRun>
@@ -85,14 +87,15 @@ async function handle(
       if (!(most > 0 && most <= MOST_REQUESTS)) {
         return reply(response, 400, { error: `most: a number from 1 to ${MOST_REQUESTS}` })
       }
-      return reply(response, 200, await actions.requests(most))
+      const all = await actions.requests(most)
+      return reply(response, 200, searchParams.has('queries') ? all : withoutQueries(all))
     }
     case 'GET /metrics':
       response.writeHead(200, { 'Content-Type': OPENMETRICS_TYPE })
       response.end(renderMetrics(await actions.status()))
       return
     case 'POST /reload': {
-      const result = await actions.reload()
+      const result = await actions.reload(oneApp(searchParams))
       return reply(response, result.ok ? 200 : 409, result)
     }
     case 'POST /run': {
@@ -112,6 +115,19 @@ async function handle(
   const allow = readable ? 'GET' : 'POST'
   response.setHeader('Allow', allow)
   reply(response, 405, { error: `use ${allow}` })
+}
+
+function oneApp(query: URLSearchParams): OneApp | null {
+  const app = query.get('app') ?? ''
+  if (app === '') return null
+  const rolling = query.get('rolling')
+  return { app, rolling: rolling === null ? undefined : rolling !== '0' }
+}
+
+/** They may be secret. */
+function withoutQueries({ total, requests }: RequestsStatus): RequestsStatus {
+  const bare = requests.map((one) => ({ ...one, target: one.target.split('?', 1)[0]! }))
+  return { total, requests: bare }
 }
 
 function reply(response: ServerResponse, status: number, body: unknown): void {

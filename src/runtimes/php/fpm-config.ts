@@ -31,10 +31,8 @@ export function fpmConfig(app: PhpAppPlan, place: ServicePlace): string {
     'listen.mode': '0600',
     'listen.backlog': String(place.backlog),
     ...(place.becomes === '' ? {} : { user: place.becomes }),
-    // All of them from the start: nobody waits for a fork.
-    pm: 'static',
-    'pm.max_children': String(app.workers),
-    'pm.max_requests': String(REQUESTS_EACH),
+    ...processes(app),
+    'pm.max_requests': String(app.recycle?.requests || REQUESTS_EACH),
     catch_workers_output: 'yes',
     // The environment is the one that it is started with, which holds what the application shall see.
     clear_env: 'no',
@@ -49,6 +47,26 @@ export function fpmConfig(app: PhpAppPlan, place: ServicePlace): string {
   const sections = [`[global]\n${lines(global)}`, `[app]\n${lines(pool)}`]
   if (place.slowMs !== 0) sections.push(`[pulse]\n${lines(pulse(place))}`)
   return sections.join('\n')
+}
+
+/** Its process manager. Idle workers are what it counts. */
+function processes({ workers, scale }: PhpAppPlan): Record<string, string> {
+  const most = { 'pm.max_children': String(workers) }
+  // All of them from the start: nobody waits for a fork.
+  if (scale === undefined) return { pm: 'static', ...most }
+  if (scale.min === 0) {
+    const seconds = Math.max(1, Math.round(scale.idleMs / 1000))
+    return { pm: 'ondemand', ...most, 'pm.process_idle_timeout': `${seconds}s` }
+  }
+  const spare = Math.min(scale.spare, workers)
+  const resting = Math.max(scale.min, spare)
+  return {
+    pm: 'dynamic',
+    ...most,
+    'pm.start_servers': String(resting),
+    'pm.min_spare_servers': String(spare),
+    'pm.max_spare_servers': String(resting),
+  }
 }
 
 /**

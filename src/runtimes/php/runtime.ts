@@ -10,7 +10,7 @@ import { iniFile } from './ini.ts'
 import { readFpm, readPhp } from './log.ts'
 
 /** As in php-fpm: what extensions leak does not add up for ever. */
-const REQUESTS_EACH = '10000'
+const REQUESTS_EACH = 10_000
 
 /** FCGI_GET_VALUES with nothing asked for (FastCGI 1.0 §4.1), and the type of its answer. */
 const QUESTION = Uint8Array.of(1, 9, 0, 0, 0, 0, 0, 0)
@@ -65,13 +65,18 @@ function cgi(app: PhpAppPlan, place: ServicePlace, { file }: Php): Particular {
       `${file} cannot change its user, and PHP is not run as root: set \`user:\`, or install php-fpm`,
     )
   }
+  if (app.scale !== undefined) {
+    throw new Error(
+      `${file} always has as many workers: give \`workers:\` as a number, or install php-fpm`,
+    )
+  }
   const command: WorkerCommand = {
     file,
     args: place.inherits ? [] : ['-b', place.socket],
     env: {
       ...environment(app, place),
       PHP_FCGI_CHILDREN: String(app.workers),
-      PHP_FCGI_MAX_REQUESTS: REQUESTS_EACH,
+      PHP_FCGI_MAX_REQUESTS: String(app.recycle?.requests || REQUESTS_EACH),
       PHP_FCGI_BACKLOG: String(place.backlog),
     },
     cwd: app.dir,

@@ -6,6 +6,7 @@ import type { CommonAppPlan } from '../plan.ts'
 import type { KeyPath } from '../problem.ts'
 import type { AppSettings } from '../settings/apps.ts'
 import { drawEnvFiles, drawIsolation } from './isolation.ts'
+import { drawLifecycle } from './lifecycle.ts'
 
 /** `usual`: how many workers `auto` means on this machine. */
 export function drawCommon(
@@ -26,7 +27,7 @@ export function drawCommon(
       ...drawEnvFiles(drawing, path, settings),
       ...textAsWritten(drawing, [...path, 'env'], settings.env),
     },
-    workers: settings.workers === 'auto' ? autoWorkers(drawing, usual) : settings.workers,
+    ...drawLifecycle(drawing, path, settings, autoWorkers(drawing, usual)),
     deadlineMs: hardMs,
     softDeadlineMs: softMs,
     queueDeadlineMs: queueMs,

@@ -167,7 +167,10 @@ export class Portico {
       async () => {
         const status = await this.status()
         const apps = Object.values(status.apps)
-        const all = apps.every((app) => app.connected > 0 && app.connected === app.workers.length)
+        const all = apps.every(
+          ({ connected, workers, wanted = 1 }) =>
+            connected > 0 && connected === workers.length && connected >= wanted,
+        )
         return all && status
       },
       READY_MS,

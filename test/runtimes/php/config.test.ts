@@ -10,7 +10,7 @@ import { fpmConfig, slowSeconds } from '../../../src/runtimes/php/fpm-config.ts'
 import { iniFile, iniValue } from '../../../src/runtimes/php/ini.ts'
 import { php } from '../../../src/runtimes/php/runtime.ts'
 import type { ServicePlace } from '../../../src/runtimes/service.ts'
-import type { PhpAppPlan } from '../../../src/site/plan.ts'
+import type { PhpAppPlan, RecyclePlan, ScalePlan } from '../../../src/site/plan.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'portico php '))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -32,6 +32,35 @@ const APP: PhpAppPlan = {
   startTimeoutMs: 10_000,
   queue: 10,
 }
+const SCALE: ScalePlan = {
+  by: 'spare',
+  min: 1,
+  spare: 1,
+  step: 1,
+  overload: 3,
+  delayMs: 100,
+  busyness: {
+    min: 25,
+    max: 50,
+    multiplier: 10,
+    penalty: 2,
+    backlogAlert: 33,
+    backlogStep: 1,
+    backlogMultiplier: 3,
+  },
+  everyMs: 1_000,
+  idleMs: 300_000,
+  memory: 0,
+  warm: true,
+}
+const RECYCLE: RecyclePlan = {
+  requests: 0,
+  ageMs: 0,
+  memory: 0,
+  addressSpace: 0,
+  idleMs: 0,
+  jitter: 0.1,
+}
 const PLACE: ServicePlace = {
   folder,
   socket: join(folder, 'app-0.sock'),
@@ -51,6 +80,30 @@ describe('php-fpm.conf', () => {
     const { file: fpm } = await findPhp(APP)
     const said = execFileSync(fpm, ['-t', '-y', file], { stdio: 'pipe', encoding: 'utf8' })
     expect(said).toBe('')
+  })
+
+  test.each([
+    [
+      { min: 2, spare: 1, idleMs: 300_000 },
+      'pm = dynamic\npm.max_children = 3\npm.start_servers = 2\npm.min_spare_servers = 1\npm.max_spare_servers = 2\n',
+    ],
+    [
+      { min: 1, spare: 9, idleMs: 300_000 },
+      'pm.start_servers = 3\npm.min_spare_servers = 3\npm.max_spare_servers = 3\n',
+    ],
+    [
+      { min: 0, spare: 1, idleMs: 90_000 },
+      'pm = ondemand\npm.max_children = 3\npm.process_idle_timeout = 90s\n',
+    ],
+  ])('workers that follow the load: %j', async (some, lines) => {
+    const app = { ...APP, scale: { ...SCALE, ...some }, recycle: { ...RECYCLE, requests: 500 } }
+    const text = fpmConfig(app, { ...PLACE, becomes: process.getuid?.() === 0 ? 'nobody' : '' })
+    expect(text).toContain(lines)
+    expect(text).toContain('pm.max_requests = 500\n')
+    const file = join(folder, 'php-fpm-scaled.conf')
+    writeFileSync(file, text)
+    const { file: fpm } = await findPhp(APP)
+    expect(execFileSync(fpm, ['-t', '-y', file], { stdio: 'pipe', encoding: 'utf8' })).toBe('')
   })
 
   test('has as many workers as were asked for, and looks often for slow ones', () => {
