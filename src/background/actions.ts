@@ -29,6 +29,7 @@ export interface CallRole {
   readonly kind: 'call'
   readonly target: string
   readonly declared: boolean
+  readonly arguments: readonly string[]
   /** For its lines in the log. */
   readonly task: string
   readonly run: string
@@ -56,8 +57,10 @@ function begin(plan: TaskPlan, output: RunOutput, site: SiteHands): Run {
     case 'run':
       return command(action, timeoutMs, output, site.credentials)
     case 'call': {
-      const { app, target, declared } = action
-      const role = { kind: 'call', target, declared, task: plan.name, run: output.id } as const
+      const { app, target, declared, argument } = action
+      const about = { task: plan.name, run: output.id }
+      const given = argument === '' ? [] : [argument]
+      const role = { kind: 'call', target, declared, arguments: given, ...about } as const
       return promised(site.call(app, role, timeoutMs).then((end) => called(end, timeoutMs)))
     }
     case 'get': {

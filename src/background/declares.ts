@@ -83,7 +83,7 @@ export function readDeclares(told: unknown, app: string): Declares {
       settleMs: number(said, 'settle', 1, LONGEST_MS, 200),
     })),
     signals: each('signals', (said) => ({
-      ...readTask(said, app, 'queue'),
+      ...readTask(said, app, 'queue', text(said, 'signal')),
       signal: text(said, 'signal'),
     })),
     mules: each('mules', (said) => ({ key: text(said, 'key'), name: text(said, 'name') })),
@@ -91,14 +91,14 @@ export function readDeclares(told: unknown, app: string): Declares {
   }
 }
 
-function readTask(said: Said, app: string, usual: Overlap): TaskPlan {
+function readTask(said: Said, app: string, usual: Overlap, argument = ''): TaskPlan {
   const overlap = said.overlap ?? usual
   if (overlap !== 'skip' && overlap !== 'queue' && overlap !== 'allow') {
     throw new Wrong('overlap is skip, queue or allow')
   }
   return {
     name: text(said, 'name'),
-    action: { kind: 'call', app, target: text(said, 'key'), declared: true },
+    action: { kind: 'call', app, target: text(said, 'key'), declared: true, argument },
     timeoutMs: number(said, 'timeout', 0, LONGEST_MS, 0),
     overlap,
   }

@@ -22,6 +22,8 @@ export type ActionPlan =
       readonly app: string
       readonly target: string
       readonly declared: boolean
+      /** What functions get that take one: a signal's name. '' for none. */
+      readonly argument: string
     }
   /** A request to the site itself, or to any other over http. */
   | { readonly kind: 'get'; readonly url: string; readonly host: string }

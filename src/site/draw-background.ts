@@ -132,7 +132,7 @@ function drawAction(drawing: Drawing, path: KeyPath, settings: ActionSettings): 
   }
   if (call !== '') {
     checkApp(drawing, path, app)
-    return { kind: 'call', app, target: call, declared: false }
+    return { kind: 'call', app, target: call, declared: false, argument: '' }
   }
   if (get !== '') return { kind: 'get', url: get, host }
   if (job !== '') return { kind: 'job', job, queue, payload }

@@ -154,6 +154,8 @@ def run_after_fork():
 
 def call(function, argument=0):
     """Calls it with the number or name of a signal if it takes one, as uWSGI's handlers do."""
+    if isinstance(argument, str) and argument.isdigit():
+        argument = int(argument)
     try:
         inspect.signature(function).bind()
     except TypeError:
