@@ -18,7 +18,8 @@ export interface SiteHands {
   call(app: string, role: CallRole, timeoutMs: number): Promise<RoleEnd>
   /** Where it listens for plain HTTP; null: nowhere. */
   readonly front: Front | null
-  reload(why: string): Promise<Outcome>
+  /** Of one application; '' for the site. */
+  reload(why: string, app: string): Promise<Outcome>
   /** Resolves with the job's id. */
   enqueue(order: JobOrder): Promise<string>
   /** Runs what waits for a signal of that name. */
@@ -76,7 +77,7 @@ function begin(plan: TaskPlan, output: RunOutput, site: SiteHands): Run {
       site.signal(action.signal)
       return finished({ ok: true, how: 'sent' })
     case 'reload':
-      return promised(site.reload(`task ${plan.name}`))
+      return promised(site.reload(`task ${plan.name}`, action.app))
   }
 }
 

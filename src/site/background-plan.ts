@@ -34,7 +34,8 @@ export type ActionPlan =
       readonly payload: string
     }
   | { readonly kind: 'signal'; readonly signal: string }
-  | { readonly kind: 'reload' }
+  /** Of one application; '' for the site. */
+  | { readonly kind: 'reload'; readonly app: string }
 
 /** When the last run still goes on: leave this one out, let it wait, or run both. */
 export type Overlap = 'skip' | 'queue' | 'allow'

@@ -122,7 +122,7 @@ function drawAction(drawing: Drawing, path: KeyPath, settings: ActionSettings): 
     })
   }
   for (const [key, needs, value] of [
-    ['app', 'call', app],
+    ['app', reload ? 'reload' : 'call', app],
     ['user', 'run', settings.user],
     ['group', 'run', settings.group],
   ] as const) {
@@ -131,32 +131,38 @@ function drawAction(drawing: Drawing, path: KeyPath, settings: ActionSettings): 
     }
   }
   if (call !== '') {
-    checkApp(drawing, path, app)
+    checkCall(drawing, path, app)
     return { kind: 'call', app, target: call, declared: false, argument: '' }
   }
   if (get !== '') return { kind: 'get', url: get, host }
   if (job !== '') return { kind: 'job', job, queue, payload }
   if (signal !== '') return { kind: 'signal', signal }
-  if (reload) return { kind: 'reload' }
+  if (reload) {
+    if (app !== '') checkApp(drawing, path, app)
+    return { kind: 'reload', app }
+  }
   return { kind: 'run', command: drawCommand(drawing, path, { ...settings, run }) }
 }
 
-function checkApp({ settings, report }: Drawing, path: KeyPath, app: string): void {
-  const found = settings.apps[app]
+function checkCall(drawing: Drawing, path: KeyPath, app: string): void {
+  const found = drawing.settings.apps[app]
   if (app === '') {
-    report.problem([...path, 'call'], 'a call is in the code of an application', {
+    drawing.report.problem([...path, 'call'], 'a call is in the code of an application', {
       expected: 'app as well',
       key: true,
     })
-  } else if (found === undefined) {
-    if (report.isBroken(['apps', app])) return
-    const meant = nearest(app, Object.keys(settings.apps))
-    report.problem([...path, 'app'], `no application ${quote(app)}`, { nearest: meant })
-  } else if (!('python' in found)) {
-    report.problem([...path, 'app'], 'only Python applications can be called', {
+  } else if (found === undefined) checkApp(drawing, path, app)
+  else if (!('python' in found)) {
+    drawing.report.problem([...path, 'app'], 'only Python applications can be called', {
       expected: 'run or get',
     })
   }
+}
+
+function checkApp({ settings, report }: Drawing, path: KeyPath, app: string): void {
+  if (settings.apps[app] !== undefined || report.isBroken(['apps', app])) return
+  const meant = nearest(app, Object.keys(settings.apps))
+  report.problem([...path, 'app'], `no application ${quote(app)}`, { nearest: meant })
 }
 
 type CommandSettings = Pick<DaemonSettings, 'run' | 'dir' | 'env' | 'user' | 'group'>

@@ -130,8 +130,9 @@ class Supervisor {
         credentials: this.#credentials,
         front: frontOf(this.#listening, this.#site?.plan.listeners ?? []),
         call: (app, role, timeoutMs) => this.#serving.call(app, role, timeoutMs),
-        reload: async (why) => {
-          const { ok, message } = await this.#askReload(why)
+        reload: async (why, app) => {
+          if (this.#stopRequested.signal.aborted) return { ok: false, how: 'stopping' }
+          const { ok, message } = await this.#askReload(why, app === '' ? null : { app })
           return { ok, how: ok ? 'reloaded' : message }
         },
         enqueue: (order) => enqueue(this.#runDir?.commonsSocket ?? '', order),

@@ -91,8 +91,8 @@ const action = {
   signal: signal.prefault('').register(z.globalRegistry, {
     description: 'A signal by its name, for what applications declare with `@on_signal`.',
   }) as Preset<string, string | number>,
-  reload: flag(false, '`true`: the site is read anew, as by `portico reload`.') as Flag,
-  app: text('', 'With `call`: the application.', 'the name of an application') as Text,
+  reload: flag(false, '`true`: the site is read anew, as by `portico reload`; with `app`, that application alone.') as Flag,
+  app: text('', 'With `call` and `reload`: the application.', 'the name of an application') as Text,
   queue: text(
     'default',
     'With `job`: its queue.',

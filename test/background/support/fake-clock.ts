@@ -77,7 +77,13 @@ export class Log {
 }
 
 export function taskPlan(change: Partial<TaskPlan> = {}): TaskPlan {
-  return { name: 'task', action: { kind: 'reload' }, timeoutMs: 0, overlap: 'skip', ...change }
+  return {
+    name: 'task',
+    action: { kind: 'reload', app: '' },
+    timeoutMs: 0,
+    overlap: 'skip',
+    ...change,
+  }
 }
 
 /** A task whose runs a test ends. */
