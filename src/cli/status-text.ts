@@ -134,13 +134,12 @@ function more(count: number, what: string): string[] {
   return count > MOST_ROWS ? [`… ${count - MOST_ROWS} more ${what}: --json has all`] : []
 }
 
-/** What is in hand, the oldest first. Queries are shown only where they are asked for: they may be secret. */
-export function showRequests({ total, requests }: RequestsStatus, queries: boolean): string {
+/** What is in hand, the oldest first. */
+export function showRequests({ total, requests }: RequestsStatus): string {
   if (total === 0) return 'nothing is in hand\n'
   const head = ['age', 'status', 'sent', 'application', 'pid', 'visitor', 'request']
   const rows = requests.map((request) => {
     const { method, target, host, peer, app, pid } = request
-    const path = queries ? target : withoutQuery(target)
     return [
       showTimeShort(request.ageMs),
       request.status === 0 ? '-' : `${request.status}`,
@@ -148,15 +147,11 @@ export function showRequests({ total, requests }: RequestsStatus, queries: boole
       app === '' ? '-' : app,
       pid === 0 ? '-' : `${pid}`,
       harmless(peer) || '-',
-      harmless(`${method} ${host}${path}`),
+      harmless(`${method} ${host}${target}`),
     ]
   })
   const left = total > requests.length ? [`… ${total - requests.length} more, younger ones`] : []
   return `${[...table([head, ...rows], 7), ...left].join('\n')}\n`
-}
-
-export function withoutQuery(target: string): string {
-  return target.split('?', 1)[0]!
 }
 
 function showTimeShort(ms: number): string {

@@ -1,8 +1,8 @@
 /** `portico status`: how a running site is doing. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { parseDuration } from '../site/units.ts'
-import type { RequestsStatus } from '../supervisor/status.ts'
-import { askAdmin, findAdmin } from './admin-client.ts'
+import { askAdmin } from '../supervisor/ask-admin.ts'
+import { findAdmin } from './admin-client.ts'
 
 interface Flags {
   readonly admin?: string
@@ -54,15 +54,10 @@ export function statusCommand(program: Command): void {
 async function tell(path: string, flags: Flags): Promise<string> {
   const ask = async (what: string): Promise<string> => (await askAdmin(path, 'GET', what)).body
   if (flags.metrics === true) return ask('/metrics')
-  const { showRequests, showStatus, withoutQuery } = await import('./status-text.ts')
+  const { showRequests, showStatus } = await import('./status-text.ts')
   if (flags.requests === true) {
-    const all: RequestsStatus = JSON.parse(await ask('/requests'))
-    const queries = flags.queries === true
-    if (flags.json !== true) return showRequests(all, queries)
-    const requests = all.requests.map((request) =>
-      queries ? request : { ...request, target: withoutQuery(request.target) },
-    )
-    return `${JSON.stringify({ ...all, requests })}\n`
+    const body = await ask(flags.queries === true ? '/requests?queries' : '/requests')
+    return flags.json === true ? body : showRequests(JSON.parse(body))
   }
   const body = await ask('/status')
   return flags.json === true ? body : showStatus(JSON.parse(body))

@@ -11,6 +11,9 @@ export const OPENMETRICS_TYPE = 'application/openmetrics-text; version=1.0.0; ch
 /** The supervisor answers in milliseconds, or is busy with something grave. */
 const PATIENCE_MS = 5_000
 
+/** Gauges are as fresh as the clock's last tick: asking again before the next one is for nothing. */
+const FRESH_MS = 250
+
 const HEAD: AnswerHead = {
   status: 200,
   reason: '',
@@ -23,6 +26,9 @@ export class Scrapes {
   readonly #ask: () => void
   #waiting: Exchange[] = []
   #timer: NodeJS.Timeout | undefined
+  #body: Buffer = Buffer.alloc(0)
+  /** When it was told, on `performance.now()`. */
+  #toldAt = Number.NEGATIVE_INFINITY
 
   /** `ask` has `told` called some time later. */
   constructor(ask: () => void) {
@@ -30,6 +36,7 @@ export class Scrapes {
   }
 
   add(exchange: Exchange): void {
+    if (performance.now() - this.#toldAt < FRESH_MS) return exchange.respond(HEAD, this.#body)
     exchange.onGone = () => {
       this.#waiting = this.#waiting.filter((other) => other !== exchange)
     }
@@ -39,8 +46,9 @@ export class Scrapes {
   }
 
   told(text: string): void {
-    const body = Buffer.from(text)
-    for (const exchange of this.#all()) exchange.respond(HEAD, body)
+    this.#body = Buffer.from(text)
+    this.#toldAt = performance.now()
+    for (const exchange of this.#all()) exchange.respond(HEAD, this.#body)
   }
 
   #giveUp(): void {

@@ -17,7 +17,7 @@ const Place = {
 const PLACES = 11
 
 /** Of a route, in a thread's block behind the places above; a histogram follows. Route 0: none has matched. */
-const RoutePlace = { began: 0, errors: 1, sent: 2, took: 3 } as const
+const RoutePlace = { began: 0, errors: 1, sent: 2, tunnels: 3, took: 4 } as const
 const ROUTE_PLACES: number = RoutePlace.took + HISTOGRAM_PLACES
 
 /** Whole cache lines, so that threads do not take each other's away. */
@@ -66,7 +66,8 @@ export class Counters {
     return Array.from({ length: routes + 1 }, (_, route) => {
       const at = PLACES + route * ROUTE_PLACES
       const took = readHistogram(all, at + RoutePlace.took)
-      const finished = took.counts.reduce((sum, count) => sum + count, 0)
+      const timed = took.counts.reduce((sum, count) => sum + count, 0)
+      const finished = timed + all[at + RoutePlace.tunnels]!
       return {
         requests: finished,
         active: Math.max(0, all[at + RoutePlace.began]! - finished),
@@ -100,12 +101,13 @@ export class Counters {
     this.#block[PLACES + route * ROUTE_PLACES + RoutePlace.began]!++
   }
 
-  /** An exchange of this route is over, `ms` after its head was complete. */
-  served(route: number, ms: number, sent: number, failed: boolean): void {
+  /** An exchange of this route is over, `ms` after its head was complete; a tunnel tells nothing of requests. */
+  served(route: number, ms: number, sent: number, failed: boolean, tunnel: boolean): void {
     const at = PLACES + route * ROUTE_PLACES
     this.#block[at + RoutePlace.sent]! += sent
     if (failed) this.#block[at + RoutePlace.errors]!++
-    observe(this.#block, at + RoutePlace.took, ms)
+    if (tunnel) this.#block[at + RoutePlace.tunnels]!++
+    else observe(this.#block, at + RoutePlace.took, ms)
   }
 
   received(bytes: number): void {
@@ -137,7 +139,7 @@ export interface RouteNumbers {
   readonly errors: number
   /** Bytes of answers' bodies. */
   readonly sent: number
-  /** From the complete head of the request to the end of the answer. */
+  /** From the complete head of the request to the end of the answer; without WebSockets and other tunnels. */
   readonly took: Histogram
 }
 

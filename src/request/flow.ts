@@ -152,7 +152,7 @@ export class Flow {
     const ms = performance.now() - exchange.began
     this.#counters.finished(status)
     const failed = status >= 500 || (error !== null && error.status >= 500)
-    this.#counters.served(exchange.route, ms, exchange.sent, failed)
+    this.#counters.served(exchange.route, ms, exchange.sent, failed, status === 101)
     if (error?.code === 'INTERNAL') this.#trace(exchange, error)
     this.#log?.exchange(exchange, ms)
   }

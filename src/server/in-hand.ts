@@ -8,6 +8,8 @@ import type { ThreadRequest } from './messages.ts'
 
 /** Longer targets are cut: a list of requests is for people. */
 const LONGEST_TARGET = 1_024
+/** RFC 1035 §2.3.4. */
+const LONGEST_HOST = 255
 
 /** The oldest `most` first, and how many there are. */
 export function requestsInHand(
@@ -29,7 +31,7 @@ export function requestsInHand(
     return {
       method: line.method,
       target: line.target.slice(0, LONGEST_TARGET),
-      host: line.host === '' ? fields.host : line.host,
+      host: (line.host === '' ? fields.host : line.host).slice(0, LONGEST_HOST),
       route,
       slot,
       pid,

@@ -4,14 +4,14 @@
  */
 import type { AppNumbers, SlotNumbers } from '../request/app-counts.ts'
 import type { RouteNumbers } from '../request/counters.ts'
-import type { SitePlan } from '../site/plan.ts'
+import type { Address, SitePlan } from '../site/plan.ts'
 
 /** How an application's workers are doing, as the server threads need to know it. */
 export type AppState =
   /** The warm parent is importing. Requests wait in the queue. */
   | { readonly state: 'starting' }
   /** Workers connect by themselves; requests wait in the queue while none has. */
-  | { readonly state: 'running' }
+  | { readonly state: 'running' /** Of what runs in a container. */; readonly address?: Address }
   /** There is no process: the next request starts one, and waits for it. */
   | { readonly state: 'asleep' }
   /** The import failed; `detail` is the traceback or the reason. Requests get 500. */
@@ -186,7 +186,7 @@ export interface RouteDetails extends RouteNumbers {
 /** A request that is being answered. */
 export interface RequestInHand {
   readonly method: string
-  /** As it came, with its query: whoever shows it decides about that. */
+  /** As it came, with its query: whoever tells others decides about that. */
   readonly target: string
   readonly host: string
   /** The route's host and path, both '' where it has none yet. */

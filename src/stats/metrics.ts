@@ -202,9 +202,9 @@ const APPS: readonly Metric[] = [
   gauge(
     'app_up',
     'app.{app}.up',
-    '1: the application is loaded.',
+    '1: the application is loaded, or asleep until somebody asks for it.',
     APP,
-    perApp(({ state }) => (state === 'running' ? 1 : 0)),
+    perApp(({ state }) => (state === 'running' || state === 'asleep' ? 1 : 0)),
   ),
   counter(
     'app_requests',

@@ -193,7 +193,11 @@ export class ServerProcess {
           this.#askedRequests.delete(message.ask)
           return
         case 'metrics':
-          return void metrics().then((text) => this.#send({ type: 'metrics', text }))
+          return void metrics().then(
+            (text) => this.#send({ type: 'metrics', text }),
+            // Whoever waits for it is told so in time.
+            () => {},
+          )
         case 'log':
           return logger[message.level](message.message)
         case 'draining':

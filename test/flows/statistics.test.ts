@@ -11,8 +11,10 @@ import type { UwsgiStats } from '../../src/stats/uwsgi.ts'
 import type { RequestsStatus, SiteStatus } from '../../src/supervisor/status.ts'
 import { parseOpenMetrics } from '../stats/parse.ts'
 import { until } from '../supervisor/site.ts'
+import { servePhp, USER } from './support/php.ts'
 import { Portico, portico as run } from './support/portico.ts'
 import { kill } from './support/processes.ts'
+import { talk } from './support/talk.ts'
 import { ask, Visitor } from './support/visitor.ts'
 
 const SHOP = `
@@ -35,6 +37,24 @@ createServer((request, response) => {
   if (request.url === '/http/hang') return
   response.end('from a server')
 }).listen(8000)
+`
+
+const CHAT = `
+async def application(scope, receive, send):
+    if scope['type'] != 'websocket': return
+    await receive()
+    await send({'type': 'websocket.accept'})
+    while (message := await receive())['type'] == 'websocket.receive':
+        await send({'type': 'websocket.send', 'text': message['text']})
+`
+
+const MORE = `
+hosts:
+  "*": { /chat: { app: chat } }
+  other: { /stuck: { app: stuck } }
+apps:
+  chat: { python: "chat:application", mode: asgi, workers: 1 }
+  stuck: { python: "stuck:application", workers: 1, deadline: 200ms }
 `
 
 const site = (more = ''): string => `
@@ -183,6 +203,44 @@ describe('counts', () => {
   })
 })
 
+test('a service is counted as a whole, a deadline is a reason, a WebSocket is no long request', async () => {
+  const host = { fields: { Host: 'other' } }
+  await using site = await servePhp(
+    {
+      'www/index.php': '<?php usleep(20000); echo "hello";',
+      'more.yaml': MORE,
+      'chat.py': CHAT,
+      'stuck.py': 'def application(environ, start_response):\n    while True: pass\n',
+    },
+    {
+      site: `${USER}
+stats: { uwsgi: "127.0.0.1:0" }
+include: more.yaml`,
+    },
+    // A Python that PHP's user may run.
+    { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } },
+  )
+  for (let i = 0; i < 3; i++) await ask(site.port, '/')
+  expect((await ask(site.port, '/stuck', host)).status).toBe(504)
+  const { socket, heard } = await talk(`ws://127.0.0.1:${site.port}/chat`)
+  socket.send('x')
+  await heard(1)
+  socket.close()
+  const told = await until('all', async () => {
+    const { apps, routes } = await site.status()
+    const chat = routes.find(({ path }) => path === '/chat')
+    return apps.stuck?.reasons.deadline === 1 && chat?.requests === 1 && { apps, chat }
+  })
+  const { blog, chat } = told.apps
+  expect(blog).toMatchObject({ requests: 3, errors: 0, runs: 'service' })
+  expect(blog!.served.sumMs).toBeGreaterThan(60)
+  expect(chat).toMatchObject({ requests: 1 })
+  expect([countOf(chat!.served), countOf(told.chat.took)]).toEqual([0, 0])
+  const { message } = await site.logged(/uWSGI's stats on/)
+  const { workers } = JSON.parse((await ask(Number(message.split(':').at(-1)), '/')).text)
+  expect(workers[0]).toMatchObject({ requests: 3, pid: blog!.parent, status: 'idle' })
+}, 30_000)
+
 describe('requests in hand', () => {
   test('are listed with their worker and their age, without their query', async () => {
     using one = await Visitor.to(portico.port)
@@ -213,7 +271,7 @@ describe('requests in hand', () => {
     const admin = portico.log.find((line) => line.admin !== undefined)!.admin!
     expect(JSON.parse((await ask(admin, '/requests?most=1')).text)).toMatchObject({
       total: 2,
-      requests: [{ target: '/wait?token=secret' }],
+      requests: [{ target: '/wait' }],
     })
     expect((await ask(admin, '/requests?most=0')).status).toBe(400)
     expect((await ask(admin, '/requests', { method: 'POST', body: '' })).status).toBe(405)

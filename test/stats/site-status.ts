@@ -56,7 +56,7 @@ export function appStatus(more: Partial<AppStatus> = {}): AppStatus {
     served: timesOf([0.3, 900], [30, 100]),
     waited: timesOf([5, 20]),
     ...more,
-  } as AppStatus
+  }
 }
 
 export function siteStatus(more: Partial<SiteStatus> = {}): SiteStatus {
@@ -67,6 +67,8 @@ export function siteStatus(more: Partial<SiteStatus> = {}): SiteStatus {
     phase: 'ready',
     site: '/srv/site.yaml',
     urls: ['http://127.0.0.1:8080'],
+    commonsSocket: '/run/portico/commons.sock',
+    background: { tasks: [], daemons: [], mules: [] },
     generation: 3,
     uptimeMs: 3_600_000,
     reloads: { succeeded: 2, failed: 0 },
@@ -88,5 +90,5 @@ export function siteStatus(more: Partial<SiteStatus> = {}): SiteStatus {
     ],
     boundsMs: BOUNDS_MS,
     ...more,
-  } as SiteStatus
+  }
 }

@@ -219,13 +219,14 @@ export class Dispatch implements LinkOwner {
     return this
   }
 
-  served(link: WorkerLink, us: number, failed: boolean, sent: number): void {
+  served(link: WorkerLink, us: number, failed: boolean, job: Job): void {
     this.#window.served(us)
     this.#pace.served()
     if (failed) this.counts.errors++
-    if (us > 0) {
+    // One that the worker never had took no time; one that became a WebSocket says nothing of requests.
+    if (job.upload?.sent !== false && job.webSocket === null) {
       this.counts.served(us / 1000)
-      this.counts.workerServed(link.hello!.slot, us / 1000, sent, failed)
+      this.counts.workerServed(link.hello!.slot, us / 1000, job.sent, failed)
     }
     const places = link.claimed - Math.max(link.inHand, 0)
     // With a window, one claimed place carries many requests: it is given back with the last.

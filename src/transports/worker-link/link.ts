@@ -29,8 +29,8 @@ import type { Announced, Job, JobLink } from './job.ts'
 export interface LinkOwner {
   /** The first frame named the worker. Returns the link's real owner, or null to refuse. */
   hello(link: WorkerLink, hello: Hello): LinkOwner | null
-  /** A request is over; `us` is what the worker measured, 0: it never had it; `sent` bytes of its answer's body. */
-  served(link: WorkerLink, us: number, failed: boolean, sent: number): void
+  /** `job` is over; `us` is what the worker measured. */
+  served(link: WorkerLink, us: number, failed: boolean, job: Job): void
   /** All that one read brought is done: time to hand out more. */
   settled(): void
   /** The worker asks to have a file sent as the body of `job`. */
@@ -385,7 +385,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     job.link = null
     job.webSocket?.workerEnded(true)
     discardBody(job.body)
-    this.#owner.served(this, us, failed, job.sent)
+    this.#owner.served(this, us, failed, job)
   }
 }
 
