@@ -36,7 +36,10 @@ export class CommonsClient {
 
   /** Of the site that this process is a part of, or of the one that `target` and `admin` name. */
   static async of(target: string, admin: string | undefined): Promise<CommonsClient> {
-    const path = await commonsPath(target, admin)
+    return CommonsClient.at(await commonsPath(target, admin))
+  }
+
+  static async at(path: string): Promise<CommonsClient> {
     const socket = connect(path)
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve)
