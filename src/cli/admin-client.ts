@@ -1,11 +1,5 @@
-/** Asks a running supervisor, over its admin socket. */
+/** Where a running supervisor listens for commands. */
 import { existsSync, realpathSync } from 'node:fs'
-import { request } from 'node:http'
-
-export interface AdminAnswer {
-  readonly status: number
-  readonly body: string
-}
 
 /**
  * Where the supervisor of `target` listens: `flag` if given, else as the site says. A site that has
@@ -39,34 +33,4 @@ export async function siteIdentity(target: string): Promise<string> {
   const found = detect(target, process.cwd())
   const identity = found.kind === 'file' ? found.file : found.identity
   return existsSync(identity) ? realpathSync(identity) : identity
-}
-
-/** Throws an Error with the remedy when nobody answers there. */
-export function askAdmin(socketPath: string, method: string, path: string): Promise<AdminAnswer> {
-  return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, method, path, agent: false }, (response) => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('error', reject)
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
-      )
-    })
-    sent.on('error', (error: NodeJS.ErrnoException) => reject(explain(socketPath, error)))
-    sent.end()
-  })
-}
-
-function explain(path: string, error: NodeJS.ErrnoException): Error {
-  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
-    return new Error(
-      `not running: nobody answers on ${path}; \`portico serve\` it first, or name its socket with --admin`,
-    )
-  }
-  if (error.code === 'EACCES') {
-    return new Error(
-      `${path} is not ours to open: ask as the user who started the site, or as root`,
-    )
-  }
-  return new Error(`${path}: ${error.message}`, { cause: error })
 }

@@ -16,6 +16,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   cron: async () => (await import('./cron.ts')).cronCommand,
   import: async () => (await import('./import.ts')).importCommand,
   uwsgi: async () => (await import('./uwsgi.ts')).uwsgiCommand,
+  gunicorn: async () => (await import('./gunicorn.ts')).gunicornCommand,
   install: async () => (await import('./install.ts')).installCommand,
   completion: async () => (await import('./completion.ts')).completionCommand,
   man: async () => (await import('./man.ts')).manCommand,

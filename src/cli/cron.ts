@@ -1,8 +1,9 @@
 /** `portico cron`: what a running site does at times, and runs of it asked for by hand. */
 import type { Command } from 'commander'
 import type { LastRun } from '../background/task.ts'
+import { askAdmin } from '../supervisor/ask-admin.ts'
 import type { SiteStatus } from '../supervisor/status.ts'
-import { askAdmin, findAdmin } from './admin-client.ts'
+import { findAdmin } from './admin-client.ts'
 import { EXIT_FAILURE } from './exit.ts'
 
 interface Flags {

@@ -1,8 +1,8 @@
 /** `portico status --watch`: asks again and again, and shows it on the whole terminal, or a line at a time. */
 import { writeSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { askAdmin } from '../supervisor/ask-admin.ts'
 import type { SiteStatus } from '../supervisor/status.ts'
-import { askAdmin } from './admin-client.ts'
 import { type Before, drawScreen, SORTS } from './status-screen.ts'
 
 /** The other screen, without a cursor; and back. */

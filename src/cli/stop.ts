@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { isAlive } from '../supervisor/alive.ts'
-import { askAdmin, findAdmin } from './admin-client.ts'
+import { askAdmin } from '../supervisor/ask-admin.ts'
+import { findAdmin } from './admin-client.ts'
 import { EXIT_FAILURE } from './exit.ts'
 
 interface Flags {

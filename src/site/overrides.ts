@@ -20,6 +20,8 @@ export interface Overrides {
   readonly group?: string | undefined
   readonly spool?: string | undefined
   readonly dev?: boolean | undefined
+  /** Networks whose fields about the visitor are believed. */
+  readonly trusted?: readonly string[] | undefined
   /** Restart on file change. */
   readonly watch?: boolean | undefined
 }
@@ -28,9 +30,13 @@ export interface Overrides {
 export function override(root: MapNode, overrides: Overrides, cwd: string): MapNode {
   const source: Source = { file: 'command line', text: '', base: cwd }
   const { listen, workers, threads, serverThreads, access, logFormat } = overrides
-  const { admin, pid, user, group, spool, dev } = overrides
+  const { admin, pid, user, group, spool, dev, trusted } = overrides
   const entries = new Map(root.entries)
-  put(entries, { listen, threads: serverThreads, admin, pid, user, group, spool, dev }, source)
+  put(
+    entries,
+    { listen, threads: serverThreads, admin, pid, user, group, spool, dev, trusted },
+    source,
+  )
   put(entries, { log: { access, format: logFormat } }, source)
   const apps = entries.get('apps')
   if (apps?.node.kind === 'map') {
