@@ -40,7 +40,12 @@ const schedulers: Readonly<Record<PoolPlan['schedule'], () => Scheduler>> = {
 }
 
 /** How a server of the pool is spoken to. */
-function makeTransport(target: TargetPlan, pool: PoolPlan & PoolOptions): Transport {
+export function createTransport(
+  target: TargetPlan,
+  plan: PoolPlan,
+  options: PoolOptions = {},
+): Transport {
+  const pool = { ...plan, ...options }
   if (target.scheme === 'http') return http1(target, pool)
   const describe = describeBy(pool.variables, pool.preserveHost ? '' : ownHost(target.address))
   switch (target.scheme) {
@@ -55,8 +60,9 @@ function makeTransport(target: TargetPlan, pool: PoolPlan & PoolOptions): Transp
 }
 
 export function createPool(plan: PoolPlan, options: PoolOptions = {}): Pool {
-  const settings = { ...plan, ...options }
-  const targets = plan.servers.map((target) => new Target(target, makeTransport(target, settings)))
+  const targets = plan.servers.map(
+    (target) => new Target(target, createTransport(target, plan, options)),
+  )
   const members = new Members(targets)
   const scheduler = options.scheduler ?? schedulers[plan.schedule]()
   const walk = (exchange: Exchange): void => new Walk(exchange, members, scheduler).next(null)

@@ -14,18 +14,20 @@ export async function serveSite(load: () => Promise<LoadedSite>, json: boolean):
     json ? { ...options, format: 'json', colours: false } : options,
   )
   try {
-    const [{ supervise }, { node }, { python }, { php }, { psgi }, { rack }] = await Promise.all([
-      import('../supervisor/supervisor.ts'),
-      import('../runtimes/node/runtime.ts'),
-      import('../runtimes/python/runtime.ts'),
-      import('../runtimes/php/runtime.ts'),
-      import('../runtimes/perl/runtime.ts'),
-      import('../runtimes/ruby/runtime.ts'),
-    ])
+    const [{ supervise }, { node }, { python }, { php }, { psgi }, { rack }, { container }] =
+      await Promise.all([
+        import('../supervisor/supervisor.ts'),
+        import('../runtimes/node/runtime.ts'),
+        import('../runtimes/python/runtime.ts'),
+        import('../runtimes/php/runtime.ts'),
+        import('../runtimes/perl/runtime.ts'),
+        import('../runtimes/ruby/runtime.ts'),
+        import('../runtimes/container/runtime.ts'),
+      ])
     return await supervise({
       load: async () => siteOf(await load()),
       logger,
-      runtimes: { node, python, php, psgi, rack },
+      runtimes: { node, python, php, psgi, rack, container },
       serverMain: new URL('../server/main.ts', import.meta.url).pathname,
       version: about.version,
     })

@@ -64,6 +64,10 @@ export interface IsolationFacts {
   readonly limits: LimitsInForce['by']
 }
 
+function needsFolder({ sandbox, user, secrets }: IsolationPlan): boolean {
+  return sandbox !== 'none' || user !== '' || secrets.some((secret) => secret.as === 'file')
+}
+
 export class Quarters {
   /** Whom it runs as; null: as we do. */
   readonly credentials: Credentials | null
@@ -92,15 +96,20 @@ export class Quarters {
   constructor(options: QuartersOptions) {
     const { app, credentials, folder, cgroups, name } = options
     this.#options = options
-    this.plan = app.isolation ?? null
+    // An engine of containers starts as we are, and does all this itself.
+    const contained = app.kind === 'container'
+    this.plan = contained ? null : (app.isolation ?? null)
     const root = process.getuid?.() === 0
-    const own = this.plan !== null && (this.plan.sandbox !== 'none' || this.plan.user !== '')
+    const own = this.plan !== null && needsFolder(this.plan)
     const user = this.plan?.user ?? ''
     const site = options.groups === null ? [] : [options.groups.site]
     const found =
       root && user !== '' ? this.#try(() => findCredentials(user, this.plan?.group ?? '')) : null
-    this.credentials =
-      found === null ? credentials : { ...found, groups: [...found.groups, ...site] }
+    this.credentials = contained
+      ? null
+      : found === null
+        ? credentials
+        : { ...found, groups: [...found.groups, ...site] }
     const made = own ? this.#try(() => this.#furnish()) : null
     this.folder = made === null ? '' : folder
     this.links = made?.links ?? options.links

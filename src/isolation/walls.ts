@@ -3,6 +3,7 @@
  * `chroot` those of the kernel's own tools. Processes keep their numbers: what they tell us about
  * themselves has to be true outside.
  */
+import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { IsolationPlan } from '../site/plan.ts'
 import type { Credentials } from '../system/users.ts'
@@ -85,33 +86,58 @@ function isChrootAlone({ chroot, readOnly, privateTmp, network }: IsolationPlan)
  */
 export function bubblewrap(plan: IsolationPlan, needs: Needs, later: string): string[] {
   const { chroot, readOnly, writable, privateTmp } = plan
-  const place = (path: string): string => later + within(chroot, path)
+  const place = (path: string): string =>
+    later + (within(chroot, path) === '/' && later !== '' ? '' : within(chroot, path))
   const all = readOnly.includes('/')
   const base = later === '' && chroot !== '' ? chroot : '/'
-  const args = [all && later === '' ? '--ro-bind' : '--bind', base, '/']
+  const args = [all && chroot === '' ? '--ro-bind' : '--bind', base, '/']
   if (later !== '' || chroot === '') args.push('--dev-bind', '/dev', '/dev')
   const bind = (how: '--bind' | '--ro-bind', path: string): void => {
     args.push(how, path, place(path))
   }
-  const hidden = (path: string): boolean =>
-    (chroot !== '' && !isBelow(path, chroot)) ||
-    (privateTmp && TEMPORARY.some((folder) => isBelow(within(chroot, path), folder)))
-  const needed = [...needs.shown, ...needs.used].filter(hidden)
-  // Before anything is read-only; bubblewrap by itself would make folders that only root can enter.
-  if (later !== '') {
-    for (const folder of ancestors(needed)) args.push('--perms', '0755', '--dir', later + folder)
+  const outside = (path: string): boolean => chroot !== '' && !isBelow(path, chroot)
+  const covered = (path: string): boolean =>
+    privateTmp && TEMPORARY.some((folder) => isBelow(within(chroot, path), folder))
+  const hidden = (path: string): boolean => outside(path) || covered(path)
+  const needed = [...needs.shown, ...needs.used, ...needs.own]
+  // bubblewrap by itself would make folders that only root can enter.
+  const ways = (paths: readonly string[]): void => {
+    for (const folder of ancestors(paths)) args.push('--perms', '0755', '--dir', later + folder)
   }
-  if (all && later !== '') args.push('--ro-bind', later, later)
+  ways(needed.filter((path) => outside(path) && !covered(path)))
+  // Read-only at last, when all that is bound into it has its place.
+  if (all && later !== '') args.push('--bind', later, later)
   if (chroot !== '') args.push('--dev', `${later}/dev`)
   if (privateTmp) {
     for (const folder of TEMPORARY) args.push('--perms', '1777', '--tmpfs', later + folder)
+    ways(needed.filter(covered).map((path) => within(chroot, path)))
   }
   for (const path of needs.own.filter(hidden)) bind(all ? '--ro-bind' : '--bind', path)
   for (const path of readOnly) if (path !== '/') bind('--ro-bind', path)
   for (const path of writable) bind('--bind', path)
   for (const path of needs.shown.filter(hidden)) bind('--ro-bind', path)
   for (const path of needs.used) bind('--bind', path)
+  if (all && chroot !== '') {
+    const open = new Set([...writable, ...needs.used])
+    for (const path of [chroot, ...mountsBelow(chroot)]) {
+      if (!open.has(path)) args.push('--remount-ro', place(path))
+    }
+  }
   return args
+}
+
+/** What is mounted there: making a mount read-only leaves those in it as they are. */
+function mountsBelow(folder: string): string[] {
+  const points = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .map((point) =>
+      // proc(5): spaces and the like are octal.
+      point.replace(/\\(\d{3})/g, (_, code: string) =>
+        String.fromCharCode(Number.parseInt(code, 8)),
+      ),
+    )
+  return points.filter((point) => point !== folder && isBelow(point, folder))
 }
 
 /** Plain chroot(8), as root; bubblewrap is not needed for it. */
@@ -155,7 +181,9 @@ export function isBelow(path: string, folder: string): boolean {
 function ancestors(paths: readonly string[]): string[] {
   const all = new Set<string>()
   for (const path of paths) {
-    for (let folder = dirname(path); folder !== '/'; folder = dirname(folder)) all.add(folder)
+    for (let folder = dirname(path); folder !== '/'; folder = dirname(folder)) {
+      if (!TEMPORARY.includes(folder)) all.add(folder)
+    }
   }
   return [...all].sort()
 }

@@ -2,7 +2,7 @@
  * The seam between the supervisor and servers of their own that run an application: php-fpm and the
  * like. They listen on a socket, keep their own workers and speak no control channel of ours.
  */
-import type { AppPlan } from '../site/plan.ts'
+import type { Address, AppPlan } from '../site/plan.ts'
 import type { WorkerCommand } from './runtime.ts'
 
 /** Where a service is to live. */
@@ -50,6 +50,18 @@ export type ServiceNews =
       readonly expected: boolean
     }
 
+/** How a service is met that listens somewhere else, and what it leaves behind. */
+export interface Reach {
+  /** Its folder is there. */
+  prepare(): void
+  /** Where it answers, and its first process, 0 where that cannot be told; null: not yet. */
+  find(): Promise<{ readonly address: Address; readonly pid: number } | null>
+  /** Ends what outlives its command. */
+  clear(): Promise<void>
+  /** A command that does that when we cannot any more. */
+  readonly guard: readonly string[]
+}
+
 export interface Service {
   /** For people: `PHP 8.2.36 (php-fpm)`. */
   readonly version: string
@@ -67,6 +79,8 @@ export interface Service {
   isAnswer(bytes: Uint8Array): boolean
   /** Understands a line of its stderr. */
   read(line: string): ServiceNews
+  /** Left out where it listens on `ServicePlace.socket`; else it is asked no question. */
+  readonly reach?: Reach
 }
 
 export interface ServiceRuntime {

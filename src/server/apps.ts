@@ -64,6 +64,11 @@ export async function serveApp(
   const counts = AppCounts.of(memory.counts, start.thread, memory.slots)
   if (plan.kind === 'php') return phpApp(plan, memory, start, host, counts)
   if (plan.kind === 'node' && plan.run === 'threads') return threadApp(plan, memory, host, counts)
+  if (plan.kind === 'container') {
+    const { ContainerApp, containerHandler } = await import('../handlers/container.ts')
+    const app = new ContainerApp(plan, start.spool, host, counts)
+    return served(plan, memory, host, app, (route) => containerHandler(app, route), app)
+  }
   const claims = new Claims(memory.claims, memory.slots, start.threads, start.thread)
   const own = start.quarters[plan.name]
   const spool = own?.spool ?? start.spool

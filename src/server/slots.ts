@@ -5,5 +5,6 @@ import type { AppPlan } from '../site/plan.ts'
  * be there before that one leaves. A service has workers of its own.
  */
 export function workerSlots(app: AppPlan): number {
-  return app.kind === 'php' ? app.workers : 2 * app.workers
+  const serves = app.kind === 'php' || app.kind === 'container'
+  return serves ? app.workers : 2 * app.workers
 }

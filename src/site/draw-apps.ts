@@ -1,4 +1,5 @@
 /** `apps:` → the Plan's applications. */
+import { drawContainer } from './draw-app/container.ts'
 import { drawNode } from './draw-app/node.ts'
 import { drawPhp } from './draw-app/php.ts'
 import { drawPython } from './draw-app/python.ts'
@@ -25,6 +26,7 @@ export function drawApps(drawing: Drawing, used: ReadonlySet<string>): Record<st
 function drawApp(drawing: Drawing, path: KeyPath, name: string, settings: AppSettings): AppPlan {
   if ('python' in settings) return drawPython(drawing, path, name, settings)
   if ('php' in settings) return drawPhp(drawing, path, name, settings)
+  if ('container' in settings) return drawContainer(drawing, path, name, settings)
   if ('node' in settings) return drawNode(drawing, path, name, settings)
   return drawScript(drawing, path, name, settings)
 }

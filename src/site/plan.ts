@@ -276,6 +276,8 @@ export interface PythonAppPlan extends CommonAppPlan {
   /** Requests one worker has in hand at a time over ASGI, gevent and eventlet. */
   readonly concurrency: number
   readonly lifespan: 'auto' | 'on' | 'off'
+  /** A file with Gunicorn's server hooks, absolute; absent: none. */
+  readonly hooks?: string
   /** Programs in its code that run beside the workers: `module:function`. */
   readonly mules: readonly string[]
   /** Processes that do jobs in its code. */
@@ -316,7 +318,23 @@ export interface ScriptAppPlan extends CommonAppPlan {
   readonly interpreter: string
 }
 
-export type AppPlan = PythonAppPlan | PhpAppPlan | NodeAppPlan | ScriptAppPlan
+export interface ContainerAppPlan extends CommonAppPlan {
+  readonly kind: 'container'
+  readonly image: string
+  /** In place of the image's own; empty for that. */
+  readonly command: readonly string[]
+  /** That it listens on in there; 0: it listens on `socket`. */
+  readonly port: number
+  /** A path in there; '' for `port`. */
+  readonly socket: string
+  readonly protocol: 'http' | 'uwsgi' | 'fastcgi'
+  /** `/from:/to:rw`, `name:/to:ro`. */
+  readonly volumes: readonly string[]
+  readonly engine: 'auto' | 'podman' | 'docker'
+  readonly pull: 'missing' | 'always' | 'never'
+}
+
+export type AppPlan = PythonAppPlan | PhpAppPlan | NodeAppPlan | ScriptAppPlan | ContainerAppPlan
 
 export interface TargetPlan {
   /** As the owner wrote it. */

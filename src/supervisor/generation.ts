@@ -34,10 +34,10 @@ const POLL_MS = 10
 /** Connections that may wait for a service, whatever the number of its workers. */
 const LEAST_BACKLOG = 511
 
-/** The runtime of each kind of application: PHP's is a service of its own. */
+/** The runtime of each kind of application: PHP's and containers are services of their own. */
 export type Runtimes = {
-  readonly [Kind in Exclude<AppPlan['kind'], 'php'>]?: Runtime
-} & { readonly php?: ServiceRuntime }
+  readonly [Kind in Exclude<AppPlan['kind'], 'php' | 'container'>]?: Runtime
+} & { readonly php?: ServiceRuntime; readonly container?: ServiceRuntime }
 
 export interface GenerationOptions {
   readonly number: number
@@ -110,11 +110,11 @@ export class Generation {
     const { credentials } = quarters
     const changed = (status: AppState): void => this.#server.app(app.name, status)
     const common = { app, dev: plan.dev, quarters, logger, changed }
-    if (app.kind === 'php') {
+    if (app.kind === 'php' || app.kind === 'container') {
       const socket = serviceSocket(linkDir, plan, app.name, quarters.server)
       return new ServiceProcess({
         ...common,
-        runtime: runtimes.php!,
+        runtime: runtimes[app.kind]!,
         watch: plan.watch,
         slowMs: firstDeadline(plan, app),
         socket,

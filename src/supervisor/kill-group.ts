@@ -33,10 +33,16 @@ function isGroupAlive({ pid }: ChildProcess): boolean {
 /**
  * A program that knows nothing of us would outlive a supervisor that is killed. This process waits for
  * that: when the supervisor's end of its stdin closes, it kills the group. `credentials`: the group's.
+ * `then`: a command that it becomes afterwards.
  */
-export function guardGroup(leader: ChildProcess, credentials: Credentials | null): ChildProcess {
-  const script = 'read -r _; kill -s KILL -- "-$1"'
-  const launch = launchAs(credentials, '/bin/sh', ['-c', script, 'portico-guard', `${leader.pid}`])
+export function guardGroup(
+  leader: ChildProcess,
+  credentials: Credentials | null,
+  then: readonly string[] = [],
+): ChildProcess {
+  const script = 'read -r _; kill -s KILL -- "-$1"; shift; [ $# -eq 0 ] || exec "$@"'
+  const args = ['-c', script, 'portico-guard', `${leader.pid}`, ...then]
+  const launch = launchAs(credentials, '/bin/sh', args)
   const guard = spawn(launch.file, launch.args, {
     stdio: ['pipe', 'ignore', 'ignore'],
     // Safe from the terminal's Ctrl-C.

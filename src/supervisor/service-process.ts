@@ -15,7 +15,7 @@ import type { Quarters } from '../isolation/quarters.ts'
 import type { Role } from '../runtimes/runtime.ts'
 import type { Service, ServiceNews, ServiceRuntime } from '../runtimes/service.ts'
 import type { AppState, FromServer } from '../server/protocol.ts'
-import type { AppPlan } from '../site/plan.ts'
+import type { Address, AppPlan } from '../site/plan.ts'
 import { leaveCoreToServer } from '../system/scheduling.ts'
 import type { AppLifetime } from './app-lifetime.ts'
 import type { AppFacts } from './app-process.ts'
@@ -75,6 +75,8 @@ export class ServiceProcess implements AppLifetime {
   #launches = 0
   /** What was started waits for the service, which is its child. */
   #forks = false
+  /** Its first process, where that is none of ours. */
+  #inner = 0
   readonly #restarts = new Restarts()
   #lastWords: string[] = []
   #waiting: (() => void)[] = []
@@ -109,7 +111,7 @@ export class ServiceProcess implements AppLifetime {
       })),
       restarts: this.#restarts.total,
       reasons: this.#restarts.counts,
-      ...this.#options.quarters.told(parent),
+      ...this.#options.quarters.told(this.#inner || parent),
     }
   }
 
@@ -184,7 +186,8 @@ export class ServiceProcess implements AppLifetime {
       })
       child.once('close', bury)
     })
-    while (ended === '' && !(await answers(socket, service))) {
+    let met = await this.#meet(service, socket)
+    while (ended === '' && met === null) {
       if (performance.now() - startedAt > app.startTimeoutMs) {
         killGroup(child)
         throw new Error(
@@ -192,16 +195,25 @@ export class ServiceProcess implements AppLifetime {
         )
       }
       await delay(PROBE_EVERY_MS, this.#over.signal)
+      met = await this.#meet(service, socket)
     }
     if (this.#over.signal.aborted) return
     if (ended !== '' && this.#restarts.total === 0) {
       throw new Error([`it ended at once (${ended})`, ...this.#lastWords].join('\n'))
     }
-    if (ended === '') this.#change({ state: 'running' })
+    if (ended === '') this.#change({ state: 'running', ...met })
     void this.#exited.then(() => this.#died(ended))
   }
 
-  #write({ files }: Service, folder: string): void {
+  /** Null: it does not answer yet. */
+  async #meet(service: Service, socket: string): Promise<{ address?: Address } | null> {
+    if (service.reach === undefined) return (await answers(socket, service)) ? {} : null
+    const found = await service.reach.find()
+    this.#inner = found?.pid ?? 0
+    return found === null ? null : { address: found.address }
+  }
+
+  #write({ files, reach }: Service, folder: string): void {
     const { socket, quarters } = this.#options
     const { credentials } = quarters
     const own = (path: string): void => {
@@ -214,10 +226,11 @@ export class ServiceProcess implements AppLifetime {
       own(path)
     }
     own(folder)
+    reach?.prepare()
     rmSync(socket, { force: true })
   }
 
-  #spawn({ command, read, listensOnStdin }: Service): ChildProcess {
+  #spawn({ command, read, listensOnStdin, reach }: Service): ChildProcess {
     const { quarters, backlog } = this.#options
     const launch = launchOf(quarters, command)
     const fd = quarters.openService(backlog)
@@ -236,9 +249,10 @@ export class ServiceProcess implements AppLifetime {
     if (fd >= 0) closeSync(fd)
     if (child.pid === undefined) return child
     leaveCoreToServer(child.pid)
-    const guard = guardGroup(child, quarters.credentials)
+    const guard = guardGroup(child, quarters.credentials, reach?.guard)
     child.once('exit', () => {
       // Its workers would keep the socket from the next one, unless they are about to end.
+      void reach?.clear()
       const stopping = this.#over.signal.aborted
       const graceMs = stopping ? Number.POSITIVE_INFINITY : this.#recycling ? RECYCLE_MS : 0
       void endGroup(child, graceMs).then(() => guard.kill('SIGKILL'))
@@ -363,7 +377,9 @@ export class ServiceProcess implements AppLifetime {
 
   adjust(): void {
     const { app, logger } = this.#options
-    logger.warn(`the number of ${app.name}'s workers is changed in the site file`, { app: app.name })
+    logger.warn(`the number of ${app.name}'s workers is changed in the site file`, {
+      app: app.name,
+    })
   }
 
   get wanted(): number {
@@ -415,6 +431,7 @@ export class ServiceProcess implements AppLifetime {
       killGroup(child)
       await this.#exited
     }
+    await this.#service?.reach?.clear()
   }
 }
 

@@ -199,6 +199,6 @@ export function appStatuses(
 }
 
 function runsAs(app: AppPlan | undefined): AppStatus['runs'] {
-  if (app?.kind === 'php') return 'service'
+  if (app?.kind === 'php' || app?.kind === 'container') return 'service'
   return app?.kind === 'node' && app.run === 'threads' ? 'threads' : 'workers'
 }

@@ -118,6 +118,13 @@ function refuse(drawing: Drawing, path: KeyPath, settings: AppSettings): void {
     )
     refuseAll([['reload']], 'PHP reads its scripts anew by itself', 'nothing')
   }
+  if ('container' in settings) {
+    const why = 'a container is replaced as a whole'
+    refuseAll([['recycle'], ['reload']], why, 'portico reload')
+    if (typeof settings.workers === 'object') {
+      report.problem([...path, 'workers'], why, { expected: 'a number, told as WEB_CONCURRENCY' })
+    }
+  }
   if ('node' in settings && settings.run === 'threads') {
     const why = 'what runs in the server’s threads has no workers'
     refuseAll([['recycle'], ['reload']], why, 'run: processes')

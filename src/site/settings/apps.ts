@@ -21,6 +21,7 @@ import {
   texts,
 } from '../setting-types.ts'
 import { type Deadline, deadline, USUAL_DEADLINE } from './deadline.ts'
+import { container } from './container.ts'
 import { isolation } from './isolation.ts'
 import { type JobWorkersType, jobWorkersType } from './jobs.ts'
 import { lifecycle } from './lifecycle.ts'
@@ -105,6 +106,11 @@ const python = {
     'ASGI’s lifespan events. `on`: an application that fails them does not start; `auto`: one that does not know them does without.',
   ) as Choice<'auto' | 'on' | 'off'>,
   jobs: jobWorkersType() as JobWorkersType,
+  hooks: text(
+    '',
+    'A Gunicorn configuration file whose server hooks are run, such as `post_fork` and `pre_request`: see docs/dropin.md. Its other settings count only for `portico gunicorn`.',
+    'a file',
+  ) as Text,
   mules: texts(
     [],
     'Programs in the application’s code that are kept alive beside its workers: functions without arguments, as `module:function`. Each has a process of its own, forked from the warm parent; one that comes twice has two.',
@@ -202,6 +208,7 @@ export type AppType = z.ZodUnion<
     App<typeof node>,
     App<typeof psgi>,
     App<typeof rack>,
+    App<typeof container>,
   ]
 >
 
@@ -221,8 +228,9 @@ export function appType(): AppType {
         kind(node, 'node', 'A Node application: a fetch handler, a request listener or a server.'),
         kind(psgi, 'psgi', 'A Perl application over PSGI.'),
         kind(rack, 'rack', 'A Ruby application over Rack.'),
+        kind(container, 'container', 'An application in a container of podman or docker.'),
       ],
-      { error: 'a mapping with one of python, php, node, psgi, rack' },
+      { error: 'a mapping with one of python, php, node, psgi, rack, container' },
     )
     .register(z.globalRegistry, { id: 'application' })
 }
@@ -232,4 +240,5 @@ export type PythonSettings = z.output<App<typeof python>>
 export type PhpSettings = z.output<App<typeof php>>
 export type NodeSettings = z.output<App<typeof node>>
 export type PsgiSettings = z.output<App<typeof psgi>>
+export type ContainerSettings = z.output<App<typeof container>>
 export type RackSettings = z.output<App<typeof rack>>
