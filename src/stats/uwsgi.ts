@@ -58,6 +58,7 @@ export interface UwsgiStats {
   readonly uid: number
   readonly gid: number
   readonly cwd: string
+  readonly daemons?: readonly object[]
   readonly locks: readonly object[]
   readonly sockets: readonly object[]
   readonly workers: readonly UwsgiWorker[]
@@ -89,6 +90,11 @@ export function uwsgiStats(status: SiteStatus, inHand: RequestsStatus, self: Sel
     }
     first += Math.max(1, app.places)
   }
+  const daemons = status.background.daemons.map(({ name, pid, restarts }) => ({
+    cmd: name,
+    pid,
+    respawns: restarts,
+  }))
   return {
     version: `portico-${status.version}`,
     listen_queue: apps.reduce((sum, [, { waiting }]) => sum + waiting, 0),
@@ -99,6 +105,8 @@ export function uwsgiStats(status: SiteStatus, inHand: RequestsStatus, self: Sel
     uid: self.uid,
     gid: self.gid,
     cwd: self.cwd,
+    // As there: only where there are some.
+    ...(daemons.length === 0 ? {} : { daemons }),
     locks: [],
     sockets: status.urls.map((url) => ({
       name: url.replace(/^[a-z]+:\/\//, '').replace(/\/$/, ''),
