@@ -17,12 +17,12 @@ test('serve, status, reload, stop: a whole life', async () => {
   // The server's threads publish their counters a few times a second.
   const status = await until('the request to be counted', () => {
     const run = portico(['status', 'app:application'], folder)
-    return /^answers +2xx 1$/m.test(run.out) && / 1 +0 +0$/m.test(run.out) && run
+    return /^answers +2xx 1$/m.test(run.out) && /^app +running +1 +0 +0 +1 +0 /m.test(run.out) && run
   })
   expect(status.code).toBe(0)
   expect(status.out).toMatch(/^urls {6}http:\/\/127.0.0.1:\d+\/$/m)
   expect(status.out).toMatch(/^state {5}ready, generation 1$/m)
-  expect(status.out).toMatch(/^app +running +1 +0 +0 +1 +0 +0$/m)
+  expect(status.out).toMatch(/^\* \/ +1 +0 +0 +3 B /m)
 
   writeApp(folder, 'two')
   const reload = portico(['reload', 'app:application', '--json'], folder)
