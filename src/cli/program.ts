@@ -22,6 +22,7 @@ export async function createProgram(name = ''): Promise<Command> {
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(see --help)')
     .exitOverride()
+    .enablePositionalOptions()
   const named = commands[name]
   const loaders = named === undefined ? Object.values(commands) : [named]
   for (const register of await Promise.all(loaders.map((load) => load())))

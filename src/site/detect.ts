@@ -12,15 +12,15 @@ import {
   readText,
 } from './detect-python.ts'
 import { stat } from './drawing.ts'
-import { nearest } from './nearest.ts'
 import { looksLikeUwsgi } from './looks-like-uwsgi.ts'
+import { nearest } from './nearest.ts'
 import { quote, SiteError } from './problem.ts'
 import type { SiteFile } from './settings.ts'
 
 export type Detected =
   | { readonly kind: 'file'; readonly file: string; readonly description: string }
   | {
-      readonly kind: 'uwsgi'
+      readonly kind: 'uwsgi' | 'gunicorn'
       /** As it was named, with `:section` where one was. */
       readonly target: string
       readonly file: string
@@ -80,6 +80,10 @@ function detectUwsgi(target: string, path: string, isThere: boolean): Detected |
 }
 
 function detectFile(file: string): Detected {
+  if (/^gunicorn[\w.-]*\.py$/.test(basename(file))) {
+    const description = `Gunicorn configuration ${file}`
+    return { kind: 'gunicorn', target: file, file, description, identity: file }
+  }
   const isSite = SITE_ENDS.includes(extname(file)) && (isSiteFile(file) || !isNodeProgram(file))
   const found = isSite ? undefined : recognizeFile(file)
   if (found !== undefined) return recognized(found, dirname(file), file)

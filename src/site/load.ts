@@ -42,9 +42,8 @@ export async function loadSite(
   const { cwd = process.cwd(), environment = process.env } = surroundings
   const report = new Report()
   const found = detect(target, cwd)
-  if (found.kind === 'uwsgi') {
-    const { loadUwsgiFile } = await import('../import/uwsgi/load.ts')
-    const imported = loadUwsgiFile(found.target, cwd, environment, report)
+  if ('target' in found) {
+    const imported = await importFile(found.kind, found.target, cwd, environment, report)
     const { file, identity, description } = found
     return loadTree({ ...imported, file, identity, description }, overrides, report, surroundings)
   }
@@ -64,6 +63,22 @@ export async function loadSite(
     report,
     surroundings,
   )
+}
+
+/** Another server's configuration. */
+async function importFile(
+  kind: 'uwsgi' | 'gunicorn',
+  target: string,
+  cwd: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  report: Report,
+): Promise<Pick<ReadTree, 'root' | 'sources' | 'outcomes' | 'watch'>> {
+  if (kind === 'gunicorn') {
+    const { loadGunicorn } = await import('../import/gunicorn/load.ts')
+    return loadGunicorn(['-c', target], cwd, environment, report)
+  }
+  const { loadUwsgiFile } = await import('../import/uwsgi/load.ts')
+  return loadUwsgiFile(target, cwd, environment, report)
 }
 
 /** A site that was read, from whatever it was read. */

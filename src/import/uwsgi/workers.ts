@@ -12,6 +12,17 @@ const ALGORITHMS: Readonly<Record<string, string>> = {
   manual: 'spare',
 }
 
+/** What both call the same. */
+const BUSYNESS = [
+  'min',
+  'max',
+  'multiplier',
+  'penalty',
+  'backlog-alert',
+  'backlog-step',
+  'backlog-multiplier',
+]
+
 /** What an application is told in any language. */
 export function workersOf(draft: Draft): Record<string, Value> {
   const processes = draft.count('processes', 'workers') || 1
@@ -21,11 +32,11 @@ export function workersOf(draft: Draft): Record<string, Value> {
     // uWSGI has no limit unless told.
     deadline: harakiri > 0 ? `${harakiri}s` : 0,
   }
-  const jitter = draft.count('max-requests-delta', 'max-worker-lifetime-delta')
-  const bound = draft.count('max-requests') || draft.count('max-worker-lifetime')
   const option = draft.last('max-requests-delta', 'max-worker-lifetime-delta')
-  if (option !== undefined && jitter > 0 && bound > 0) {
-    draft.setApp(['recycle', 'jitter'], Math.min(1, jitter / bound), option)
+  const bound = draft.count('max-requests') || draft.count('max-worker-lifetime')
+  if (option !== undefined && bound > 0) {
+    const percent = Math.round((100 * draft.number(option)) / bound)
+    draft.setApp(['recycle', 'jitter'], Math.min(100, percent), option)
   }
   return settings
 }
@@ -38,10 +49,25 @@ function adaptive(draft: Draft, most: number): Value {
   const settings: Record<string, Value> = { min: sleeps ? 0 : Math.min(cheaper, most), max: most }
   const algorithm = draft.last('cheaper-algo')
   if (algorithm !== undefined) settings.by = ALGORITHMS[algorithm.value] ?? algorithm.value
+  const step = draft.count('cheaper-step')
+  if (step > 0) settings.step = step
   const overload = draft.count('cheaper-overload')
-  if (overload > 0) settings.every = `${overload}s`
+  // To busyness it is the length of a round.
+  if (overload > 0 && settings.by === 'busyness') settings.every = `${overload}s`
+  else if (overload > 0) settings.overload = overload
+  const busyness = bounds(draft)
+  if (Object.keys(busyness).length > 0) settings.busyness = busyness
   if (idle > 0) settings.idle = `${idle}s`
   const soft = draft.count('cheaper-rss-limit-soft') || draft.count('cheaper-rss-limit-hard')
   if (soft > 0) settings.memory = `${soft}B`
   return settings
+}
+
+function bounds(draft: Draft): Record<string, Value> {
+  const found: Record<string, Value> = {}
+  for (const key of BUSYNESS) {
+    const option = draft.last(`cheaper-busyness-${key}`)
+    if (option !== undefined) found[key] = draft.number(option)
+  }
+  return found
 }

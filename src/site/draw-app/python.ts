@@ -43,6 +43,9 @@ export function drawPython(
     threads: settings.threads,
     concurrency: settings.concurrency,
     lifespan: settings.lifespan,
+    ...(settings.hooks === ''
+      ? {}
+      : { hooks: existingFile(drawing, [...path, 'hooks'], settings.hooks) }),
     ...(settings.lazy ? { lazy: true } : {}),
     mules: settings.mules,
     ...drawJobWorkers(settings),

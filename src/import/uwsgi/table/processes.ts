@@ -14,7 +14,7 @@ export const processes: readonly Declaration[] = [
   mapped('processes workers', 'apps.NAME.workers'),
   mapped('threads', 'apps.NAME.threads'),
   mapped(
-    'cheaper cheap idle cheaper-algo cheaper-initial cheaper-step cheaper-overload',
+    'cheaper cheap idle cheaper-algo cheaper-step cheaper-overload',
     'apps.NAME.workers (min, max, spare, by, every, idle)',
   ),
   mapped('cheaper-rss-limit-soft cheaper-rss-limit-hard', 'apps.NAME.workers.memory'),
@@ -78,10 +78,11 @@ export const processes: readonly Declaration[] = [
     'cheaper-algo-list cheaper-algos-list cheaper-list cheaper-busyness-verbose memory-report',
     '`portico status` shows it',
   ),
-  needless(
-    'cheaper-busyness-max cheaper-busyness-min cheaper-busyness-multiplier cheaper-busyness-penalty cheaper-busyness-backlog-alert cheaper-busyness-backlog-multiplier cheaper-busyness-backlog-step cheaper-busyness-backlog-nonzero',
-    'measured, not tuned: workers: { by: busyness } or { by: delay }',
+  mapped(
+    'cheaper-busyness-max cheaper-busyness-min cheaper-busyness-multiplier cheaper-busyness-penalty cheaper-busyness-backlog-alert cheaper-busyness-backlog-multiplier cheaper-busyness-backlog-step',
+    'apps.NAME.workers.busyness',
   ),
+  needless('cheaper-busyness-backlog-nonzero cheaper-initial', 'measured while it runs'),
   needless(
     'ftok persistent-ipcsem lock-engine locks skip-zero backtrace-depth use-abort die-on-idle',
     'nothing here needs it',

@@ -89,7 +89,15 @@ function mule(draft: Draft, option: Option): void {
 }
 
 function touch(draft: Draft, option: Option): void {
-  draft.add(['watch'], { files: draft.inFolder(option.value), reload: true }, option)
+  draft.add(['touch'], draft.inFolder(option.value), option)
+}
+
+/** The applications alone. */
+function touchApps(draft: Draft, option: Option): void {
+  const same = draft.all('touch-workers-reload', 'touch-chain-reload')
+  const files = same.map(({ value }) => draft.inFolder(value))
+  draft.setApp(['reload', 'touch'], files, option)
+  if (option.name === 'touch-chain-reload') draft.setApp(['reload', 'rolling'], true, option)
 }
 
 /** `file command` */
@@ -124,11 +132,8 @@ export const work: readonly Declaration[] = [
       /(?:^|,)(?:cmd|command|exec)=(.*?)(?:,\w+=|$)/.exec(option.value)?.[1] ?? option.value,
     ),
   ),
-  mapped(
-    'touch-reload touch-workers-reload touch-chain-reload fs-reload fs-brutal-reload',
-    'watch (reload: true)',
-    touch,
-  ),
+  mapped('touch-reload fs-reload fs-brutal-reload', 'touch', touch),
+  mapped('touch-workers-reload touch-chain-reload', 'apps.NAME.reload.touch', touchApps),
   mapped('touch-exec', 'watch (run)', touchExec),
   mapped('cache2', 'cache.size; the API is portico.cache', cacheSize),
   mapped('stats stats-server', 'stats.uwsgi', (draft, option) =>
@@ -191,7 +196,7 @@ export const work: readonly Declaration[] = [
   ),
   unsupported(
     'emperor* early-emperor vassal* vassals* imperial-monitor* heartbeat weight auto-weight',
-    'serve a folder of sites: see docs/dropin.md',
+    'use `portico farm DIR/*.ini`, which serves every configuration of a folder',
   ),
   unsupported(
     'metric metric-threshold metric-alarm alarm-metric metrics-dir metrics-dir-restore metric-dir metric-dir-restore',

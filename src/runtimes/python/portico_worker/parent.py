@@ -12,8 +12,9 @@ import sys
 from os import fork, waitpid
 from select import POLLIN, poll as new_poll
 from signal import signal as handle
+from time import monotonic
 
-from . import declares, engines, process
+from . import declares, engines, hooks, process
 from .control import Closed, Control
 from .load import LoadFailed, load
 
@@ -53,7 +54,7 @@ def main():
         return
     else:
         return
-    process.run(parent.application, parent.settings, slot, role, parent.lifeline, parent.inherited)
+    process.run(parent, slot, role)
 
 
 class Parent:
@@ -64,6 +65,9 @@ class Parent:
         self.quitting = False
         self.application = None
         self.settings = None
+        self.hooks = hooks.NoHooks()
+        # Workers that may still tell why before they are killed: pid → when.
+        self.aborting = {}
         # What the application itself set while it was imported; workers get it back.
         self.inherited = {}
         # Its other end closes with this process, however this process ends.
@@ -83,8 +87,9 @@ class Parent:
                 self.act(message)
             messages = []
             if self.quitting and not self.workers:
+                self.hooks.on_exit()
                 return
-            ready = dict(poll.poll(REMIND * 1000 if self.retiring else None))
+            ready = dict(poll.poll(self.patience()))
             if wake in ready:
                 os.read(wake, 4096)
                 self.reap()
@@ -92,6 +97,14 @@ class Parent:
                 messages = self.control.read()
             for pid in self.retiring:
                 process.send(pid, process.RETIRE)
+            for pid in [pid for pid, when in self.aborting.items() if monotonic() >= when]:
+                process.send(pid, signal.SIGKILL)
+                del self.aborting[pid]
+
+    def patience(self):
+        if self.aborting:
+            return hooks.ABORT_GRACE * 1000
+        return REMIND * 1000 if self.retiring else None
 
     def configure(self, settings):
         app = settings["app"]
@@ -106,7 +119,10 @@ class Parent:
         try:
             if app["mode"] in engines.MODES:
                 engines.patch(app["mode"])
+            self.hooks = hooks.load(app)
+            self.hooks.on_starting()
             self.application = load(app["module"], app["callable"], app["dir"])
+            self.hooks.when_ready()
         except LoadFailed as failure:
             # The end of a traceback says what happened.
             self.control.say("failed", detail=str(failure)[-LONGEST_DETAIL:])
@@ -156,11 +172,18 @@ class Parent:
                 if kind == "retire":
                     self.retire(pid)
                 elif kind == "kill":
-                    process.send(pid, signal.SIGKILL)
+                    self.kill(pid)
                 else:
                     process.send(pid, process.TRACEBACK)
         else:
             raise ValueError("unknown control message %r" % kind)
+
+    def kill(self, pid):
+        if self.hooks.aborts and pid not in self.aborting:
+            process.send(pid, signal.SIGABRT)
+            self.aborting[pid] = monotonic() + hooks.ABORT_GRACE
+        else:
+            process.send(pid, signal.SIGKILL)
 
     def retire(self, pid):
         self.retiring.add(pid)
@@ -173,6 +196,8 @@ class Parent:
             return
         sys.stdout.flush()
         sys.stderr.flush()
+        if role is None:
+            self.hooks.pre_fork()
         pid = fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
@@ -180,6 +205,8 @@ class Parent:
                 os.close(descriptor)
             raise Fork(slot, role)
         self.workers[pid] = slot
+        if role is None:
+            self.hooks.forked(pid)
         self.control.say("spawned", slot=slot, pid=pid)
 
     def reap(self):
@@ -194,6 +221,8 @@ class Parent:
                 continue
             slot = self.workers.pop(pid)
             self.retiring.discard(pid)
+            self.aborting.pop(pid, None)
+            self.hooks.child_exit(pid)
             signalled = os.WIFSIGNALED(status)
             self.control.say(
                 "exited",

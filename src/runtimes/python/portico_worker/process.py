@@ -84,12 +84,13 @@ def send(pid, number):
         pass
 
 
-def run(application, settings, slot, role, lifeline, inherited):
+def run(parent, slot, role):
     """The whole life of a worker, or of a role; returns when it is to exit."""
     from . import declares, roles, worker
 
-    die_with_parent(lifeline[0])
-    for number, handler in inherited.items():
+    application, settings = parent.application, parent.settings
+    die_with_parent(parent.lifeline[0])
+    for number, handler in parent.inherited.items():
         handle(number, signal.SIG_DFL if handler is None else handler)
     app = settings["app"]
     if app["mode"] in engines.MODES:
@@ -100,7 +101,11 @@ def run(application, settings, slot, role, lifeline, inherited):
     faulthandler.register(TRACEBACK, file=2, all_threads=True, chain=False)
     declares.run_after_fork()
     if role is None:
-        worker.run(application, settings, slot)
+        parent.hooks.post_fork()
+        try:
+            worker.run(application, settings, slot, parent.hooks)
+        finally:
+            parent.hooks.worker_exit()
     else:
         roles.run(application, settings, slot, role)
 

@@ -27,7 +27,7 @@ def way(app, application):
     return sync.SyncLink, 1, sync.serve
 
 
-def run(application, settings, slot):
+def run(application, settings, slot, hooks):
     app = settings["app"]
     kind, capacity, serve = way(app, application)
     log = sys.modules.get("portico.log")
@@ -37,6 +37,8 @@ def run(application, settings, slot):
 
         application = as_single(application) if kind.streams else application
         application = log.noting(application, kind.streams, app["name"], slot)
+    application = hooks.around(application, kind.streams)
+    hooks.post_worker_init(application)
     errors = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
     base = base_environ(capacity, app["workers"], errors)
     facts = {
