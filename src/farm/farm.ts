@@ -39,6 +39,7 @@ export interface FarmStatus {
 
 const FRONT = 'front'
 const FORWARD_MS = 50
+const RETRY_MS = 1_000
 
 export class Farm {
   readonly #options: FarmOptions
@@ -255,7 +256,11 @@ export class Farm {
         const socket = join(this.#folder, name, 'site.sock')
         return { name, socket, hosts: this.#hosts.get(name) ?? [] }
       })
-    if (this.#writeFront(site.file, sites)) await this.#front.change(site)
+    if (!this.#writeFront(site.file, sites) || (await this.#front.change(site))) return
+    // It serves as before, which is not what the sites are.
+    this.#frontText = ''
+    await delay(RETRY_MS, this.#over.signal).catch(() => {})
+    await this.#forward()
   }
 
   #writeFront(file: string, sites: readonly Behind[]): boolean {

@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest'
 import type { FarmStatus } from '../../src/farm/farm.ts'
 import { askAdmin } from '../../src/supervisor/ask-admin.ts'
 import { until } from '../supervisor/site.ts'
@@ -70,6 +70,7 @@ async function start(): Promise<void> {
     env: { ...process.env, [MARK]: folder, A_SECRET: 'of the farm' },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
+  onTestFailed(() => console.log(log))
   farm.stderr!.on('data', (chunk: Buffer) => {
     log += chunk
   })
@@ -132,6 +133,7 @@ test('sites come, change and go with their files; what fails harms no other', as
   await says('a.test', /no such host here/)
   put('a', GAMES, 'hosts: [')
   await until('the failed reload', async () => (await status()).sites.a?.detail !== '')
+  expect((await status()).sites.a).toMatchObject({ state: 'running', restarts: 0 })
   expect(await text('other.test')).toBe(`a ${GAMES} 127.0.0.1`)
   put('bad', GAMES, site('bad'))
   await says('bad.test', `bad ${GAMES} 127.0.0.1`)
