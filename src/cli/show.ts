@@ -15,14 +15,14 @@ export function showTime(ms: number): string {
 }
 
 export function showBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-  let size = bytes
-  let unit = 0
-  while (size >= 1024 && unit < units.length - 1) {
-    size /= 1024
-    unit += 1
-  }
-  return `${unit === 0 ? size : size.toFixed(1)} ${units[unit]}`
+  return scaled(bytes, [' B', ' KiB', ' MiB', ' GiB', ' TiB'])
+}
+
+/** With the largest of `units`, each 1024 of the one before, that leaves a number above 1. */
+export function scaled(value: number, units: readonly string[]): string {
+  const unit = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, value)) / 10))
+  const number = value / 1024 ** unit
+  return `${unit === 0 ? Math.round(number) : number.toFixed(1)}${units[unit]}`
 }
 
 /** How long a request took: three digits, and the unit that suits them. */

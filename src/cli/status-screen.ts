@@ -1,7 +1,7 @@
 /** The live view of a site as lines of a terminal: like uwsgitop, with the applications above. Pure. */
 import { countOf, meanOf, timesSince } from '../stats/histograms.ts'
 import type { AppStatus, SiteStatus, WorkerStatus } from '../supervisor/status.ts'
-import { harmless, showMs, showQuantile, showTime } from './show.ts'
+import { harmless, scaled, showMs, showQuantile, showTime } from './show.ts'
 
 export const SORTS = ['activity', 'requests', 'memory', 'running', 'worker'] as const
 export type Sort = (typeof SORTS)[number]
@@ -249,14 +249,7 @@ function painter({ columns, color }: View): (text: string, paint: Paint) => stri
 
 /** As uwsgitop writes sizes. */
 function size(bytes: number): string {
-  const units = ['', 'K', 'M', 'G', 'T']
-  let value = bytes
-  let unit = 0
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024
-    unit += 1
-  }
-  return unit === 0 ? `${Math.round(value)}` : `${value.toFixed(1)}${units[unit]}`
+  return scaled(bytes, ['', 'K', 'M', 'G', 'T'])
 }
 
 function count(value: number): string {

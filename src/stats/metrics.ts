@@ -37,35 +37,36 @@ export type Metric = PlainMetric | TimesMetric
 
 type Of<Thing, Value> = (thing: Thing) => Value
 
-function counter(
+type Declare<One extends Metric> = (
   name: string,
   statsd: string,
   help: string,
   labels: readonly string[],
-  read: PlainMetric['read'],
-): PlainMetric {
-  return { kind: 'counter', name: `portico_${name}`, statsd, help, labels, read }
+  read: One['read'],
+) => One
+
+function plain(kind: 'counter' | 'gauge'): Declare<PlainMetric> {
+  return (name, statsd, help, labels, read) => ({
+    kind,
+    name: `portico_${name}`,
+    statsd,
+    help,
+    labels,
+    read,
+  })
 }
 
-function gauge(
-  name: string,
-  statsd: string,
-  help: string,
-  labels: readonly string[],
-  read: PlainMetric['read'],
-): PlainMetric {
-  return { kind: 'gauge', name: `portico_${name}`, statsd, help, labels, read }
-}
+const counter = plain('counter')
+const gauge = plain('gauge')
 
-function times(
-  name: string,
-  statsd: string,
-  help: string,
-  labels: readonly string[],
-  read: TimesMetric['read'],
-): TimesMetric {
-  return { kind: 'histogram', name: `portico_${name}`, statsd, help, labels, read }
-}
+const times: Declare<TimesMetric> = (name, statsd, help, labels, read) => ({
+  kind: 'histogram',
+  name: `portico_${name}`,
+  statsd,
+  help,
+  labels,
+  read,
+})
 
 /** One value for the whole site. */
 function whole(value: Of<SiteStatus, number>): PlainMetric['read'] {
