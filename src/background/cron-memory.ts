@@ -2,7 +2,7 @@
  * Until when each cron entry has been seen to, in a file of the site's own, so that what a stopped site
  * misses can be made up for. A disk that takes nothing costs that alone, and is told once.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CronPlan } from '../site/background-plan.ts'
 import type { Logger } from '../supervisor/logger.ts'
@@ -75,7 +75,9 @@ export class CronFile implements CronMemory {
     try {
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
       const text = JSON.stringify(Object.fromEntries(this.#read()), null, 1)
-      writeFileSync(temporary, `${text}\n`, { mode: 0o600 })
+      // Never through a link that somebody else has put there.
+      rmSync(temporary, { force: true })
+      writeFileSync(temporary, `${text}\n`, { mode: 0o600, flag: 'wx' })
       // All or nothing, whenever we are killed.
       renameSync(temporary, this.#path)
       this.#hasComplained = false

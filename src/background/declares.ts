@@ -38,6 +38,8 @@ export const noDeclares: Declares = {
 
 /** Of each kind. */
 const MOST = 1_000
+/** Each of them watches folders, which the kernel has only so many of for a user. */
+const MOST_WATCHES = 50
 const LONGEST_TEXT = 1_000
 /** Node's timers count in 31 bits of milliseconds. */
 const LONGEST_MS = 24 * 86_400_000
@@ -53,8 +55,9 @@ export function readDeclares(told: unknown, app: string): Declares {
   const lists = isRecord(told) ? told : {}
   const each = <Out>(kind: string, read: (said: Said) => Out): Out[] => {
     const list = lists[kind] ?? []
-    if (!Array.isArray(list) || list.length > MOST) {
-      problems.push(`${kind}: no list of at most ${MOST}`)
+    const most = kind === 'watch' ? MOST_WATCHES : MOST
+    if (!Array.isArray(list) || list.length > most) {
+      problems.push(`${kind}: no list of at most ${most}`)
       return []
     }
     return list.flatMap((said: unknown) => {

@@ -510,7 +510,7 @@ class Supervisor {
   }
 
   #warnOfRestart(before: SitePlan, after: SitePlan): void {
-    for (const key of ['admin', 'pidFile', 'user', 'group', 'signals'] as const) {
+    for (const key of ['admin', 'pidFile', 'user', 'group', 'signals', 'state'] as const) {
       if (before[key] !== after[key]) this.#logger.warn(`${key}: takes effect after a restart`)
     }
   }

@@ -217,7 +217,7 @@ describe('oracles', () => {
           expect(found.map((at) => new Date(at))).toEqual(expected.map((at) => new Date(at)))
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 25 },
     )
   }, 30_000)
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -210,6 +210,15 @@ describe('the memory of crons', () => {
     for (let i = 0; i < 3; i++) file.set('a', plan, i)
     expect(file.get('a', plan)).toBe(2)
     expect(log.of('warn')).toEqual([expect.stringContaining('`state:`')])
+  })
+
+  it('is not led to write elsewhere by a link', () => {
+    const path = folder()
+    writeFileSync(join(path, 'precious'), 'precious')
+    symlinkSync(join(path, 'precious'), join(path, 'cron.json.new'))
+    new CronFile(path, new Log().logger).set('a', plan, Date.now())
+    expect(readFileSync(join(path, 'precious'), 'utf8')).toBe('precious')
+    expect(readFileSync(join(path, 'cron.json'), 'utf8')).toContain('*/5')
   })
 
   it('forgets what has not run for longer than any year', () => {

@@ -15,7 +15,11 @@ from portico import schedule
 ${code}
 json.dump(schedule.declares(), sys.stdout)
 `
-  const out = execFileSync('/usr/bin/python3', ['-c', program], { encoding: 'utf8', cwd: '/tmp' })
+  const out = execFileSync('/usr/bin/python3', ['-c', program], {
+    encoding: 'utf8',
+    cwd: '/tmp',
+    stdio: 'pipe',
+  })
   return JSON.parse(out)
 }
 
