@@ -33,6 +33,7 @@ async function start(message: Extract<ToCommons, { type: 'start' }>): Promise<vo
   for (const { fd, speaks } of accepted) adopt(fd, (stream) => made.connect(speaks, stream))
   await Promise.all(listeners.map(({ speaks, ...on }) => made.listen(speaks, on)))
   server = made
+  office.begin()
   tell({ type: 'ready' })
 }
 
@@ -65,6 +66,7 @@ process.on('message', (message: ToCommons) => {
       return
     case 'jobs':
       office?.change(message.jobs)
+      office?.begin()
       return
     case 'status':
       if (server !== null) tell({ type: 'status', ask: message.ask, status: status(server) })

@@ -67,7 +67,7 @@ export class CommonsServer {
     return new Promise((ready, failed) => {
       const acceptor = accept({
         on,
-        admit: () => this.commons.clients.size < this.commons.limits.connections,
+        admit: () => true,
         connect: (stream) => this.connect(speaks, stream),
         ready,
         failed,
@@ -77,6 +77,9 @@ export class CommonsServer {
   }
 
   connect(speaks: Speaks, stream: ByteStream): Connection {
+    if (this.commons.clients.size >= this.commons.limits.connections) {
+      return turnedAway(speaks, stream)
+    }
     if (speaks === 'memcached') return new MemcachedConnection(stream, this.commons)
     return new RespConnection(stream, this.commons, this.#registry, this.#limits)
   }
@@ -86,4 +89,15 @@ export class CommonsServer {
     for (const acceptor of this.#acceptors) acceptor.close()
     for (const client of this.commons.clients) client.close()
   }
+}
+
+/** A client too many hears why, in the words of either protocol. */
+function turnedAway(speaks: Speaks, stream: ByteStream): Connection {
+  const why =
+    speaks === 'resp'
+      ? '-ERR max number of clients reached: raise cache.connections in the site file\r\n'
+      : 'ERROR Too many open connections\r\n'
+  stream.write(Buffer.from(why))
+  stream.destroySoon()
+  return { read: () => true, ended() {}, closed() {}, drained() {} }
 }

@@ -62,7 +62,16 @@ afterAll(async () => {
 })
 
 const key = fc.constantFrom('a', 'b', 'c', 'k'.repeat(250), 'k'.repeat(251))
-const data = fc.constantFrom('', '0', '7', '18446744073709551615', 'text', 'a\r\nb', '\x00\xff', '-1')
+const data = fc.constantFrom(
+  '',
+  '0',
+  '7',
+  '18446744073709551615',
+  'text',
+  'a\r\nb',
+  '\x00\xff',
+  '-1',
+)
 const time = fc.constantFrom('0', '100', '-1', '2000000000', 'x')
 const flags = fc.constantFrom('0', '7', '4294967295', 'x')
 const quiet = fc.constantFrom('', ' noreply')
@@ -70,7 +79,14 @@ const amount = fc.constantFrom('1', '10', '18446744073709551615', 'x', '-1')
 
 const line = fc.oneof(
   fc
-    .tuple(fc.constantFrom('set', 'add', 'replace', 'append', 'prepend'), key, flags, time, data, quiet)
+    .tuple(
+      fc.constantFrom('set', 'add', 'replace', 'append', 'prepend'),
+      key,
+      flags,
+      time,
+      data,
+      quiet,
+    )
     .map(([name, k, f, t, d, q]) => `${name} ${k} ${f} ${t} ${d.length}${q}\r\n${d}\r\n`),
   fc.tuple(key, data).map(([k, d]) => `cas ${k} 0 0 ${d.length} 99999999\r\n${d}\r\n`),
   fc.array(key, { minLength: 1, maxLength: 3 }).map((all) => `get ${all.join(' ')}\r\n`),

@@ -8,116 +8,140 @@
 import asyncio
 import os
 import weakref
+from collections import deque
 
 from . import counters, queues
 from .caches import Cache
-from .connection import DATABASE, MOST_IDLE, TIMEOUT, Unavailable, path
+from .connection import DATABASE, TIMEOUT, Unavailable, path
 from .locks import LockLost, command_to_take
 from .resp import CommandError, Garbage, Reader, encode
 from .values import milliseconds
 
 
-class Connection:
-    """One connection of one event loop."""
+class Connection(asyncio.Protocol):
+    """One connection of one event loop. Whoever asks something does not wait for those before: replies come
+    in the order of the commands."""
 
-    def __init__(self, reader, writer):
-        self.used = False
+    def __init__(self):
         self.replies = Reader()
-        self.reader = reader
-        self.writer = writer
+        self.transport = None
+        self.error = None
+        #: A future for each command that has not been answered.
+        self.waiting = deque()
 
     @classmethod
     async def open(cls):
         where = path()
+        loop = asyncio.get_running_loop()
         try:
-            opened = await asyncio.wait_for(asyncio.open_unix_connection(where), TIMEOUT)
-        except (OSError, asyncio.TimeoutError) as error:
+            opening = loop.create_unix_connection(cls, where)
+            _transport, connection = await asyncio.wait_for(opening, TIMEOUT)
+            (reply,) = await connection.ask_all([("SELECT", DATABASE)], TIMEOUT)
+            if isinstance(reply, CommandError):
+                connection.close()
+                raise reply
+        except (OSError, CommandError, asyncio.TimeoutError) as error:
             raise Unavailable("Portico cannot be reached at %s: %s" % (where, error)) from error
-        connection = cls(*opened)
-        await connection.ask_all([("SELECT", DATABASE)], TIMEOUT)
-        connection.used = False
         return connection
 
     async def ask_all(self, commands, timeout):
-        self.writer.write(b"".join(map(encode, commands)))
-        if timeout is None:
-            replies = await self._replies(len(commands))
-        else:
-            replies = await asyncio.wait_for(self._replies(len(commands)), timeout)
-        self.used = True
-        return replies
+        """The replies, refusals among them. Raises Unavailable."""
+        if self.error is not None:
+            raise self.error
+        loop = asyncio.get_running_loop()
+        futures = [loop.create_future() for _ in commands]
+        self.waiting.extend(futures)
+        self.transport.write(b"".join(map(encode, commands)))
+        timer = None if timeout is None else loop.call_later(timeout, self.too_late)
+        try:
+            return [await future for future in futures]
+        finally:
+            if timer is not None:
+                timer.cancel()
 
-    async def _replies(self, count):
-        await self.writer.drain()
-        return [await self.receive() for _ in range(count)]
+    def too_late(self):
+        self.fail(Unavailable("Portico does not answer"))
 
-    async def receive(self):
-        reply = self.replies.next()
-        while reply is Reader.more:
-            data = await self.reader.read(65536)
-            if not data:
-                raise EOFError("Portico closed the connection")
-            self.replies.feed(data)
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.replies.feed(data)
+        try:
             reply = self.replies.next()
-        return reply
+            while reply is not Reader.more:
+                future = self.waiting.popleft()
+                # Whoever asked may have been cancelled.
+                if not future.done():
+                    future.set_result(reply)
+                reply = self.replies.next()
+        except (Garbage, IndexError) as error:
+            self.fail(Unavailable("Portico does not answer: %s" % error))
+
+    def connection_lost(self, error):
+        self.fail(Unavailable("Portico closed the connection: %s" % (error or "its end")))
+
+    def fail(self, error):
+        if self.error is not None:
+            return
+        self.error = error
+        self.transport.abort()
+        for future in self.waiting:
+            if not future.done():
+                future.set_exception(error)
+        self.waiting.clear()
 
     def close(self):
-        self.writer.close()
+        """No one waits any more."""
+        self.fail(Unavailable("closed"))
 
 
 class Link:
-    """The connections of each event loop. What is asked for is a coroutine here."""
+    """One connection of each event loop for all that is answered at once, and one for each that waits."""
 
     def __init__(self):
-        self.idle = weakref.WeakKeyDictionary()
+        self.shared = weakref.WeakKeyDictionary()
 
-    def _idle(self):
-        return self.idle.setdefault(asyncio.get_running_loop(), [])
+    async def connection(self):
+        loop = asyncio.get_running_loop()
+        task = self.shared.get(loop)
+        if task is None or (task.done() and not usable(task)):
+            task = self.shared[loop] = loop.create_task(Connection.open())
+        # Others wait for it, too.
+        return await asyncio.shield(task)
 
     async def ask(self, then, *args, timeout=TIMEOUT):
-        return await self.ask_all(
-            lambda replies: replies[0] if then is None else then(replies[0]), [args], timeout
-        )
+        if timeout == TIMEOUT:
+            (reply,) = await (await self.connection()).ask_all([args], timeout)
+        else:
+            reply = await self.alone(args, timeout)
+        if isinstance(reply, CommandError):
+            raise reply
+        return reply if then is None else then(reply)
 
-    async def ask_all(self, then, commands, timeout=TIMEOUT):
-        connection, replies = await self.ask_keeping(commands, timeout)
-        self.give_back(connection)
+    async def ask_all(self, then, commands):
+        replies = await (await self.connection()).ask_all(commands, TIMEOUT)
         for reply in replies:
             if isinstance(reply, CommandError):
                 raise reply
         return then(replies)
 
-    async def ask_keeping(self, commands, timeout):
-        """The connection, which is lent on, and the replies. See the pool in `connection`."""
-        while True:
-            idle = self._idle()
-            connection = idle.pop() if idle else await Connection.open()
-            kept = connection.used
-            try:
-                return connection, await connection.ask_all(commands, timeout)
-            except (BrokenPipeError, ConnectionResetError, EOFError) as error:
-                connection.close()
-                if kept:
-                    continue
-                raise Unavailable("Portico closed the connection: %s" % error) from error
-            except (OSError, Garbage, asyncio.TimeoutError) as error:
-                connection.close()
-                raise Unavailable("Portico does not answer: %s" % error) from error
-            except BaseException:
-                # Cancelled between question and answer: the next one would get that answer.
-                connection.close()
-                raise
-
-    def give_back(self, connection):
-        idle = self._idle()
-        if len(idle) < MOST_IDLE:
-            idle.append(connection)
-        else:
+    async def alone(self, args, timeout):
+        """The reply to what may wait: it holds up nobody, and when it is given up it takes nothing."""
+        connection = await Connection.open()
+        try:
+            (reply,) = await connection.ask_all([args], timeout)
+            return reply
+        finally:
             connection.close()
 
     def forget(self):
-        """In a new process: these connections, and their loops, are another's."""
-        self.idle = weakref.WeakKeyDictionary()
+        """In a new process: the connections and their loops are another's."""
+        self.shared = weakref.WeakKeyDictionary()
+
+
+def usable(task):
+    return not task.cancelled() and task.exception() is None and task.result().error is None
 
 
 link = Link()
@@ -149,14 +173,17 @@ class lock:
         if self._connection is not None:
             raise RuntimeError("this lock is held already; it is not for taking twice")
         command, timeout = command_to_take(self.name, self._ttl, wait)
-        connection, (fence,) = await link.ask_keeping([command], timeout)
-        if not isinstance(fence, int):
-            link.give_back(connection)
-            if fence is not None:
+        connection = await Connection.open()
+        try:
+            (fence,) = await connection.ask_all([command], timeout)
+            if isinstance(fence, CommandError):
                 raise fence
-            return False
-        self._connection, self.fence = connection, fence
-        return True
+            if fence is not None:
+                self._connection, self.fence = connection, fence
+            return fence is not None
+        finally:
+            if self._connection is None:
+                connection.close()
 
     async def release(self):
         connection, self._connection, self.fence = self._connection, None, None
@@ -164,13 +191,11 @@ class lock:
             raise RuntimeError("this lock is not held")
         try:
             (held,) = await connection.ask_all([("PORTICO.UNLOCK", self.name)], TIMEOUT)
-        except BaseException as error:
-            # With its connection the lock is released.
+        except Unavailable as error:
+            raise LockLost("%s: %s" % (self.name, error)) from error
+        finally:
+            # With its connection the lock is released in any case.
             connection.close()
-            if isinstance(error, (OSError, EOFError, asyncio.TimeoutError)):
-                raise LockLost("%s: %s" % (self.name, error)) from error
-            raise
-        link.give_back(connection)
         if held != 1:
             raise LockLost(self.name)
 

@@ -1,6 +1,7 @@
 """Connections to what the applications of a site share. Safe to use from threads, greenlets and after forks."""
 import os
 import socket
+import threading
 import weakref
 from collections import deque
 
@@ -9,8 +10,11 @@ from .resp import CommandError, Garbage, Reader, encode
 VARIABLE = "PORTICO_COMMONS"
 #: Longest wait for a reply, in seconds, beside what a command itself waits.
 TIMEOUT = 5.0
+#: Connections on which something is asked that is answered at once. Whoever comes then waits for its turn:
+#: thousands of greenlets need no thousands of connections.
+MOST_BUSY = 32
 #: Idle connections that are kept.
-MOST_IDLE = 64
+MOST_IDLE = 32
 #: The database of applications that use this package: apart from that of Redis clients, who may flush theirs.
 DATABASE = 15
 
@@ -45,7 +49,7 @@ class Connection:
             self.socket.settimeout(TIMEOUT)
             self.socket.connect(where)
             self.ask(("SELECT", database))
-        except OSError as error:
+        except (OSError, EOFError, CommandError) as error:
             self.close()
             raise Unavailable("Portico cannot be reached at %s: %s" % (where, error)) from error
         self.used = False
@@ -75,10 +79,10 @@ class Connection:
             raise reply
         return reply
 
-    def ask_all(self, commands, timeout=TIMEOUT):
+    def ask_all(self, commands):
         """The replies to several commands, which leave together. Refusals are among them."""
         self.send(b"".join(map(encode, commands)))
-        replies = [self.receive(timeout) for _ in commands]
+        replies = [self.receive() for _ in commands]
         self.used = True
         return replies
 
@@ -90,9 +94,13 @@ class Pool:
     """Connections that are lent to whoever asks for something, as many as ask at a time."""
 
     def __init__(self):
+        self.begin()
+
+    def begin(self):
         self.idle = deque()
         #: Of this process, in use or not.
         self.all = weakref.WeakSet()
+        self.room = threading.Semaphore(MOST_BUSY)
 
     def take(self):
         try:
@@ -112,16 +120,21 @@ class Pool:
         """In a new process: the connections are those of the one that it was forked from."""
         for connection in list(self.all):
             connection.close()
-        self.idle.clear()
-        self.all = weakref.WeakSet()
+        self.begin()
 
     def ask(self, then, *args, timeout=TIMEOUT):
         """`then` of the reply to one command."""
-        reply = self.run(lambda connection: connection.ask(args, timeout))
+        if timeout == TIMEOUT:
+            with self.room:
+                reply = self.run(lambda connection: connection.ask(args, timeout))
+        else:
+            # It waits for another, who has to have room.
+            reply = self.run(lambda connection: connection.ask(args, timeout))
         return reply if then is None else then(reply)
 
-    def ask_all(self, then, commands, timeout=TIMEOUT):
-        replies = self.run(lambda connection: connection.ask_all(commands, timeout))
+    def ask_all(self, then, commands):
+        with self.room:
+            replies = self.run(lambda connection: connection.ask_all(commands))
         for reply in replies:
             if isinstance(reply, CommandError):
                 raise reply
