@@ -25,7 +25,7 @@ import type { Logger } from '../supervisor/logger.ts'
 import type { Cgroup, Cgroups, Usage } from '../system/cgroup.ts'
 import { usageOfTree } from '../system/usage.ts'
 import { type Credentials, findCredentials } from '../system/users.ts'
-import { enforce, type LimitsInForce } from './limits.ts'
+import { enforce, type LimitsInForce, V8_RESERVES } from './limits.ts'
 import type { PrivateGroups } from './private-groups.ts'
 import { revealSecrets } from './secrets.ts'
 import { buildWalls, type Needs, type Walls, within } from './walls.ts'
@@ -128,7 +128,10 @@ export class Quarters {
     const { limits } = this.plan ?? {}
     this.#group = limits === undefined ? null : cgroups.create(name, limits)
     const bindsRoot = (this.credentials?.uid ?? process.getuid?.()) === 0
-    this.limits = limits === undefined ? NO_LIMITS : enforce(limits, this.#group, !bindsRoot)
+    this.limits =
+      limits === undefined
+        ? NO_LIMITS
+        : enforce(limits, this.#group, !bindsRoot, app.kind === 'node' ? V8_RESERVES : 0)
     this.walls = this.plan === null ? null : (this.#try(() => this.#build()) ?? null)
     if (limits?.strict && this.limits.complaints.length > 0) {
       this.#problem ||= this.limits.complaints.join('; ')
