@@ -2,6 +2,7 @@
 import { countOf, meanOf } from '../stats/histograms.ts'
 import type { AppStatus, RequestsStatus, SiteStatus, WorkerStatus } from '../supervisor/status.ts'
 import { backgroundTables } from './background-text.ts'
+import { isolationTable } from './isolation-text.ts'
 import { harmless, showBytes, showMs, showQuantile, showTime, table } from './show.ts'
 
 /** More routes, or workers, are for `--json`. */
@@ -25,7 +26,13 @@ export function showStatus(status: SiteStatus): string {
   const broken = apps.filter(([, app]) => app.state === 'broken')
   const reasons = broken.map(([name, app]) => `\n${name} is broken: ${app.detail}`)
   const background = backgroundTables(status.background)
-  const parts = [appTable(apps), workerTable(apps), routeTable(status), ...background]
+  const parts = [
+    appTable(apps),
+    isolationTable(apps),
+    workerTable(apps),
+    routeTable(status),
+    ...background,
+  ]
   const tables = parts.filter((part) => part.length > 0).flatMap((part) => ['', ...part])
   return `${[...lines, ...tables, ...reasons].join('\n')}\n`
 }

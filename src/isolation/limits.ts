@@ -25,7 +25,7 @@ const CAP_SYS_RESOURCE = 24n
  * Node's V8 reserves so much for code before it runs a line, and counts as using it, bytes. Measured: Node
  * 26 starts with RLIMIT_DATA of 600 MB and not with 400.
  */
-export const V8_RESERVES = 640 * 1024 ** 2
+export const V8_RESERVES: number = 640 * 1024 ** 2
 
 /**
  * `unprivileged`: it does not run as root, whom RLIMIT_NPROC does not bind. `reserves`: memory that each

@@ -13,6 +13,9 @@ import { openChannel, type ParentChannel } from './parent-channel.ts'
 import type { RoleParent } from './roles.ts'
 import { settledWithin } from './timers.ts'
 
+/** 128 and the number of SIGKILL. */
+const KILLED = 137
+
 export interface ParentOptions {
   readonly app: AppPlan
   readonly runtime: Runtime
@@ -85,7 +88,9 @@ export class WarmParent implements RoleParent {
         resolve()
       })
       child.once('exit', (code, signal) => {
-        this.#gone(`${signal ?? `exit code ${code}`}`)
+        // What waits for a parent in its walls says it as a shell does.
+        const killed = signal === 'SIGKILL' || code === KILLED
+        this.#gone((killed && quarters.killedBy()) || `${signal ?? `exit code ${code}`}`)
         resolve()
       })
     })
