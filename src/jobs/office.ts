@@ -1,7 +1,8 @@
 /** Opens the desk when it is first asked for, and again, later, when that failed. */
-import type { JobsPlan } from '../site/jobs-plan.ts'
+import { hasRunners, type JobsPlan } from '../site/jobs-plan.ts'
 import type { Desk } from './desk.ts'
 import { openDesk } from './open.ts'
+import { Runner } from './runner.ts'
 
 /** An engine that could not be opened is not tried again before, ms. */
 const AGAIN_MS = 2_000
@@ -14,6 +15,7 @@ interface Leaver {
 export class JobsOffice {
   plan: JobsPlan
   readonly #warn: (message: string) => void
+  readonly #runners = new Map<string, readonly Runner[]>()
   readonly #watched = new WeakSet<Leaver>()
   #opening: Promise<Desk> | null = null
   #desk: Desk | null = null
@@ -29,6 +31,34 @@ export class JobsOffice {
     const { engine, folder, size } = this.plan
     this.plan = { ...plan, engine, folder, size }
     this.#desk?.change(plan.queues)
+    this.#run()
+  }
+
+  /** Queues that programs work off do not wait for somebody who asks. */
+  begin(): void {
+    if (hasRunners(this.plan)) void this.desk().catch(() => {})
+  }
+
+  /** Those of the plan, and no others. */
+  #run(): void {
+    const desk = this.#desk
+    if (desk === null || this.#closed) return
+    const wanted = new Map(
+      Object.entries(this.plan.queues)
+        .filter(([, plan]) => plan.run.length > 0)
+        .map(([queue, plan]) => [JSON.stringify([queue, plan]), { queue, plan }]),
+    )
+    for (const [key, runners] of this.#runners) {
+      if (wanted.has(key)) continue
+      for (const runner of runners) runner.stop()
+      this.#runners.delete(key)
+    }
+    for (const [key, { queue, plan }] of wanted) {
+      if (this.#runners.has(key)) continue
+      const options = { queue, plan, longest: this.plan.payload, log: this.#warn }
+      const runners = Array.from({ length: plan.workers }, () => new Runner(desk, options))
+      this.#runners.set(key, runners)
+    }
   }
 
   /** Rejects with the JobError that keeps it from opening. */
@@ -40,11 +70,13 @@ export class JobsOffice {
   async #open(): Promise<Desk> {
     try {
       this.#desk = await openDesk(this.plan, this.#warn)
+      this.#run()
       return this.#desk
     } catch (error) {
       this.#warn(`jobs: ${error instanceof Error ? error.message : error}`)
       const timer = setTimeout(() => {
         this.#opening = null
+        this.begin()
       }, AGAIN_MS)
       timer.unref()
       throw error
@@ -62,6 +94,7 @@ export class JobsOffice {
     if (this.#closed) return
     this.#closed = true
     await this.#opening?.catch(() => {})
+    for (const runner of [...this.#runners.values()].flat()) runner.stop()
     await this.#desk?.close()
   }
 }

@@ -45,3 +45,8 @@ export interface JobWorkersPlan {
   /** A worker is replaced after so many jobs; 0: never. */
   readonly recycle: number
 }
+
+/** Whether any queue is worked off by programs. */
+export function hasRunners(plan: JobsPlan): boolean {
+  return Object.values(plan.queues).some(({ run }) => run.length > 0)
+}

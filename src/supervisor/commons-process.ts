@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url'
 import type { CommonsStatus, FromCommons, Speaks, ToCommons } from '../commons/protocol.ts'
 import { showAddress } from '../listen/address.ts'
 import { openSockets, openUnix, removeSocketFile } from '../listen/open.ts'
-import type { JobsPlan } from '../site/jobs-plan.ts'
+import { hasRunners, type JobsPlan } from '../site/jobs-plan.ts'
 import type { Address, CommonsPlan } from '../site/plan.ts'
 import { duplicate } from '../system/libc.ts'
 import { type Credentials, findCredentials, launchAs, ordinaryUser } from '../system/users.ts'
@@ -126,12 +126,19 @@ export class CommonsProcess {
     this.#options = options
     this.#jobs = options.jobs
     this.#sleep()
+    this.#beginJobs()
   }
 
   /** After a reload. */
   change(jobs: JobsPlan): void {
     this.#jobs = jobs
     if (this.#child !== null) this.#send(this.#child, { type: 'jobs', jobs })
+    else this.#beginJobs()
+  }
+
+  /** Programs that do jobs are its children: somebody has to start them. */
+  #beginJobs(): void {
+    if (hasRunners(this.#jobs)) this.start()
   }
 
   /** 0 while there is none. */
@@ -268,6 +275,7 @@ export class CommonsProcess {
       this.#child = null
     }
     this.#sleep()
+    this.#beginJobs()
   }
 
   /** Null while there is no process, or when it does not answer in time. */

@@ -38,6 +38,8 @@ type Values = readonly SQLInputValue[]
 /** Sizes are bytes; `largest` 0: no bound but the disk's. */
 export class Store {
   readonly #db: DatabaseSync
+  readonly #path: string
+  readonly #largest: number
   readonly #statements = new Map<string, StatementSync>()
 
   /** Jobs that were in hand when the file was last closed, or its process killed, wait again. */
@@ -46,7 +48,8 @@ export class Store {
     this.#db = db
     // One process at a time: whoever comes second learns it here, not by corrupt counts.
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
-    if (largest > 0) db.exec(`PRAGMA max_page_count = ${Math.ceil(largest / PAGE_BYTES)}`)
+    this.#path = path
+    this.#largest = largest === 0 ? Number.POSITIVE_INFINITY : largest
     const version = Number(db.prepare('PRAGMA user_version').get()?.user_version)
     if (version > SCHEMA_VERSION) {
       throw new JobError('BROKEN', `${path} was written by a newer version of Portico`)
@@ -84,6 +87,10 @@ export class Store {
       const same = this.#row('SELECT id FROM jobs WHERE queue = ? AND key = ?', job.queue, job.key)
       if (same !== undefined) return String(same.id)
     }
+    // Not the database's own bound: what is kept must still be leased and settled, which needs room, too.
+    if (this.#used() + job.payload.length > this.#largest) {
+      throw new JobError('FULL', `no room for jobs in ${this.#path}: raise jobs.size`)
+    }
     const state = job.dueAt > now ? State.LATER : State.READY
     this.#do(
       `INSERT INTO jobs (${COLUMNS}, state, receipt, error, endedAt)
@@ -93,6 +100,13 @@ export class Store {
       ...[job.key === '' ? null : job.key, state],
     )
     return job.id
+  }
+
+  /** Bytes of the file that hold something. */
+  #used(): number {
+    const { page_count: pages } = this.#row('PRAGMA page_count')!
+    const { freelist_count: free } = this.#row('PRAGMA freelist_count')!
+    return (Number(pages) - Number(free)) * PAGE_BYTES
   }
 
   lease(queue: string, most: number, receipt: string, now: number): Leased {
@@ -142,14 +156,15 @@ export class Store {
     return changes > 0
   }
 
-  /** Takes down how a job has ended, for as long as it wants to be remembered. */
+  /** Takes down how a job has ended, for as long as it wants to be remembered; without its result when there is no room. */
   note(job: Job, state: 'done' | 'cancelled', result: Uint8Array | null, now: number): void {
     if (job.keepMs === 0) return
+    const room = this.#used() + (result?.length ?? 0) <= this.#largest
     this.#do(
       `INSERT OR REPLACE INTO ended (id, queue, name, state, priority, attempts, maxAttempts, putAt, dueAt,
          endedAt, result, expiresAt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...[job.id, job.queue, job.name, state, job.priority, job.attempts, job.maxAttempts],
-      ...[job.putAt, job.dueAt, now, result, now + job.keepMs],
+      ...[job.putAt, job.dueAt, now, room ? result : null, now + job.keepMs],
     )
   }
 
