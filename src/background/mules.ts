@@ -10,6 +10,8 @@ export interface MuleRole {
   readonly kind: 'mule'
   readonly target: string
   readonly declared: boolean
+  /** For its lines in the log. */
+  readonly task: string
   /** From 1, as uWSGI counts them. */
   readonly number: number
   readonly [fact: string]: unknown
@@ -79,7 +81,7 @@ export class Mules {
       if (same) return
       await Promise.all((before?.mules ?? []).map(({ kept }) => kept.stop(STOP_MS)))
       const mules = roles.flatMap(({ name, target, declared }, index): Mule[] => {
-        const role = { kind: 'mule', target, declared, number: index + 1 } as const
+        const role = { kind: 'mule', target, declared, task: name, number: index + 1 } as const
         try {
           return [{ name, role, kept: keep(role) }]
         } catch (error) {

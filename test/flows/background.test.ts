@@ -229,6 +229,33 @@ def second(): note("mules", "second VERSION %d" % os.getpid()); time.sleep(600)
   await until('the old ones to end', async () => !(await mules()).includes(other ?? 0))
 })
 
+test('a task reloads one application, with its mules and what it declares; another puts jobs', async () => {
+  const code = `
+import portico
+@portico.job
+def send(*words): note("jobs", repr(words))
+@portico.timer(0.1)
+def tick(): note("ticks", "VERSION")
+@portico.mule
+def mule():
+    print("mule VERSION", flush=True)
+    time.sleep(600)
+`
+  const more = `
+timers: [{ every: 200ms, job: app.send, payload: '["a"]', times: 1 }]
+watch: [{ files: touched, reload: true, app: shop }]
+`
+  await using portico = await serve(code, more, ', jobs: { workers: 1 }')
+  await noted(portico, 'jobs', "('a',)")
+  expect(await portico.logged(/^mule VERSION/)).toMatchObject({ app: 'shop', task: 'app:mule' })
+  portico.write('app.py', app(code.replaceAll('VERSION', 'anew')))
+  portico.write('touched', '')
+  await portico.logged(/^mule anew/)
+  await noted(portico, 'ticks', 'anew')
+  const { generation, background } = await portico.status()
+  expect([generation, background.mules.length]).toEqual([1, 1])
+})
+
 test('what passed while the site was down is made up for once', async () => {
   const more = `
 cron:
