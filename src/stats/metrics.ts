@@ -3,6 +3,7 @@
  * StatsD and docs/metrics.md derive from here.
  */
 import type { ScheduleFacts } from '../background/schedules.ts'
+import type { CommonsStatus } from '../commons/protocol.ts'
 import type { Histogram } from '../request/histogram.ts'
 import type { RouteDetails } from '../server/protocol.ts'
 import type { AppStatus, SiteStatus, WorkerStatus } from '../supervisor/status.ts'
@@ -443,4 +444,75 @@ const BACKGROUND: readonly Metric[] = [
   ),
 ]
 
-export const METRICS: readonly Metric[] = [...SITE, ...APPS, ...WORKERS, ...ROUTES, ...BACKGROUND]
+/** Nothing while there is no process for it. */
+function commons(value: Of<CommonsStatus, number>): PlainMetric['read'] {
+  return (status) => (status.commons === null ? [] : [{ labels: [], value: value(status.commons) }])
+}
+
+const COMMONS: readonly Metric[] = [
+  gauge(
+    'commons_used_bytes',
+    'commons.used',
+    'What applications share: memory that it takes, of cache.size.',
+    [],
+    commons((status) => status.used),
+  ),
+  gauge(
+    'commons_resident_memory_bytes',
+    'commons.memory',
+    'Memory of the process that holds what applications share.',
+    [],
+    commons((status) => status.rss),
+  ),
+  gauge(
+    'commons_keys',
+    'commons.keys',
+    'Keys of all databases.',
+    [],
+    commons((status) => status.keys),
+  ),
+  gauge(
+    'commons_clients',
+    'commons.clients',
+    'Connections to what applications share.',
+    [],
+    commons((status) => status.clients),
+  ),
+  counter(
+    'commons_commands',
+    'commons.commands',
+    'Commands that clients have asked.',
+    [],
+    commons((status) => status.commands),
+  ),
+  counter(
+    'commons_hits',
+    'commons.hits',
+    'Reads of cached values that were there.',
+    [],
+    commons((status) => status.hits),
+  ),
+  counter(
+    'commons_misses',
+    'commons.misses',
+    'Reads of cached values that were not there.',
+    [],
+    commons((status) => status.misses),
+  ),
+  counter(
+    'commons_evictions',
+    'commons.evictions',
+    'Cached values that were given up for want of memory: raise cache.size.',
+    [],
+    commons((status) => status.evicted),
+  ),
+]
+
+export const METRICS: readonly Metric[] = [
+  ...SITE,
+  ...APPS,
+  ...WORKERS,
+  ...ROUTES,
+  ...BACKGROUND,
+  ...COMMONS,
+]

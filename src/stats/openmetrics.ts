@@ -2,6 +2,7 @@
 import { BOUNDS_MS, type Histogram } from '../request/histogram.ts'
 import type { SiteStatus } from '../supervisor/status.ts'
 import { METRICS, type Metric } from './metrics.ts'
+import { renderUserMetrics } from './user-metrics.ts'
 
 const SUFFIX = { counter: '_total', gauge: '', info: '_info' } as const
 
@@ -9,7 +10,7 @@ const BOUNDS = [...BOUNDS_MS.map((ms) => float(ms / 1000)), '+Inf']
 
 /** Everything that is counted; ends with `# EOF` as the specification demands. */
 export function renderMetrics(status: SiteStatus): string {
-  return `${METRICS.map((metric) => renderFamily(metric, status)).join('')}# EOF\n`
+  return `${METRICS.map((metric) => renderFamily(metric, status)).join('')}${renderUserMetrics(status)}# EOF\n`
 }
 
 function renderFamily(metric: Metric, status: SiteStatus): string {

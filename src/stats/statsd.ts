@@ -6,6 +6,7 @@ import { BOUNDS_MS, type Histogram } from '../request/histogram.ts'
 import type { SiteStatus } from '../supervisor/status.ts'
 import { timesSince } from './histograms.ts'
 import { METRICS, type Metric } from './metrics.ts'
+import { userStatsdLines } from './user-metrics.ts'
 
 /** What fits into a datagram that no network on the way cuts, bytes. */
 export const DATAGRAM = 1_432
@@ -22,9 +23,10 @@ export function statsdLines(
   before: SiteStatus | null,
   names: StatsdNames,
 ): string[] {
-  return METRICS.filter(({ statsd }) => statsd !== '').flatMap((metric) =>
+  const own = METRICS.filter(({ statsd }) => statsd !== '').flatMap((metric) =>
     linesOf(metric, now, before, names),
   )
+  return [...own, ...userStatsdLines(now, before, names)]
 }
 
 function linesOf(

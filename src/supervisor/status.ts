@@ -1,5 +1,6 @@
 /** What `portico status` and /metrics tell, put together from all living generations. */
 import type { BackgroundStatus } from '../background/background.ts'
+import type { CommonsStatus } from '../commons/protocol.ts'
 import type { SlotNumbers } from '../request/app-counts.ts'
 import type { Histogram } from '../request/histogram.ts'
 import type {
@@ -77,6 +78,8 @@ export interface SiteStatus {
   readonly totals: Totals
   /** Tasks, daemons and mules. */
   readonly background: BackgroundStatus
+  /** What applications share; null while nobody has asked for it. */
+  readonly commons: CommonsStatus | null
   readonly apps: Readonly<Record<string, AppStatus>>
   /** First what no route has matched. */
   readonly routes: readonly RouteDetails[]

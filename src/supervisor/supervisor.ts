@@ -584,7 +584,9 @@ class Supervisor {
   async #status(): Promise<SiteStatus> {
     const generations = [this.#current, ...this.#draining.keys()].filter((one) => one !== null)
     const past = this.#past
+    const asked = this.#commons?.status() ?? null
     const all = await Promise.all(generations.map((generation) => generation.status()))
+    const commons = await asked
     const [current] = all
     const totals = generations.map((one) => one.totals).reduce(addTotals, past.totals)
     const numbers = all.map((one) => one.numbers).reduce(addNumbers, past.numbers)
@@ -612,6 +614,7 @@ class Supervisor {
           : appStatuses(current, numbers, restartsBeside(all, past), this.#current.plan),
       routes: numbers.routes,
       background: this.#background.status,
+      commons,
       boundsMs: BOUNDS_MS,
     }
   }

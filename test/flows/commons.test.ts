@@ -205,3 +205,13 @@ test('other programs find it as Redis and as memcached', async () => {
   expect((await run('redis-cli', ['-s', at('redis'), 'flushdb'])).out).toBe('OK\n')
   expect(await get(portico, '/count')).toBe(1)
 })
+
+test('metrics of the application are among those of the site', async () => {
+  await using portico = await Portico.serve(files())
+  for (let i = 0; i < 3; i++) await get(portico, '/metric')
+  const metrics = async (): Promise<string> =>
+    (await ask(portico.log.find((line) => line.admin)!.admin!, '/metrics')).text
+  await until('the metric', async () => (await metrics()).includes('orders_total{country="de"} 3'))
+  expect(await metrics()).toContain('portico_commons_clients')
+  expect((await portico.status()).commons?.limit).toBe(64 * 1024 ** 2)
+})

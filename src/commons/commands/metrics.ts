@@ -73,6 +73,9 @@ export function metrics(commons: Commons): readonly Command[] {
 
 function make(args: readonly string[]): Series | Failure {
   const [, name, kind, , ...pairs] = args
+  if (/^portico[_.:-]/i.test(name!)) {
+    return new Failure('ERR names that begin with portico are not for applications')
+  }
   if (!NAME.test(name!))
     return new Failure('ERR a metric is called by letters, digits, _ : . and -')
   if (kind !== 'counter' && kind !== 'gauge' && kind !== 'timing') {
