@@ -23,7 +23,10 @@ export function docsCommand(program: Command): void {
     .option('--markdown', 'as Markdown (the default)')
     .option('--schema', 'as JSON Schema')
     .option('--json', 'the same as --schema')
-    .option('--write <dir>', 'write site-file.md, site.schema.json and metrics.md into this folder')
+    .option(
+      '--write <dir>',
+      'write site-file.md, site.schema.json, metrics.md and dropin.md into this folder',
+    )
     .addHelpText('after', EXAMPLES)
     .action(async (options: Options & { json?: true }) => {
       const { jsonSchema, markdown } = await import('../site/reference.ts')
@@ -38,5 +41,7 @@ export function docsCommand(program: Command): void {
       writeFileSync(join(options.write, 'site.schema.json'), schema())
       const { metricsMarkdown } = await import('../stats/reference.ts')
       writeFileSync(join(options.write, 'metrics.md'), metricsMarkdown())
+      const { dropInMarkdown } = await import('../import/reference.ts')
+      writeFileSync(join(options.write, 'dropin.md'), dropInMarkdown())
     })
 }

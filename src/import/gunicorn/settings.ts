@@ -186,7 +186,7 @@ export const SETTINGS: readonly Setting[] = [
     if (address !== '') draft.set(['stats', 'statsd'], `udp://${address}`, given)
   }),
   mapped('dogstatsd_tags', '--dogstatsd-tags', 'text', 'stats.tags', (draft, given) => {
-    if (truth(given.value === '' ? false : true)) draft.set(['stats', 'tags'], 'dogstatsd', given)
+    if (given.value !== '') draft.set(['stats', 'tags'], 'dogstatsd', given)
   }),
   mapped('statsd_prefix', '--statsd-prefix', 'text', 'stats.prefix', (draft, given) => {
     const [prefix = ''] = draft.texts(given)

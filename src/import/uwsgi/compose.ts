@@ -44,19 +44,24 @@ function outcomes(effective: Effective, draft: Draft, report: Report): Outcome[]
     if (left !== undefined) return { ...option, kind: 'unsupported', text: left }
     const rule = RULES.get(option.name)
     if (rule !== undefined) return { ...option, kind: rule.kind, text: rule.text }
-    const { referred, declared } = effective
-    if (!referred.has(option.name) && !declared.has(option.name) && !isEnd(option.name)) {
-      report.problem(option.place, [], `uWSGI has no option ${quote(option.name)}`, {
-        nearest: nearest(option.name, OPTIONS.keys()),
-        expected: `an option, or a name that another value uses as %(${option.name})`,
-        key: true,
-      })
+    if (isOwn(option.name, effective)) {
+      return { ...option, kind: 'own', text: 'a name that the file itself uses' }
     }
+    const meant = nearest(option.name, OPTIONS.keys())
+    const hint = meant === '' ? '' : `; did you mean ${quote(meant)}?`
+    // As uWSGI itself: files with a name in them that nobody knows are out there, and run.
+    if (!draft.isOn('strict')) {
+      return { ...option, kind: 'unsupported', text: `uWSGI has no such option${hint}` }
+    }
+    report.problem(option.place, [], `uWSGI has no option ${quote(option.name)}`, {
+      nearest: meant,
+      key: true,
+    })
     return { ...option, kind: 'own', text: 'a name that the file itself uses' }
   })
 }
 
-/** `end` closes any block; it is no option of the table. */
-function isEnd(name: string): boolean {
-  return name === 'end'
+/** `end` closes any block, and is no option of the table. */
+function isOwn(name: string, { referred, declared }: Effective): boolean {
+  return referred.has(name) || declared.has(name) || name === 'end'
 }

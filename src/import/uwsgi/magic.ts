@@ -39,7 +39,7 @@ export function magicOf(file: string, section: string, inode: number, machine: M
     g: String(machine.gid),
     G: machine.group,
     V: '2.0.21',
-    j: hash(machine.host),
+    j: hash(path),
     b: process.execPath,
     '[': '\x1b',
     o: file,
@@ -57,11 +57,13 @@ export function magicOf(file: string, section: string, inode: number, machine: M
   }
 }
 
-/** The hash of the host's name, as uWSGI writes it: djb33x, in hexadecimal. */
+/** As uWSGI writes it: djb33x, in hexadecimal, the lowest byte first. */
 function hash(text: string): string {
   let value = 5381
   for (const byte of Buffer.from(text)) value = (Math.imul(value, 33) ^ byte) >>> 0
-  return value.toString(16).toUpperCase().padStart(8, '0')
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32LE(value)
+  return bytes.toString('hex').toUpperCase()
 }
 
 export interface Replaced {

@@ -88,7 +88,6 @@ export class Reader {
   }
 
   finish(): Effective {
-    for (const option of this.#inherited.splice(0)) this.#read(option.value, option.place)
     const values = new Map<string, string>()
     for (const { name, value } of this.#options) if (!values.has(name)) values.set(name, value)
     const lookup = (name: string): string | undefined => {
@@ -102,8 +101,11 @@ export class Reader {
       first.add(option.name)
       return { ...option, value }
     })
+    // As uWSGI does it: when these are read, placeholders have been replaced already.
+    const before = this.#options.length
+    for (const option of this.#inherited.splice(0)) this.#read(option.value, option.place)
     return {
-      options,
+      options: [...options, ...this.#options.slice(before)],
       referred: this.#referred,
       declared: this.#declared,
       sources: this.#sources,
@@ -139,6 +141,12 @@ export class Reader {
       })
     } catch (error) {
       this.#report.problem(option.place, [block.rule], messageOf(error))
+      return
+    }
+    if (copies.length > 0 && Object.hasOwn(LOGIC, option.name)) {
+      this.#report.problem(option.place, [option.name], 'uWSGI has no blocks in blocks', {
+        expected: `endif or endfor for ${block.rule} before it`,
+      })
       return
     }
     for (const copy of copies) {

@@ -52,7 +52,7 @@ export const site: readonly Declaration[] = [
         draft.set(['log', 'access'], draft.atStart(option.value), option)
     },
   ),
-  needless('strict', 'an option that nobody knows is always an error'),
+  needless('strict', 'it has been minded: an option that nobody knows is an error then'),
   needless('ini yaml yml json js config include inherit', CONFIG),
   needless(
     'set set-placeholder set-ph declare-option declare-option2 resolve',
