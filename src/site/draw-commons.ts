@@ -44,9 +44,10 @@ function drawAddress(drawing: Drawing, key: 'redis' | 'memcached'): Address | nu
     }
     return address
   }
-  const folder = dirname(address.path)
-  if (address.path.startsWith('/') && stat(folder)?.isDirectory() !== true) {
+  const socket = resolveSocket(drawing, path, address)
+  const folder = socket.kind === 'unix' ? dirname(socket.path) : ''
+  if (folder.startsWith('/') && stat(folder)?.isDirectory() !== true) {
     report.problem(path, `no such folder: ${folder}`)
   }
-  return resolveSocket(drawing, path, address)
+  return socket
 }

@@ -69,7 +69,7 @@ export function markdown(): string {
     table(definitions.pool ?? {}),
     'A server that is a mapping has these:\n',
     table(mappingIn(definitions.pool?.properties?.servers) ?? {}),
-    ...['limits', 'timeouts', 'log', 'trace', 'stats'].flatMap((key) => [
+    ...['limits', 'timeouts', 'log', 'trace', 'stats', 'cache'].flatMap((key) => [
       `## \`${key}\`\n`,
       `${settings[key]?.description}\n`,
       table(mappingIn(settings[key]) ?? {}),
