@@ -216,6 +216,13 @@ export class HttpWorkers<Route extends WorkersRoute> implements LinkOwner {
     }
   }
 
+  /** No request goes to that worker any more. */
+  dismiss(slot: number, pid: number): void {
+    for (const { link } of this.#workers) {
+      if (link.hello?.slot === slot && link.hello.pid === pid) link.quit()
+    }
+  }
+
   /** The server ends: so do its workers. */
   close(): void {
     for (const { link } of this.#workers) link.quit()

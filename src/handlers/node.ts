@@ -174,6 +174,11 @@ export class NodeApp {
     this.#http.eachInHand(visit)
   }
 
+  dismiss(slot: number, pid: number): void {
+    this.#dispatch.dismiss(slot, pid)
+    this.#http.dismiss(slot, pid)
+  }
+
   /** The server accepts no more. */
   drain(): void {
     this.#dispatch.drain()

@@ -31,6 +31,8 @@ export interface ServedApp {
   setStatus(status: AppState): void
   /** One of its workers has connected; null: it has none that do. */
   hello(link: WorkerLink, hello: Hello): LinkOwner | null
+  /** No request goes to that worker any more; it ends after what it has in hand. */
+  dismiss(slot: number, pid: number): void
   /** Called at each tick of the clock. */
   check(now: number): void
   /** Notes in shared memory what is in whose hands; called at each tick, too. */
@@ -175,6 +177,7 @@ function served(
       host.linked(plan.name, hello)
       return owner
     },
+    dismiss: (slot, pid) => life.dismiss?.(slot, pid),
     check: (now) => life.check?.(now),
     tally: () => {
       facts.counts.now(facts.waiting, facts.busy, facts.workers)

@@ -37,6 +37,8 @@ class Server {
   readonly #apps: Record<string, AppMemory> = {}
   readonly #joined: Joined
   readonly #meter: LoadMeter
+  /** Threads that have not answered yet, by the number of the order. */
+  readonly #dismissals = new Map<number, number>()
   readonly #spool: string
   #waiting: number
   #accepting: number
@@ -139,6 +141,19 @@ class Server {
     })
   }
 
+  /** Every thread lets go of a worker; what it has in hand is finished. */
+  dismiss(order: Extract<ToServer, { type: 'dismiss' }>): void {
+    this.#dismissals.set(order.ask, this.#threads.length)
+    this.send(order)
+  }
+
+  #dismissed(ask: number): void {
+    const left = (this.#dismissals.get(ask) ?? 0) - 1
+    if (left > 0) return void this.#dismissals.set(ask, left)
+    this.#dismissals.delete(ask)
+    tell({ type: 'dismissed', ask })
+  }
+
   /** Which requests are in hand. */
   requests(ask: number, most: number): void {
     this.#asker.ask(most, (requests) => tell({ type: 'requests', ask, requests }))
@@ -160,6 +175,8 @@ class Server {
       case 'drained':
         if (--this.#draining === 0) this.#finish()
         return
+      case 'dismissed':
+        return this.#dismissed(message.ask)
       case 'linked':
         return this.#joined.linked(message)
       case 'requests':
@@ -216,6 +233,8 @@ process.on('message', (message: ToServer) => {
       return server?.send({ type: 'app', app: message.app, status: message.status })
     case 'leave':
       return server?.send({ type: 'leave' })
+    case 'dismiss':
+      return server?.dismiss(message)
     case 'drain':
       return server?.drain(message.timeoutMs)
     case 'end':

@@ -1,7 +1,7 @@
 /** What the server process's main thread and its server threads tell each other. Plain data only. */
 import type { ListenerPlan, SitePlan } from '../site/plan.ts'
 import type { Linked } from './joined.ts'
-import type { AppState, FromServer, QuartersInServer, RequestInHand } from './protocol.ts'
+import type { AppState, FromServer, QuartersInServer, RequestInHand, ToServer } from './protocol.ts'
 
 /** Shared memory of one application, and what its slots mean. */
 export interface AppMemory {
@@ -29,6 +29,7 @@ export interface ThreadStart {
 
 export type ToThread =
   | { readonly type: 'app'; readonly app: string; readonly status: AppState }
+  | Extract<ToServer, { type: 'dismiss' }>
   | { readonly type: 'leave' }
   | { readonly type: 'drain' }
   | { readonly type: 'requests'; readonly ask: number; readonly most: number }
@@ -51,4 +52,5 @@ export type FromThread =
     }
   | { readonly type: 'metrics' }
   | ({ readonly type: 'linked' } & Linked)
+  | { readonly type: 'dismissed'; readonly ask: number }
   | Extract<FromServer, { type: 'stuck' | 'slow' | 'broken' | 'failed' | 'log' | 'wanted' }>

@@ -84,6 +84,14 @@ export type ToServer =
   | { readonly type: 'app'; readonly app: string; readonly status: AppState }
   /** The site is being stopped: health checks are to say so. */
   | { readonly type: 'leave' }
+  /** No request goes to this worker any more; it ends after what it has in hand. */
+  | {
+      readonly type: 'dismiss'
+      readonly ask: number
+      readonly app: string
+      readonly slot: number
+      readonly pid: number
+    }
   /** Accept no more, finish what is in hand within the bound, then report `drained`. */
   | { readonly type: 'drain'; readonly timeoutMs: number }
   /** After `drained`: tell the workers to end, and exit. */
@@ -130,6 +138,8 @@ export type FromServer =
       readonly untold: number
     }
   | AppNews
+  /** After `dismiss`, from every thread. */
+  | { readonly type: 'dismissed'; readonly ask: number }
   /** An application that runs in the server's threads did not load; before `ready`. */
   | { readonly type: 'broken'; readonly app: string; readonly detail: string }
   | { readonly type: 'status'; readonly ask: number; readonly status: ServerStatus }

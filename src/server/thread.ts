@@ -201,6 +201,9 @@ async function main(): Promise<void> {
     switch (message.type) {
       case 'app':
         return apps.get(message.app)?.setStatus(message.status)
+      case 'dismiss':
+        apps.get(message.app)?.dismiss(message.slot, message.pid)
+        return tell({ type: 'dismissed', ask: message.ask })
       case 'reopen-logs':
         return log?.reopen()
       case 'requests': {

@@ -43,6 +43,8 @@ const LONGEST_TRY_MS = 60_000
 export interface AppOptions extends ParentOptions {
   /** What a worker that is replaced may take to finish what it has in hand, ms. */
   readonly stopMs: number
+  /** Has the server send nothing more to a worker, which then ends; resolves when it does not. */
+  readonly dismiss: (slot: number, pid: number) => Promise<void>
   /** Told of every change. */
   readonly changed: (status: AppState) => void
   /** Told what its code declares, each time that it has loaded. */
@@ -100,7 +102,8 @@ export class AppProcess implements AppLifetime {
     const slots = workerSlots(app)
     const changed = (): void => this.#plan()
     const killedBy = (): string => options.quarters.killedBy()
-    this.#fleet = new Fleet({ app: app.name, slots, stopMs, logger, changed, killedBy })
+    const { dismiss } = options
+    this.#fleet = new Fleet({ app: app.name, slots, stopMs, logger, dismiss, changed, killedBy })
     this.#roles = new Roles(app.name, slots, logger)
     this.#scaling = new Scaling(app, () => this.#memory(), changed)
     this.#recycling = new Recycling(
@@ -222,6 +225,7 @@ export class AppProcess implements AppLifetime {
   #act(): void {
     this.#takeover?.changed()
     for (const parent of this.#leaving) this.#endIfEmpty(parent)
+    if (this.#scaling.wanted > 0) this.#rise()
     const parent = this.#parent
     if (parent?.isLoaded === true && !this.#stopping && this.#takeover === null) {
       this.#judge(parent)
@@ -379,7 +383,7 @@ export class AppProcess implements AppLifetime {
 
   /** From sleep, when there is something to do. */
   #rise(): void {
-    if (this.#status.state === 'asleep') this.start()
+    if (this.#status.state === 'asleep' && !this.#stopping) this.start()
   }
 
   /** A request runs longer than its soft deadline: its stack is logged, and it goes on. */
@@ -447,7 +451,10 @@ export class AppProcess implements AppLifetime {
     try {
       next = this.#newParent()
       await takeover.run(this.#parent, next, this.#scaling.wanted, how)
+      const old = this.#parent
       this.#switchTo(next)
+      // Whoever hears that the new code serves must not meet the old.
+      if (old !== null) await this.#fleet.dismissed(old)
     } catch (error) {
       if (next !== null) this.#leave(next)
       const failure = error instanceof LoadFailure ? error : new LoadFailure(app.name, said(error))

@@ -13,6 +13,8 @@ import { type Due, History, type WorkerFacts, WorkerSlot } from './worker-slot.t
 const START_FAILED = 78
 /** A fork takes milliseconds; a parent that needs longer than this hangs. */
 const FORK_TIMEOUT_MS = 10_000
+/** One that is told by the server to end, and is still there after this, is told by its parent as well. */
+const REMIND_MS = 1_000
 /** A parent that does not end a worker in this time is not in control of itself. */
 const KILL_TIMEOUT_MS = 3_000
 /** After a replacement that did not live: until the next attempt at most, ms. */
@@ -33,6 +35,8 @@ export interface FleetOptions {
   /** What a worker that leaves may take to finish what it has in hand, ms. */
   readonly stopMs: number
   readonly logger: Logger
+  /** Has the server send nothing more to a worker, which then ends; resolves when it does not. */
+  readonly dismiss: (slot: number, pid: number) => Promise<void>
   /** Told of every change. */
   readonly changed: () => void
   /** Why the kernel has killed one of them just now; '' where it has not. */
@@ -136,11 +140,11 @@ export class Fleet {
     const successor = this.#successorOf(slot)
     if (slot.phase === 'waiting') this.#empty(slot)
     else if (slot.phase !== 'leaving' && slot.phase !== 'empty') {
-      const unborn = slot.phase === 'forking'
+      const { phase } = slot
       slot.phase = 'leaving'
       slot.replaces = null
       // The parent does not know a worker that is being born.
-      if (!unborn) this.#dismiss(slot)
+      if (phase !== 'forking') this.#dismiss(slot, phase === 'serving')
     }
     // There is nobody any more to take over from.
     if (successor !== null) this.retire(successor)
@@ -168,10 +172,19 @@ export class Fleet {
     return this.of(parent).filter(({ phase }) => phase === 'serving')
   }
 
+  /** Resolves when no request goes any more to those of `parent` that leave. */
+  async dismissed(parent: WarmParent): Promise<void> {
+    const leaving = this.#slots.filter((slot) => slot.parent === parent)
+    await Promise.all(leaving.map((slot) => slot.dismissed))
+  }
+
   /** From now on nobody is replaced. */
   stop(): void {
     this.#stopping = true
-    for (const slot of this.#slots) clearTimeout(slot.timer)
+    for (const { timer, reminder } of this.#slots) {
+      clearTimeout(timer)
+      clearTimeout(reminder)
+    }
   }
 
   /** Those that wait for their next attempt wait no more, and their past is forgotten. */
@@ -195,7 +208,7 @@ export class Fleet {
     slot.startedAt = performance.now()
     slot.doomed = false
     slot.luck = Math.random()
-    if (slot.phase === 'leaving') this.#dismiss(slot)
+    if (slot.phase === 'leaving') this.#dismiss(slot, false)
     else {
       slot.phase = 'starting'
       if (slot.joinedAs === pid) this.joined(number, pid)
@@ -250,11 +263,13 @@ export class Fleet {
     )
   }
 
-  #dismiss(slot: WorkerSlot): void {
+  #dismiss(slot: WorkerSlot, wasLinked: boolean): void {
     const { parent, pid, number } = slot
-    const { app, logger, stopMs } = this.#options
+    const { app, logger, stopMs, dismiss } = this.#options
     clearTimeout(slot.timer)
-    parent?.retire(number)
+    slot.dismissed = dismiss(number, pid)
+    // It is not linked yet, or the server has other troubles: then its parent tells it.
+    slot.reminder = setTimeout(() => parent?.retire(number), wasLinked ? REMIND_MS : 0)
     slot.timer = setTimeout(() => {
       logger.warn(`a worker did not finish within ${stopMs / 1000} s; killed`, { app, pid })
       parent?.kill(number)
@@ -334,6 +349,7 @@ export class Fleet {
 
   #empty(slot: WorkerSlot): void {
     clearTimeout(slot.timer)
+    clearTimeout(slot.reminder)
     const successor = this.#successorOf(slot)
     if (successor !== null) successor.replaces = null
     slot.phase = 'empty'

@@ -127,6 +127,7 @@ export class Generation {
       ...common,
       runtime: runtimes[app.kind]!,
       stopMs: plan.timeouts.stopMs,
+      dismiss: (slot, pid) => this.#server.dismiss(app.name, slot, pid),
       declared: (told) => options.declared(app.name, told),
     })
   }

@@ -67,6 +67,7 @@ export class ServerProcess {
   readonly #apps = new Map<string, AppState>()
   readonly #asked = new Map<number, (status: ServerStatus) => void>()
   readonly #askedRequests = new Map<number, (requests: RequestsInHand) => void>()
+  readonly #askedDismissals = new Map<number, () => void>()
   readonly #over = new AbortController()
   #child: ChildProcess | null = null
   #exited: Promise<void> = Promise.resolve()
@@ -175,6 +176,8 @@ export class ServerProcess {
           return stuck(message)
         case 'slow':
           return slow(message)
+        case 'dismissed':
+          return this.#askedDismissals.get(message.ask)?.()
         case 'joined':
         case 'spent':
         case 'load':
@@ -239,6 +242,15 @@ export class ServerProcess {
   app(name: string, status: AppState): void {
     this.#apps.set(name, status)
     this.#send({ type: 'app', app: name, status })
+  }
+
+  /** No request goes to that worker any more: resolves when every thread has let go of it. */
+  async dismiss(app: string, slot: number, pid: number): Promise<void> {
+    const ask = ++this.#asks
+    const answer = new Promise<void>((resolve) => this.#askedDismissals.set(ask, resolve))
+    this.#send({ type: 'dismiss', ask, app, slot, pid })
+    await settledWithin(Promise.race([answer, this.#exited]), STATUS_TIMEOUT_MS)
+    this.#askedDismissals.delete(ask)
   }
 
   reopenLogs(): void {

@@ -81,6 +81,10 @@ export class WorkerSlot {
   doomed = false
   /** Linked before the parent has told of its birth. */
   joinedAs = 0
+  /** Resolves when no request goes to it any more. */
+  dismissed: Promise<void> = Promise.resolve()
+  /** Until it is told a second time that it is to leave. */
+  reminder: NodeJS.Timeout | undefined
   /** Until the next one starts, or the one that is here is killed. */
   timer: NodeJS.Timeout | undefined
   /** Grows each time that a slot becomes empty: those that were so longest are used first. */

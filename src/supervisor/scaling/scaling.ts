@@ -85,7 +85,11 @@ export class Scaling {
       this.#cycle = nothing
       return this.#want(0)
     }
-    if (this.#wanted === 0) return
+    if (this.#wanted === 0) {
+      // The request that was to wake it has been lost on its way: with a server that died, for one.
+      if (load.waiting > 0) this.#want(1)
+      return
+    }
     if (this.#cycle.sinceMs < plan.everyMs) return
     const { sinceMs: cycleMs, ...seen } = this.#cycle
     this.#cycle = nothing

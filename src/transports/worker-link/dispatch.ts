@@ -193,6 +193,12 @@ export class Dispatch implements LinkOwner {
     }
   }
 
+  /** No request goes to that worker any more. */
+  dismiss(slot: number, pid: number): void {
+    const link = this.#links.get(slot)
+    if (link?.hello?.pid === pid) link.quit()
+  }
+
   /** The server accepts no more: WebSockets end, so that it need not wait for them. */
   drain(): void {
     this.draining = true

@@ -85,6 +85,8 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   /** Jobs with a head that may go out when the read at hand is done. */
   #announced: Job[] = []
   #retired = false
+  /** It was told to end. */
+  #quitting = false
   /** When it was asked whether it is alive, on `clock.now`; 0: it has answered. */
   unanswered = 0
   /** Somebody waits for `drained`. */
@@ -216,6 +218,8 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   /** Has the worker end after what it has in hand; WebSockets do not hold it up. */
   quit(): void {
     this.shut = true
+    if (this.#quitting) return
+    this.#quitting = true
     this.retire()
     this.#writer.bare(FrameType.QUIT, 0, 0)
   }

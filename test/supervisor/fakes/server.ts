@@ -40,6 +40,8 @@ process.on('message', (message: ToServer) => {
       return tell({ type: 'status', ask: message.ask, status: status() })
     case 'reopen-logs':
       return tell({ type: 'log', level: 'info', message: 'the server opened its logs anew' })
+    case 'dismiss':
+      return tell({ type: 'dismissed', ask: message.ask })
     case 'drain':
       if (mode !== 'deaf') drain(message.timeoutMs)
       return
