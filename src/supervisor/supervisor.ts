@@ -5,6 +5,7 @@
  *     starting ──► ready ◄──► reloading ──► stopping
  */
 
+import { isDeepStrictEqual } from 'node:util'
 import { Background } from '../background/background.ts'
 import { enqueue } from '../background/enqueue.ts'
 import { frontOf } from '../background/front.ts'
@@ -512,6 +513,9 @@ class Supervisor {
   #warnOfRestart(before: SitePlan, after: SitePlan): void {
     for (const key of ['admin', 'pidFile', 'user', 'group', 'signals', 'state'] as const) {
       if (before[key] !== after[key]) this.#logger.warn(`${key}: takes effect after a restart`)
+    }
+    if (!isDeepStrictEqual(before.commons, after.commons)) {
+      this.#logger.warn('cache: takes effect after a restart')
     }
   }
 
