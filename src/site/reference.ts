@@ -74,6 +74,11 @@ export function markdown(): string {
       `${settings[key]?.description}\n`,
       table(mappingIn(settings[key]) ?? {}),
     ]),
+    '## `jobs`\n',
+    `${settings.jobs?.description}\n`,
+    table(mappingIn(settings.jobs) ?? {}),
+    ...chapter('`jobs.queues`', definitions['job-queue']),
+    ...chapter('`apps.NAME.jobs`', definitions['job-workers']),
     ENDING,
   ]
   return chapters.join('\n')

@@ -63,6 +63,13 @@ const queue = {
 
 type QueueType = Mapping<typeof queue>
 
+function queueType(): QueueType {
+  return mapping(queue).register(z.globalRegistry, {
+    id: 'job-queue',
+    description: 'How the jobs of a queue are done, where they do not say otherwise.',
+  })
+}
+
 const whole = {
   engine: text(
     'local',
@@ -81,7 +88,7 @@ const whole = {
     64 * 1024 ** 2,
   ) as Size,
   queues: z
-    .record(z.string().regex(QUEUE, { error: QUEUE_FORM }), mapping(queue), {
+    .record(z.string().regex(QUEUE, { error: QUEUE_FORM }), queueType(), {
       error: 'a mapping of names to queues',
     })
     .prefault({})
@@ -123,7 +130,11 @@ const workers = {
 export type JobWorkersType = z.ZodOptional<Mapping<typeof workers>>
 
 export function jobWorkersType(): JobWorkersType {
-  return mapping(workers).optional().register(z.globalRegistry, {
+  const type = mapping(workers).register(z.globalRegistry, {
+    id: 'job-workers',
+    description: 'Processes of an application that do jobs: `apps.NAME.jobs`.',
+  })
+  return type.optional().register(z.globalRegistry, {
     description:
       'Processes in this application’s code that do jobs: `{ workers: 2, queues: [default] }`. They call functions that are decorated with `@portico.job`.',
   })

@@ -176,7 +176,9 @@ def find(name):
         found = short[0] if len(short) == 1 else None
     if found is None:
         names = ", ".join(sorted(_registered)) or "none"
-        near = difflib.get_close_matches(name, _registered, 1, 0.6)
+        # The last part of each stands for it as well.
+        words = {**{full.rpartition(".")[2]: full for full in _registered}, **{full: full for full in _registered}}
+        near = [words[word] for word in difflib.get_close_matches(name, words, 1, 0.6)]
         names += "; did you mean %r?" % near[0] if near else ""
         raise Missing("no function is decorated with @portico.job for %r; there is %s" % (name, names))
     return found
