@@ -291,6 +291,7 @@ test.runIf(root)(
   'walls: a read-only file system, a /tmp of its own, no network',
   async () => {
     writeFileSync('/tmp/portico-outside', 'x')
+    onTestFinished(() => rmSync('/tmp/portico-outside'))
     await using portico = new Portico({
       'shop.py': APP,
       'data/here': '',
