@@ -1,13 +1,38 @@
 /** The warm parent: what it imports, what it refuses, and what is Python's own in its workers' lives. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import type { PythonAppPlan } from '../../../src/site/plan.ts'
 import { FrameType } from '../../../src/wire/frames.ts'
 import { frame, requestFrame, type WorkerLink } from './link.ts'
 import { appsFolder, debianPython, Supervisor } from './supervisor.ts'
+
+/** What an import should not leave to a fork, and what it may. */
+const SHARING = `
+import os, socket
+peer = socket.socket(socket.AF_UNIX)
+peer.connect(os.environ["FOLDER"] + "/peer.sock")
+listening = socket.socket()
+listening.bind(("127.0.0.1", 0))
+listening.listen()
+pair = socket.socketpair()
+file = open(__file__)
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [b"shared"]
+`
+const LAZY = `
+import os, threading, time
+thread = threading.Thread(target=time.sleep, args=(60,), daemon=True)
+thread.start()
+PID = os.getpid()
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [b"%d %d" % (PID, threading.active_count())]
+`
 
 let supervisor: Supervisor
 afterEach(() => supervisor.stop())
@@ -194,9 +219,85 @@ describe('loading', () => {
     await serving({ module: 'shapes', callable: 'where', env: { START_THREAD: '1' } })
     await supervisor.until(() =>
       supervisor.stderr.includes(
-        'portico: the import started threads that workers will not have: left-behind',
+        'portico: the import started threads that workers will not have: left-behind; `lazy: true` has each worker',
       ),
     )
+  })
+
+  test('warns of connections that workers would share, once; not of what is nobody else’s', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'portico-shared-'))
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(join(folder, 'peer.sock'), resolve))
+    writeFileSync(join(folder, 'shared.py'), SHARING)
+    const worker = await serving({ module: 'shared', dir: folder, env: { FOLDER: folder } })
+    expect((await worker.request()).status).toBe(200)
+    supervisor.say({ type: 'spawn', slot: 1 })
+    await supervisor.links[0]!.worker()
+    expect(supervisor.stderr.match(/portico: .*/g)).toEqual([
+      expect.stringMatching(
+        /^portico: the import opened connections that all workers would share: \/\S+\/peer\.sock; `lazy: true`/,
+      ),
+    ])
+    server.close()
+    rmSync(folder, { recursive: true })
+  })
+})
+
+describe('lazy', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'portico-lazy-'))
+  afterAll(() => rmSync(folder, { recursive: true }))
+  const lazy = (source: string): Partial<PythonAppPlan> => {
+    writeFileSync(join(folder, 'own.py'), source)
+    return { module: 'own', dir: folder, lazy: true, workers: 2 }
+  }
+
+  test('each worker imports the application itself, threads and all, and none before it is asked', async () => {
+    const { supervisor: started, worker } = await Supervisor.serving(lazy(LAZY))
+    supervisor = started
+    supervisor.say({ type: 'spawn', slot: 1 })
+    const other = await supervisor.links[0]!.worker()
+    for (const one of [worker, other]) {
+      const [imported, threads] = (await one.request()).body.split(' ')
+      expect([imported, threads]).toEqual([String(one.hello.pid), '2'])
+    }
+    expect([worker.hello.slot, other.hello.slot]).toEqual([0, 1])
+    expect(supervisor.stderr).not.toContain('portico:')
+    // The scout became the first worker: nobody is left over.
+    supervisor.say({ type: 'kill', slot: 0 })
+    expect(await supervisor.heard('exited')).toMatchObject({ slot: 0, pid: worker.hello.pid })
+    supervisor.say({ type: 'quit' })
+    other.socket.write(frame(FrameType.QUIT, 0))
+    expect(await supervisor.exit).toEqual({ code: 0, signal: null })
+  })
+
+  test.each([
+    ['raises', 'raise LookupError("on purpose")', /own\.py", line 1(.*\n)*LookupError: on purpose/],
+    ['is not there', '', /^own has no attribute 'application'/],
+    [
+      'ends its process',
+      'import os, signal; os.kill(os.getpid(), 9)',
+      /the process ended while it imported/,
+    ],
+  ])('an import that %s is told', async (_, source, why) => {
+    expect(await failure(lazy(source))).toMatch(why)
+    supervisor.say({ type: 'quit' })
+    expect(await supervisor.exit).toEqual({ code: 0, signal: null })
+  })
+
+  test('a later worker that cannot import it says why, and ends as one that did not start', async () => {
+    await serving(lazy(LAZY))
+    writeFileSync(join(folder, 'own.py'), 'raise LookupError("later")')
+    supervisor.say({ type: 'spawn', slot: 1 })
+    expect(await supervisor.heard('exited')).toMatchObject({ slot: 1, code: 78 })
+    await supervisor.logged(/LookupError: later/)
+  })
+
+  test('an end before the first worker leaves no scout', async () => {
+    supervisor = await Supervisor.start(lazy(LAZY))
+    await supervisor.heard('loaded')
+    supervisor.say({ type: 'quit' })
+    expect(await supervisor.exit).toEqual({ code: 0, signal: null })
+    expect(supervisor.messages.map(({ type }) => type)).toEqual(['loaded'])
   })
 })
 

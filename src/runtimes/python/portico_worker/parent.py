@@ -14,15 +14,17 @@ from select import POLLIN, poll as new_poll
 from signal import signal as handle
 from time import monotonic
 
-from . import declares, engines, hooks, process
+from . import declares, engines, fork_safety, hooks, process
 from .control import Closed, Control
+from .lazy import Scout
 from .load import LoadFailed, load
 
 #: A retiring worker is reminded this often, in seconds: it may have been between two system calls.
 REMIND = 1.0
 #: Characters of a traceback that the supervisor is told.
 LONGEST_DETAIL = 65536
-
+#: Of an application that each worker imports by itself.
+ENDED_IN_IMPORT = "the process ended while it imported the application; what it printed is in the log"
 
 #: Holds the package `portico`, which applications may import.
 LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -65,6 +67,9 @@ class Parent:
         self.quitting = False
         self.application = None
         self.settings = None
+        # Of an application that each worker imports by itself: its first process, until it is a worker.
+        self.scout = None
+        self.ready = False
         self.hooks = hooks.NoHooks()
         # Workers that may still tell why before they are killed: pid → when.
         self.aborting = {}
@@ -79,14 +84,17 @@ class Parent:
             messages = self.control.read()
         self.configure(messages.pop(0))
         wake = self.watch_signals()
-        poll = new_poll()
+        poll = self.poll = new_poll()
         poll.register(self.control, POLLIN)
         poll.register(wake, POLLIN)
+        if self.settings["app"].get("lazy"):
+            self.send_scout()
         while True:
             for message in messages:
                 self.act(message)
             messages = []
             if self.quitting and not self.workers:
+                self.dismiss_scout()
                 self.hooks.on_exit()
                 return
             ready = dict(poll.poll(self.patience()))
@@ -95,6 +103,8 @@ class Parent:
                 self.reap()
             if self.control.fileno() in ready:
                 messages = self.control.read()
+            if self.scout is not None and self.scout.fileno() in ready:
+                self.hear_scout()
             for pid in self.retiring:
                 process.send(pid, process.RETIRE)
             for pid in [pid for pid, when in self.aborting.items() if monotonic() >= when]:
@@ -121,13 +131,17 @@ class Parent:
                 engines.patch(app["mode"])
             self.hooks = hooks.load(app)
             self.hooks.on_starting()
+            if app.get("lazy"):
+                return
+            before = fork_safety.descriptors()
             self.application = load(app["module"], app["callable"], app["dir"])
             self.hooks.when_ready()
         except LoadFailed as failure:
             # The end of a traceback says what happened.
             self.control.say("failed", detail=str(failure)[-LONGEST_DETAIL:])
             return
-        process.warn_of_threads()
+        self.ready = True
+        fork_safety.warn(before)
         process.warn_of_mode(app, self.application)
         version = "%d.%d.%d" % sys.version_info[:3]
         self.control.say("loaded", version=version, declares=declares.declares())
@@ -190,12 +204,23 @@ class Parent:
         process.send(pid, process.RETIRE)
 
     def spawn(self, slot, role):
-        if self.application is None:
+        if not self.ready:
             raise ValueError("`spawn` before the application was imported")
         if self.quitting:
             return
         sys.stdout.flush()
         sys.stderr.flush()
+        if role is None and self.scout is not None:
+            pid = self.scout.pid
+            self.poll.unregister(self.scout)
+            self.scout.become(slot)
+            self.scout = None
+        else:
+            pid = self.fork(slot, role)
+        self.workers[pid] = slot
+        self.control.say("spawned", slot=slot, pid=pid)
+
+    def fork(self, slot, role):
         if role is None:
             self.hooks.pre_fork()
         pid = fork()
@@ -204,10 +229,43 @@ class Parent:
             for descriptor in (*self.wake_pipe, self.control.fileno(), self.lifeline[1]):
                 os.close(descriptor)
             raise Fork(slot, role)
-        self.workers[pid] = slot
         if role is None:
             self.hooks.forked(pid)
-        self.control.say("spawned", slot=slot, pid=pid)
+        return pid
+
+    def send_scout(self):
+        """Its first process: it tells whether the application loads, and waits for its slot."""
+        self.scout = Scout()
+        self.scout.is_parent(self.fork(None, None))
+        self.poll.register(self.scout, POLLIN)
+
+    def hear_scout(self):
+        scout = self.scout
+        try:
+            said = scout.hear()
+        except EOFError:
+            self.dismiss_scout()
+            if not scout.loaded:
+                self.control.say("failed", detail=ENDED_IN_IMPORT)
+            return
+        if said is None:
+            return
+        if "failed" in said:
+            self.dismiss_scout()
+            return self.control.say("failed", detail=said["failed"][-LONGEST_DETAIL:])
+        scout.loaded = self.ready = True
+        self.hooks.when_ready()
+        version = "%d.%d.%d" % sys.version_info[:3]
+        self.control.say("loaded", version=version, declares=said["declares"])
+
+    def dismiss_scout(self):
+        scout, self.scout = self.scout, None
+        if scout is None:
+            return
+        self.poll.unregister(scout)
+        scout.close()
+        process.send(scout.pid, signal.SIGKILL)
+        waitpid(scout.pid, 0)
 
     def reap(self):
         if self.quitting:

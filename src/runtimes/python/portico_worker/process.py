@@ -46,19 +46,6 @@ def activate(venv):
     sys.prefix = sys.exec_prefix = venv
 
 
-def warn_of_threads():
-    threading = sys.modules.get("threading")
-    if threading is None:
-        return
-    names = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
-    if names:
-        print(
-            "portico: the import started threads that workers will not have: " + ", ".join(names),
-            file=sys.stderr,
-            flush=True,
-        )
-
-
 def warn_of_mode(app, application):
     """Every request of such an application would fail, with an error that does not say why."""
     from .asgi.detect import is_asgi, is_surely_wsgi
@@ -86,7 +73,7 @@ def send(pid, number):
 
 def run(parent, slot, role):
     """The whole life of a worker, or of a role; returns when it is to exit."""
-    from . import declares, roles, worker
+    from . import declares, lazy, roles, worker
 
     application, settings = parent.application, parent.settings
     die_with_parent(parent.lifeline[0])
@@ -95,10 +82,14 @@ def run(parent, slot, role):
     app = settings["app"]
     if app["mode"] in engines.MODES:
         engines.after_fork(app["mode"])
-    open_log(settings["log"], {"app": app["name"], "slot": slot, "pid": os.getpid()})
+    open_log(settings["log"], {"app": app["name"], "slot": slot or 0, "pid": os.getpid()})
     # With a handler in C: it writes even while Python code is stuck in a system call or an extension.
     faulthandler.enable(2)
     faulthandler.register(TRACEBACK, file=2, all_threads=True, chain=False)
+    if app.get("lazy"):
+        scout = parent.scout if slot is None else None
+        application = lazy.load_here(settings, scout)
+        slot = scout.wait() if slot is None else slot
     declares.run_after_fork()
     if role is None:
         parent.hooks.post_fork()
