@@ -28,6 +28,7 @@ const CR = 0x0d
 const LF = 0x0a
 const STAR = 0x2a
 const DOLLAR = 0x24
+const ZERO = 0x30
 
 export class CommandDecoder {
   readonly #limits: CommandLimits
@@ -89,6 +90,10 @@ export class CommandDecoder {
   }
 
   #begin(bytes: Buffer, from: number, to: number): number {
+    if (this.#line === '' && bytes[from] === STAR) {
+      const count = plainNumber(bytes, from + 1, to)
+      if (count > 0 && count <= MOST_ARGUMENTS) return this.#expect(count, lineEnd)
+    }
     const first = this.#line === '' ? bytes[from] : this.#line.charCodeAt(0)
     const longest = first === STAR ? LONGEST_HEAD : LONGEST_INLINE
     const end = this.#toLineEnd(bytes, from, to, longest)
@@ -105,15 +110,22 @@ export class CommandDecoder {
       throw new RespError('Protocol error: invalid multibulk length')
     }
     // Redis reads over an empty one.
-    if (count <= 0) return end + 1
+    return count <= 0 ? end + 1 : this.#expect(count, end + 1)
+  }
+
+  #expect(count: number, at: number): number {
     this.#args = []
     this.#left = count
     this.#size = 0
     this.#step = Step.HEAD
-    return end + 1
+    return at
   }
 
   #head(bytes: Buffer, from: number, to: number): number {
+    if (this.#line === '' && bytes[from] === DOLLAR) {
+      const length = plainNumber(bytes, from + 1, to)
+      if (length >= 0) return this.#argument(bytes, length, lineEnd, to)
+    }
     const first = this.#line === '' ? bytes[from]! : this.#line.charCodeAt(0)
     if (first !== DOLLAR) {
       const shown = first > 0x20 && first < 0x7f ? String.fromCharCode(first) : '?'
@@ -122,13 +134,15 @@ export class CommandDecoder {
     const end = this.#toLineEnd(bytes, from, to, LONGEST_HEAD)
     if (end < 0) return to
     const length = wholeNumber(this.#takeLine(bytes, from, end))
-    if (length === null || length < 0 || length > this.#limits.argument) {
-      throw new RespError('Protocol error: invalid bulk length')
-    }
+    if (length === null || length < 0) throw new RespError('Protocol error: invalid bulk length')
+    return this.#argument(bytes, length, end + 1, to)
+  }
+
+  /** Of `length` bytes, from `at` on: almost always it is all there. */
+  #argument(bytes: Buffer, length: number, at: number, to: number): number {
+    if (length > this.#limits.argument) throw new RespError('Protocol error: invalid bulk length')
     this.#size += length
     if (this.#size > this.#limits.whole) throw new RespError('Protocol error: too large a command')
-    const at = end + 1
-    // Almost always it is all there.
     const stop = at + length
     if (stop + 2 <= to && bytes[stop] === CR && bytes[stop + 1] === LF) {
       this.#args.push(bytes.toString('latin1', at, stop))
@@ -175,6 +189,25 @@ export class CommandDecoder {
     this.#line = ''
     return line.endsWith('\r') ? line.slice(0, -1) : line
   }
+}
+
+/** Behind the line that `plainNumber` has read. */
+let lineEnd = 0
+
+/** The number that is all of a line; -1 where it is none, is very large, or has not come as a whole. */
+function plainNumber(bytes: Buffer, from: number, to: number): number {
+  let value = 0
+  let at = from
+  for (; at < to; at++) {
+    const digit = bytes[at]! - ZERO
+    if (digit < 0 || digit > 9) break
+    value = value * 10 + digit
+  }
+  const digits = at - from
+  const isOne = digits > 0 && digits < 10 && (bytes[from] !== ZERO || digits === 1)
+  if (!isOne || at + 1 >= to || bytes[at] !== CR || bytes[at + 1] !== LF) return -1
+  lineEnd = at + 2
+  return value
 }
 
 /** The number behind the first character, or null. */
