@@ -2,7 +2,7 @@
  * Jobs through the whole of Portico while everything dies: job workers at random, the broker (or the process
  * that keeps the jobs) twice. Counts what was put, what was done, and what was done twice.
  */
-import { readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { CommonsClient } from '../../src/cli/commons-client.ts'
 import { Portico, PYTHON } from '../flows/support/portico.ts'
@@ -68,13 +68,7 @@ apps:
 `,
   })
   const { commonsSocket } = await portico.status()
-  const runs = (): string[] => {
-    try {
-      return readFileSync(join(portico.folder, 'done'), 'latin1').split('\n').slice(0, -1)
-    } catch {
-      return []
-    }
-  }
+  const runs = new Runs(join(portico.folder, 'done'))
   const restart =
     options.restart ??
     (async () => {
@@ -84,8 +78,8 @@ apps:
 
   let workersKilled = 0
   const killer = setInterval(() => {
-    const last = runs().slice(-20)
-    const pid = Number(last[Math.floor(Math.random() * last.length)]?.split(' ')[1])
+    const { last } = runs
+    const pid = last[Math.floor(Math.random() * last.length)] ?? 0
     if (pid > 0 && kill(pid)) workersKilled += 1
   }, options.killEveryMs)
 
@@ -94,22 +88,21 @@ apps:
     const putting = putAll(commonsSocket, jobs)
     let restarts = 0
     for (const share of [0.3, 0.6]) {
-      await until(`${share} of the jobs`, () => runs().length > share * jobs, LONGEST_MS)
+      await until(`${share} of the jobs`, () => runs.read() > share * jobs, LONGEST_MS)
       await restart()
       restarts += 1
     }
     await putting
     const putMs = performance.now() - startedAt
-    const distinct = (): Set<string> => new Set(runs().map((line) => line.split(' ')[0]!))
-    await until('all jobs', () => runs().length >= jobs && distinct().size === jobs, LONGEST_MS)
+    await until('all jobs', () => runs.read() === jobs, LONGEST_MS)
     const seconds = (performance.now() - startedAt) / 1000
     // What is done twice is done within a moment.
     await new Promise((resolve) => setTimeout(resolve, 500))
-    const done = distinct().size
+    const done = runs.read()
     return {
       done,
       lost: jobs - done,
-      duplicates: runs().length - done,
+      duplicates: runs.count - done,
       workersKilled,
       restarts,
       putPerSecond: Math.round((jobs / putMs) * 1000),
@@ -117,6 +110,45 @@ apps:
     }
   } finally {
     clearInterval(killer)
+    runs.close()
+  }
+}
+
+/** What the jobs have written: `number pid`, a line for each run. */
+class Runs {
+  readonly #path: string
+  readonly #done = new Set<number>()
+  #fd = -1
+  #rest = ''
+  /** Of all runs. */
+  count = 0
+  /** Processes of the last ones. */
+  last: number[] = []
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** How many different jobs have run. */
+  read(): number {
+    if (this.#fd < 0 && existsSync(this.#path)) this.#fd = openSync(this.#path, 'r')
+    const bytes = Buffer.alloc(65_536)
+    for (let read = -1; this.#fd >= 0 && read !== 0; ) {
+      read = readSync(this.#fd, bytes)
+      const lines = (this.#rest + bytes.toString('latin1', 0, read)).split('\n')
+      this.#rest = lines.pop() ?? ''
+      for (const line of lines) {
+        const [number, pid] = line.split(' ').map(Number)
+        this.#done.add(number!)
+        this.last = [...this.last.slice(-19), pid!]
+        this.count += 1
+      }
+    }
+    return this.#done.size
+  }
+
+  close(): void {
+    if (this.#fd >= 0) closeSync(this.#fd)
   }
 }
 

@@ -9,7 +9,7 @@ import { RabbitServer, RedisServer } from './servers.ts'
 const jobs = Number(process.env.PORTICO_JOBS ?? 2_000)
 /** One of four: each lives 2 s on the average, which is longer than what counts as a failed start. */
 const killEveryMs = 500
-const LONGEST_MS = 60_000 + jobs * 5
+const LONGEST_MS = 120_000 + jobs * 5
 
 function judge(engine: string, result: EnduranceResult): void {
   console.log(engine, result)
