@@ -67,6 +67,48 @@ export function livesSuite({ launch, many, busy, napping, spinning }: Lives): vo
     expect(await supervisor.heard('exited')).toMatchObject({ code: 0 })
   })
 
+  test('leaves at once when it is told by its parent, and another may have its slot, whatever its number', async () => {
+    supervisor = await launch(2)
+    await supervisor.heard('loaded')
+    const pids: number[] = []
+    for (let life = 0; life < 3; life++) {
+      supervisor.say({ type: 'spawn', slot: 7 })
+      const links = await Promise.all(supervisor.links.map((link) => link.worker()))
+      const [one] = links
+      pids.push(one!.hello.pid)
+      expect(links.map(({ hello }) => hello.slot)).toEqual([7, 7])
+      expect((await one!.request({ path: '/tuple' })).status).toBe(200)
+      const began = performance.now()
+      supervisor.say({ type: 'retire', slot: 7 })
+      await Promise.all(
+        links.map((link) =>
+          link.until((seen) => seen.some((frame) => frame.type === FrameType.LEAVING)),
+        ),
+      )
+      expect(performance.now() - began).toBeLessThan(800)
+      for (const link of links) link.socket.write(frame(FrameType.QUIT, 0))
+      const ends = (): number => supervisor.messages.filter(({ type }) => type === 'exited').length
+      await supervisor.until(() => ends() === life + 1)
+    }
+    expect(new Set(pids).size).toBe(3)
+    expect(supervisor.messages.slice(1)).toEqual(
+      pids.flatMap((pid) => [
+        { type: 'spawned', slot: 7, pid },
+        { type: 'exited', slot: 7, pid, code: 0, signal: null },
+      ]),
+    )
+  })
+
+  test('told by the server and by its parent at the same time, it leaves once', async () => {
+    const worker = await serving()
+    const slow = worker.request({ path: '/sleep', query: 'seconds=0.3' })
+    await pause(50)
+    worker.socket.write(frame(FrameType.QUIT, 0))
+    supervisor.say({ type: 'retire', slot: 0 })
+    expect((await slow).body).toBe('slept')
+    expect(await supervisor.heard('exited')).toMatchObject({ slot: 0, code: 0, signal: null })
+  })
+
   test('comes back to a server that was restarted', async () => {
     const worker = await serving()
     const lost = worker.request({ path: '/closing', query: 'more=20' })

@@ -95,7 +95,7 @@ sub act {
     return $self->spawn($message->{slot}) if $kind eq 'spawn';
     if ($kind eq 'quit') {
         $self->{quitting} = 1;
-        $self->{retiring}{$_} = 1 for keys %{ $self->{workers} };
+        $self->retire($_) for keys %{ $self->{workers} };
         return;
     }
     my %signals = (kill => POSIX::SIGKILL(), traceback => $Portico::Process::TRACEBACK, retire => 0);
@@ -108,8 +108,15 @@ sub act {
     for my $pid (grep { $self->{workers}{$_} == $message->{slot} } keys %{ $self->{workers} }) {
         if    ($signal)              { kill $signal, $pid }
         elsif ($kind eq 'traceback') { kill Portico::Process::gentle($pid), $pid }
-        else                         { $self->{retiring}{$pid} = 1 }
+        else                         { $self->retire($pid) }
     }
+    return;
+}
+
+sub retire {
+    my ($self, $pid) = @_;
+    $self->{retiring}{$pid} = 1;
+    kill $Portico::Process::RETIRE, $pid;
     return;
 }
 

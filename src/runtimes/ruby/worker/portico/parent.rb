@@ -110,7 +110,12 @@ module Portico
 
     def of(message) = @workers.select { |_, slot| slot == message['slot'] }.keys
 
-    def retire(pids) = pids.each { |pid| @retiring[pid] = true }
+    def retire(pids)
+      pids.each do |pid|
+        @retiring[pid] = true
+        send_signal(pid, Process::RETIRE)
+      end
+    end
 
     # The slot in the new process, nil in this one.
     def spawn(slot)
