@@ -20,6 +20,7 @@ import type { Address, CommonsPlan } from '../site/plan.ts'
 import { duplicate } from '../system/libc.ts'
 import { type Credentials, findCredentials, launchAs, ordinaryUser } from '../system/users.ts'
 import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
+import { compileCache } from './compile-cache.ts'
 import { childEnvironment } from './environment.ts'
 import { isReachable, prepareJobsFolder } from './jobs-folder.ts'
 import type { Logger } from './logger.ts'
@@ -184,7 +185,7 @@ export class CommonsProcess {
     const sockets = [...held, ...accepted].map(({ fd }) => fd)
     const child = spawn(launch.file, launch.args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...sockets],
-      env: childEnvironment(process.env, credentials),
+      env: { ...childEnvironment(process.env, credentials), ...compileCache() },
       // Its own process group: safe from the terminal's Ctrl-C.
       detached: true,
       ...(launch.uid === undefined ? {} : { uid: launch.uid }),
