@@ -5,8 +5,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { isAlive } from '../../src/supervisor/alive.ts'
-import type { AppStatus } from '../../src/supervisor/status.ts'
-import { until } from '../supervisor/site.ts'
+import type { AppStatus, SiteStatus } from '../../src/supervisor/status.ts'
+import { type Answer, httpAnswer, until } from '../supervisor/site.ts'
 import { Load } from './support/load.ts'
 import { Portico, PYTHON } from './support/portico.ts'
 import { kill } from './support/processes.ts'
@@ -131,8 +131,27 @@ async function serve(language: Language, shop: string, tool?: string): Promise<P
   })
 }
 
+/** From the admin socket: a process for each question would be most of the time. */
+async function admin(portico: Portico, method: string, path: string): Promise<Answer> {
+  const socketPath = portico.log.findLast((line) => line.admin !== undefined)?.admin ?? ''
+  return httpAnswer({ socketPath, method, path })
+}
+
+async function statusOf(portico: Portico): Promise<SiteStatus> {
+  return JSON.parse((await admin(portico, 'GET', '/status')).body)
+}
+
+/** Every worker is linked. */
+async function settled(portico: Portico): Promise<void> {
+  await until('every worker', async () =>
+    Object.values((await statusOf(portico)).apps).every(
+      ({ connected, wanted = 1 }) => connected === wanted,
+    ),
+  )
+}
+
 async function appOf(portico: Portico, name = 'shop'): Promise<AppStatus> {
-  const app = (await portico.status()).apps[name]
+  const app = (await statusOf(portico)).apps[name]
   if (app === undefined) throw new Error(`no application ${name}`)
   return app
 }
@@ -154,8 +173,8 @@ describe.each(languages)('$name', (language) => {
 
   test('a reload of one application, all at once and rolling: nothing is lost, the others stay', async () => {
     await using portico = await serve(language, 'workers: 2')
-    await portico.settled()
-    const before = await portico.status()
+    await settled(portico)
+    const before = await statusOf(portico)
     const old: number[] = []
     const seen = new Set<string>()
     await using load = new Load(portico.port, {
@@ -163,20 +182,23 @@ describe.each(languages)('$name', (language) => {
       fresh: 2,
       answered: (_n, _status, body) => seen.add(body.split(' ')[0] ?? ''),
     })
-    for (const [version, ...how] of [['two'], ['three', '--rolling']] as const) {
+    for (const [version, how] of [
+      ['two', 0],
+      ['three', 1],
+    ] as const) {
       old.push(...pidsOf(await appOf(portico)))
       portico.write(file('shop'), code(version))
-      expect(await portico.run('reload', '--app', 'shop', ...how)).toEqual({
-        code: 0,
-        err: '',
-        out: 'reloaded: application shop\n',
-      })
+      const { status, body } = await admin(portico, 'POST', `/reload?app=shop&rolling=${how}`)
+      expect([status, JSON.parse(body)]).toEqual([
+        200,
+        { ok: true, message: '', generation: 1, app: 'shop' },
+      ])
       expect((await ask(portico.port, '/')).text).toMatch(version)
     }
     await clean(load)
     expect([...seen].sort()).toEqual(['one', 'three', 'two'])
     await until('the old processes to end', () => old.filter(isAlive).length === 0)
-    const after = await portico.status()
+    const after = await statusOf(portico)
     expect(after).toMatchObject({ generation: 1, server: { pid: before.server.pid } })
     expect(after.apps.tool).toMatchObject({
       parent: before.apps.tool?.parent,
@@ -216,9 +238,49 @@ describe.each(languages)('$name', (language) => {
   }, 60_000)
 })
 
+test('all at once: reloads of the application and of the site, recycling, workers that are killed', async () => {
+  await using portico = await serve(wsgi, 'workers: 3, recycle: { requests: 200, age: 2s }')
+  await settled(portico)
+  await using load = new Load(portico.port, {
+    kept: 8,
+    fresh: 2,
+    request: (n) => `${n % 3 ? 'GET' : 'POST'} / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n`,
+  })
+  let killed = 0
+  const over = performance.now() + 6_000
+  const killing = async (): Promise<void> => {
+    while (performance.now() < over) {
+      await sleep(350)
+      const { workers } = await appOf(portico)
+      const victim = workers[killed % workers.length]
+      if (victim !== undefined && kill(victim.pid)) killed++
+    }
+  }
+  const reloading = async (): Promise<void> => {
+    for (let round = 0; performance.now() < over; round++) {
+      const path = ['/reload?app=shop', '/reload?app=shop&rolling=1', '/reload'][round % 3]!
+      const { body } = await admin(portico, 'POST', path)
+      // A worker of the new code may be among those that are killed, but not five in a row.
+      expect(JSON.parse(body)).toMatchObject({ ok: true })
+      await sleep(100)
+    }
+  }
+  await Promise.all([killing(), reloading()])
+  const { lost, answered, sent, statuses } = await load.stop()
+  expect(lost).toEqual([])
+  expect(answered).toBe(sent)
+  expect(Object.keys(statuses).filter((status) => status !== '200' && status !== '502')).toEqual([])
+  // Only what a killed worker had in hand.
+  expect(statuses[502] ?? 0).toBeLessThanOrEqual(killed)
+  expect(killed).toBeGreaterThan(5)
+  await settled(portico)
+  const { state, workers } = await appOf(portico)
+  expect([state, workers.length]).toEqual(['running', 3])
+}, 40_000)
+
 test('code that does not load is not taken: why, exit code 1, the old code goes on', async () => {
   await using portico = await serve(wsgi, 'workers: 2')
-  await portico.settled()
+  await settled(portico)
   const before = await appOf(portico)
   for (const [bad, why] of [
     ['import no_such_module_anywhere\n', /No module named 'no_such_module_anywhere'/],
@@ -248,7 +310,7 @@ test('code that does not load is not taken: why, exit code 1, the old code goes 
 
 test('an application that was broken is loaded by a reload of its own', async () => {
   await using portico = await serve(wsgi, 'workers: 1')
-  await portico.settled()
+  await settled(portico)
   portico.write('shop.py', 'nonsense\n')
   kill((await appOf(portico)).parent)
   await until('it to be broken', async () => (await appOf(portico)).state === 'broken')
@@ -266,14 +328,14 @@ test('a touched file reloads its application, another the site; either may come 
     'tool.py': wsgi.code('tool'),
     all: '',
   })
-  await portico.settled()
+  await settled(portico)
   portico.write('shop.py', wsgi.code('two'))
   portico.write('later', '')
   await portico.logged(/^reloading application shop: .*later was touched/)
   await until('the new code', async () => (await ask(portico.port, '/')).text.startsWith('two'))
-  expect((await portico.status()).generation).toBe(1)
+  expect((await statusOf(portico)).generation).toBe(1)
   portico.write('all', 'again')
-  await until('the next generation', async () => (await portico.status()).generation === 2)
+  await until('the next generation', async () => (await statusOf(portico)).generation === 2)
 })
 
 test('a worker that grows, or is old, is replaced before it leaves', async () => {
@@ -295,14 +357,14 @@ def application(environ, start_response):
     'shop.py': leaking,
     'tool.py': wsgi.code('tool'),
   })
-  await portico.settled()
+  await settled(portico)
   await using load = new Load(portico.port, { kept: 2, fresh: 0, pauseMs: 5 })
   await until('both', async () => {
-    const { apps } = await portico.status()
+    const { apps } = await statusOf(portico)
     return (apps.shop?.reasons.memory ?? 0) > 1 && (apps.tool?.reasons.age ?? 0) > 3
   })
   await clean(load)
-  const { apps } = await portico.status()
+  const { apps } = await statusOf(portico)
   for (const name of ['shop', 'tool']) expect(apps[name]?.connected).toBeGreaterThanOrEqual(2)
   expect(portico.messages).toMatch(/worker replaced by \d+: it holds \d+\w+ of memory/)
   expect(portico.messages).toMatch(/worker replaced by \d+: it is \d+s old/)
@@ -313,7 +375,7 @@ test.each(['spare', 'backlog', 'busyness', 'delay'])(
   async (by) => {
     const knobs = `every: 250ms, overload: 1, busyness: { multiplier: 2, penalty: 0 }`
     await using portico = await serve(wsgi, `workers: { min: 1, max: 5, by: ${by}, ${knobs} }`)
-    await portico.settled()
+    await settled(portico)
     expect((await appOf(portico)).workers).toHaveLength(1)
     const request = (): string => 'GET /nap HTTP/1.1\r\nHost: localhost\r\n\r\n'
     await using load = new Load(portico.port, { kept: 12, fresh: 0, request })
