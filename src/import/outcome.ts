@@ -23,6 +23,8 @@ const MARKS: Readonly<Record<Outcome['kind'], string>> = {
 
 /** Widest column of names, in characters. */
 const WIDEST = 44
+/** Where a setting has a line for itself. */
+const LONGEST = 200
 
 /** `app.ini:3  workers = 4  → apps.app.workers`, one line each. */
 export function showOutcomes(
@@ -56,18 +58,19 @@ export function outcomeLines(outcomes: readonly Outcome[], kind: Outcome['kind']
     const { line } = locate(outcome.place)
     const { file } = outcome.place.source
     const what = kind === 'unsupported' ? 'not supported' : 'not needed'
-    return `${file}${line === 0 ? '' : `:${line}`}: ${showSetting(outcome)}: ${what}: ${outcome.text}`
+    return `${file}${line === 0 ? '' : `:${line}`}: ${showSetting(outcome, LONGEST)}: ${what}: ${outcome.text}`
   })
 }
 
 /** Names in which a value is a secret more often than not. */
 const SECRET = /pass|secret|token|key|credential/i
 
-export function showSetting({ name, value }: Outcome): string {
+/** `longest`: in characters. */
+export function showSetting({ name, value }: Outcome, longest: number = WIDEST): string {
   const hidden = SECRET.test(name) || /^[\w.]*(PASS|SECRET|TOKEN|KEY)[\w.]*=/i.test(value)
   const shown = hidden
     ? value.replace(/=.*$|^[^=]*$/s, '=…')
     : value.replace(/[\x00-\x1f\x7f]/g, ' ')
   const text = value === '' ? name : `${name} = ${shown}`
-  return text.length > WIDEST ? `${text.slice(0, WIDEST - 1)}…` : text
+  return text.length > longest ? `${text.slice(0, longest - 1)}…` : text
 }

@@ -1,4 +1,5 @@
 /** Gunicorn's settings → a site. */
+import { showDuration } from '../../site/units.ts'
 import type { Value } from '../tree-builder.ts'
 import { APP, type GunicornDraft, truth } from './draft.ts'
 import { HOOKS } from './hooks.ts'
@@ -33,7 +34,7 @@ export function composeSite(draft: GunicornDraft, target: Given, config: string)
   logs(draft, target)
   const grace = draft.get('graceful_timeout')
   const seconds = grace === undefined ? GRACEFUL_TIMEOUT : draft.seconds(grace)
-  draft.set(['timeouts', 'stop'], `${Math.round(seconds * 1000)}ms`, grace ?? target)
+  draft.set(['timeouts', 'stop'], showDuration(Math.round(seconds * 1000)), grace ?? target)
   draft.set(['signals'], 'gunicorn', target)
 }
 
@@ -121,7 +122,7 @@ function mode(draft: GunicornDraft, target: Given): void {
   const isPlain = found === 'wsgi' && !isThreaded
   const timeout = draft.get('timeout')
   const seconds = timeout === undefined ? TIMEOUT : draft.seconds(timeout)
-  const deadline = isPlain && seconds > 0 ? `${Math.round(seconds * 1000)}ms` : 0
+  const deadline = isPlain && seconds > 0 ? showDuration(Math.round(seconds * 1000)) : 0
   draft.setApp(['deadline'], deadline, timeout ?? target)
 }
 

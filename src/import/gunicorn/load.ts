@@ -71,12 +71,12 @@ export async function loadGunicorn(
     })
   }
   const draft = new GunicornDraft(given, cwd, environment, line, report)
-  const outcomes = apply(draft, given)
   composeSite(draft, given.get('wsgi_app') ?? target, config)
+  for (const one of given.values()) BY_NAME.get(one.name)?.apply?.(draft, one)
   return {
     root: draft.tree.root,
     sources,
-    outcomes: outcomes(),
+    outcomes: outcomes(draft, given),
     watch: draft.watch,
     isDaemon: draft.isOn('daemon'),
     onlyChecks: onlyChecks(draft),
@@ -139,16 +139,14 @@ function warnOfUnknown(name: string, value: PythonValue, place: Place, report: R
   }
 }
 
-function apply(draft: GunicornDraft, given: ReadonlyMap<string, Given>): () => Outcome[] {
-  for (const one of given.values()) BY_NAME.get(one.name)?.apply?.(draft, one)
-  return () =>
-    [...given.values()].map((one): Outcome => {
-      const setting = BY_NAME.get(one.name)!
-      const left = draft.left.get(one.name)
-      const facts = { name: one.name, value: showValue(one.value), place: one.place }
-      if (left !== undefined) return { ...facts, kind: 'unsupported', text: left }
-      return { ...facts, kind: setting.outcome, text: setting.text }
-    })
+function outcomes(draft: GunicornDraft, given: ReadonlyMap<string, Given>): Outcome[] {
+  return [...given.values()].map((one): Outcome => {
+    const setting = BY_NAME.get(one.name)!
+    const left = draft.left.get(one.name)
+    const facts = { name: one.name, value: showValue(one.value), place: one.place }
+    if (left !== undefined) return { ...facts, kind: 'unsupported', text: left }
+    return { ...facts, kind: setting.outcome, text: setting.text }
+  })
 }
 
 function whereIs(text: string, name: string): number {

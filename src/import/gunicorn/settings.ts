@@ -1,5 +1,7 @@
 /** Every setting of Gunicorn, once: what it becomes, or why it becomes nothing. */
+
 import { isAbsolute, resolve } from 'node:path'
+import { showDuration, showSize } from '../../site/units.ts'
 import { type GunicornDraft, truth } from './draft.ts'
 import { HOOKS } from './hooks.ts'
 import type { Given, Kind, Setting } from './setting.ts'
@@ -59,11 +61,12 @@ export const SETTINGS: readonly Setting[] = [
   mapped('graceful_timeout', '--graceful-timeout', 'number', 'timeouts.stop'),
   mapped('keepalive', '--keep-alive', 'number', 'timeouts.idle', (draft, given) => {
     const seconds = draft.seconds(given)
-    if (seconds > 0) draft.set(['timeouts', 'idle'], `${Math.round(seconds * 1000)}ms`, given)
+    if (seconds > 0)
+      draft.set(['timeouts', 'idle'], showDuration(Math.round(seconds * 1000)), given)
   }),
   mapped('limit_request_line', '--limit-request-line', 'number', 'limits.line', (draft, given) => {
     const bytes = draft.number(given) || 1024 ** 2
-    draft.set(['limits', 'line'], `${Math.max(256, bytes)}B`, given)
+    draft.set(['limits', 'line'], showSize(Math.max(256, bytes)), given)
   }),
   mapped(
     'limit_request_fields',

@@ -1,5 +1,6 @@
 /** The applications and the routes to them. */
 import { basename, dirname } from 'node:path'
+import { stat } from '../../site/drawing.ts'
 import type { Value } from '../tree-builder.ts'
 import type { Draft } from './draft.ts'
 import type { Option } from './option.ts'
@@ -71,7 +72,7 @@ function pythonApps(draft: Draft): Found[] {
     }
     const path = `/${value.slice(0, equals).replace(/^\/+|\/+$/g, '')}`
     const target = value.slice(equals + 1)
-    const isFile = /\.(py|wsgi|psgi|ru)(:|$)/.test(target) || target.includes('/')
+    const isFile = namesFile(draft, target)
     const python = isFile
       ? fileTarget(draft, target, callable)
       : moduleTarget(draft, target, callable)
@@ -87,11 +88,18 @@ function pythonApps(draft: Draft): Found[] {
 
 /** `package.module:callable`; uWSGI takes a file's name as well. */
 function moduleTarget(draft: Draft, text: string, callable: string): string {
-  if (/\.(py|wsgi)(:|$)/.test(text) || text.includes('/')) return fileTarget(draft, text, callable)
+  if (namesFile(draft, text)) return fileTarget(draft, text, callable)
   const colon = text.indexOf(':')
   const module = colon < 0 ? text : text.slice(0, colon)
   const name = colon < 0 ? callable : text.slice(colon + 1)
   return `${module}:${name || 'application'}`
+}
+
+/** `mysite.wsgi` is a module, unless there is a file of that name. */
+function namesFile(draft: Draft, text: string): boolean {
+  if (text.includes('/') || /\.py(:|$)/.test(text)) return true
+  const [file = ''] = text.split(':')
+  return file.endsWith('.wsgi') && stat(draft.inFolder(file))?.isFile() === true
 }
 
 function fileTarget(draft: Draft, text: string, callable: string): string {

@@ -11,6 +11,7 @@ import { OPTIONS } from './option-names.ts'
 import type { Effective } from './read.ts'
 import { composeRoutes } from './routes.ts'
 import { RULES } from './rules.ts'
+import { STOPS_ON_TERM } from './table/work.ts'
 
 export interface Composed {
   readonly root: MapNode
@@ -28,8 +29,10 @@ export function compose(effective: Effective, cwd: string, place: Place, report:
   composeListeners(draft)
   composeRoutes(draft)
   composeApplications(draft)
-  const stop = draft.isOn('die-on-term') ? 'uwsgi-die-on-term' : 'uwsgi'
-  draft.tree.set(['signals'], stop, draft.last('die-on-term')?.place ?? place)
+  const hook = draft.all('hook-master-start').find(({ value }) => STOPS_ON_TERM.test(value))
+  const stops = draft.isOn('die-on-term') || hook !== undefined
+  const why = hook ?? draft.last('die-on-term')
+  draft.tree.set(['signals'], stops ? 'uwsgi-die-on-term' : 'uwsgi', why?.place ?? place)
   if (!draft.tree.has(['listen'])) {
     report.problem(place, [], 'no socket: nobody could connect', {
       expected: 'http-socket = :8080, or socket = /run/app.sock for a web server in front',

@@ -1,4 +1,5 @@
 /** Static files and CGI programs → `routes:`. */
+import { showDuration } from '../../site/units.ts'
 import type { Value } from '../tree-builder.ts'
 import type { Draft } from './draft.ts'
 import type { Option } from './option.ts'
@@ -27,7 +28,7 @@ function staticRoutes(draft: Draft): void {
     .filter((each) => each > 0)
   const more: Record<string, Value> = {}
   if (index.length > 0) more.index = index
-  if (seconds.length > 0) more.cache = `${Math.min(...seconds)}s`
+  if (seconds.length > 0) more.cache = showDuration(Math.min(...seconds) * 1000)
   for (const option of draft.all('static-map', 'static-map2')) {
     const [path, folder] = split(draft, option, 'static-map = /static=/srv/static')
     if (path === '') continue
@@ -45,7 +46,7 @@ function cgiRoutes(draft: Draft): void {
   const index = draft.all('cgi-index').map(({ value }) => value)
   if (index.length > 0) more.index = index
   const timeout = draft.count('cgi-timeout')
-  if (timeout > 0) more.deadline = `${timeout}s`
+  if (timeout > 0) more.deadline = showDuration(timeout * 1000)
   for (const option of draft.all('cgi')) {
     const [path, root] = option.value.includes('=')
       ? split(draft, option, 'cgi = /cgi-bin=/usr/lib/cgi-bin')

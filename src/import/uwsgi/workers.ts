@@ -1,4 +1,5 @@
 /** Processes, cheaper mode and the deadline → `workers:` and `deadline:`. */
+import { showDuration, showSize } from '../../site/units.ts'
 import type { Value } from '../tree-builder.ts'
 import type { Draft } from './draft.ts'
 
@@ -30,7 +31,7 @@ export function workersOf(draft: Draft): Record<string, Value> {
   const settings: Record<string, Value> = {
     workers: adaptive(draft, processes),
     // uWSGI has no limit unless told.
-    deadline: harakiri > 0 ? `${harakiri}s` : 0,
+    deadline: harakiri > 0 ? showDuration(harakiri * 1000) : 0,
   }
   const option = draft.last('max-requests-delta', 'max-worker-lifetime-delta')
   const bound = draft.count('max-requests') || draft.count('max-worker-lifetime')
@@ -53,13 +54,13 @@ function adaptive(draft: Draft, most: number): Value {
   if (step > 0) settings.step = step
   const overload = draft.count('cheaper-overload')
   // To busyness it is the length of a round.
-  if (overload > 0 && settings.by === 'busyness') settings.every = `${overload}s`
+  if (overload > 0 && settings.by === 'busyness') settings.every = showDuration(overload * 1000)
   else if (overload > 0) settings.overload = overload
   const busyness = bounds(draft)
   if (Object.keys(busyness).length > 0) settings.busyness = busyness
-  if (idle > 0) settings.idle = `${idle}s`
+  if (idle > 0) settings.idle = showDuration(idle * 1000)
   const soft = draft.count('cheaper-rss-limit-soft') || draft.count('cheaper-rss-limit-hard')
-  if (soft > 0) settings.memory = `${soft}B`
+  if (soft > 0) settings.memory = showSize(soft)
   return settings
 }
 

@@ -42,6 +42,10 @@ export interface Options {
   readonly target?: string
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** In place of `serve TARGET`. */
+  readonly command?: readonly string[]
+  /** Fills the folder; returns more of the environment. */
+  readonly prepare?: (folder: string) => Readonly<Record<string, string>>
 }
 
 const living = new Set<Portico>()
@@ -63,13 +67,14 @@ export class Portico {
 
   /** Writes `files` into a new folder and starts to serve it. */
   constructor(files: Readonly<Record<string, string | Uint8Array>>, options: Options = {}) {
-    const { target = 'site.yaml', args = [], env = {} } = options
+    const { target = 'site.yaml', args = [], env = {}, command = ['serve', target] } = options
     this.folder = mkdtempSync(join(tmpdir(), 'portico-flow-'))
     this.#target = target
     this.#mark = this.folder
-    this.#env = { ...process.env, ...env, [MARK]: this.#mark }
+    const more = options.prepare?.(this.folder)
+    this.#env = { ...process.env, ...env, ...more, [MARK]: this.#mark }
     for (const [name, content] of Object.entries(files)) this.write(name, content)
-    this.#child = spawn(process.execPath, [LAUNCHER, 'serve', target, ...args], {
+    this.#child = spawn(process.execPath, [LAUNCHER, ...command, ...args], {
       cwd: this.folder,
       env: this.#env,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,4 +1,5 @@
 /** How many workers, how long they live, how long they may take. */
+import { showDuration, showSize } from '../../../site/units.ts'
 import type { Draft } from '../draft.ts'
 import type { Option } from '../option.ts'
 import { type Declaration, mapped, needless, unsupported } from '../rule.ts'
@@ -7,7 +8,7 @@ const MB = 1024 ** 2
 
 function memory(draft: Draft, option: Option, key: string): void {
   const megabytes = draft.number(option)
-  if (megabytes > 0) draft.setApp(['recycle', key], `${megabytes * MB}B`, option)
+  if (megabytes > 0) draft.setApp(['recycle', key], showSize(megabytes * MB), option)
 }
 
 export const processes: readonly Declaration[] = [
@@ -31,7 +32,7 @@ export const processes: readonly Declaration[] = [
   }),
   mapped('max-worker-lifetime', 'apps.NAME.recycle.age', (draft, option) => {
     const seconds = draft.number(option)
-    if (seconds > 0) draft.setApp(['recycle', 'age'], `${seconds}s`, option)
+    if (seconds > 0) draft.setApp(['recycle', 'age'], showDuration(seconds * 1000), option)
   }),
   mapped('max-requests-delta max-worker-lifetime-delta', 'apps.NAME.recycle.jitter'),
   mapped('reload-on-rss evil-reload-on-rss', 'apps.NAME.recycle.memory', (draft, option) =>

@@ -28,17 +28,11 @@ export const site: readonly Declaration[] = [
     if (draft.isOn(option.name)) draft.set(['log', 'access'], 'off', option)
   }),
   mapped('req-logger logger-req', 'log.access', (draft, option) => {
-    const [, kind = '', where = ''] = /^(?:\w+\s+)?(\w+):(.*)$/.exec(option.value) ?? []
-    if (kind === 'file')
-      draft.set(['log', 'access'], draft.atStart(where.replace(/^logfile=/, '')), option)
-    else if (kind === 'stdio' || option.value === 'stdio')
-      draft.set(['log', 'access'], 'stdout', option)
-    else
-      draft.problem(
-        option,
-        `requests are logged to stdout, stderr or a file, not to ${option.value}`,
-        { expected: 'req-logger = file:/var/log/requests.log' },
-      )
+    const target = option.value.replace(/^(?:[\w-]+\s+)?(?:threaded:)?/, '')
+    const [, kind = target, where = ''] = /^(\w+):(?:logfile=)?([^,]*)/.exec(target) ?? []
+    if (kind === 'file') draft.set(['log', 'access'], draft.atStart(where), option)
+    else if (kind === 'stdio') draft.set(['log', 'access'], 'stdout', option)
+    else draft.leave(option, 'requests are logged to stdout, stderr, or a file: log.access')
   }),
   mapped(
     'logto logto2 daemonize daemonize2',

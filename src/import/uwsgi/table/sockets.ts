@@ -1,4 +1,5 @@
 /** Where visitors, or the web server in front, connect. */
+import { showDuration, showSize } from '../../../site/units.ts'
 import { type Declaration, mapped, needless, unsupported } from '../rule.ts'
 
 const NO_TLS = 'this version has no TLS: let a web server in front end it'
@@ -19,31 +20,36 @@ export const sockets: readonly Declaration[] = [
   mapped('buffer-size http-buffer-size', 'limits.head', (draft, option) => {
     const bytes = draft.number(option)
     // Ours begins larger: a smaller one would only refuse more.
-    if (bytes > 32_768) draft.set(['limits', 'head'], `${Math.min(bytes, 16 * 1024 ** 2)}B`, option)
+    if (bytes > 32_768)
+      draft.set(['limits', 'head'], showSize(Math.min(bytes, 16 * 1024 ** 2)), option)
   }),
   mapped('limit-post', 'limits.body', (draft, option) => {
     const bytes = draft.number(option)
-    draft.set(['limits', 'body'], bytes === 0 ? 0 : `${bytes}B`, option)
+    draft.set(['limits', 'body'], bytes === 0 ? 0 : showSize(bytes), option)
   }),
   mapped('max-fd', 'limits.connections', (draft, option) => {
     const most = Math.max(1, Math.min(10_000_000, draft.number(option)))
     draft.set(['limits', 'connections'], most, option)
   }),
   mapped('socket-timeout', 'timeouts.body', (draft, option) => {
-    draft.set(['timeouts', 'body'], `${Math.max(1, draft.number(option))}s`, option)
+    draft.set(['timeouts', 'body'], showDuration(Math.max(1, draft.number(option)) * 1000), option)
   }),
   mapped('http-headers-timeout', 'timeouts.head', (draft, option) => {
-    draft.set(['timeouts', 'head'], `${Math.max(1, draft.number(option))}s`, option)
+    draft.set(['timeouts', 'head'], showDuration(Math.max(1, draft.number(option)) * 1000), option)
   }),
   mapped(
     'so-send-timeout socket-send-timeout so-write-timeout socket-write-timeout',
     'timeouts.send',
     (draft, option) => {
-      draft.set(['timeouts', 'send'], `${Math.max(1, draft.number(option))}s`, option)
+      draft.set(
+        ['timeouts', 'send'],
+        showDuration(Math.max(1, draft.number(option)) * 1000),
+        option,
+      )
     },
   ),
   mapped('reload-mercy worker-reload-mercy mule-reload-mercy', 'timeouts.stop', (draft, option) => {
-    draft.set(['timeouts', 'stop'], `${draft.number(option)}s`, option)
+    draft.set(['timeouts', 'stop'], showDuration(draft.number(option) * 1000), option)
   }),
   unsupported('add-header', 'add headers in the application, or in a web server in front'),
   needless(

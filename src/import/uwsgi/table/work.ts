@@ -1,11 +1,16 @@
 /** What runs beside requests, and what applications share. */
-import { basename } from 'node:path'
+
+import { basename, extname } from 'node:path'
+import { showDuration, showSize } from '../../../site/units.ts'
 import type { Draft } from '../draft.ts'
 import type { Option } from '../option.ts'
 import { type Declaration, mapped, needless, unsupported } from '../rule.ts'
 
 const HOOK = 'run it before or after: ExecStartPre= and ExecStopPost= of the service manager'
 const JOBS = 'use jobs: (`from portico import job`); docs/jobs.md maps uwsgidecorators to it'
+
+/** How many have written die-on-term. */
+export const STOPS_ON_TERM: RegExp = /^unix_signal:15 gracefully_kill_them_all$/
 
 /** `name=value,name=value`, uWSGI's key-value lists. */
 export function pairs(text: string): Map<string, string> {
@@ -56,16 +61,20 @@ function cron2(draft: Draft, option: Option): void {
       run,
       overlap: facts.get('unique') === '1' ? 'skip' : 'allow',
       dir: draft.folder,
-      ...(seconds > 0 ? { timeout: `${seconds}s` } : {}),
+      ...(seconds > 0 ? { timeout: showDuration(seconds * 1000) } : {}),
     },
     option,
   )
 }
 
+const INTERPRETER = /^(-.*|python[\d.]*|php[\d.]*|perl|ruby|node|ba?sh|env|exec)$/
+
 function daemon(draft: Draft, option: Option, command: string): void {
-  const [program = 'daemon'] = command.trim().split(/\s+/)
+  const words = command.trim().split(/\s+/)
+  // Of `python3 manage.py qcluster` the second word says more than the first.
+  const word = words.find((each) => !INTERPRETER.test(basename(each))) ?? words[0] ?? ''
   const stem =
-    basename(program)
+    basename(word, extname(word))
       .replace(/[^A-Za-z0-9_-]/g, '-')
       .replace(/^-+/, '') || 'daemon'
   let name = stem
@@ -113,7 +122,7 @@ function cacheSize(draft: Draft, option: Option): void {
   const block = Number(facts.get('blocksize') ?? '65536')
   const blocks = Number(facts.get('blocks') ?? items)
   const bytes = Math.min(64 * 1024 ** 3, Math.max(64 * 1024 ** 2, blocks * block || 0))
-  draft.set(['cache', 'size'], `${Math.round(bytes)}B`, option)
+  draft.set(['cache', 'size'], showSize(Math.round(bytes)), option)
 }
 
 export const work: readonly Declaration[] = [
@@ -148,6 +157,9 @@ export const work: readonly Declaration[] = [
   mapped('master-fifo', 'fifo', (draft, option) =>
     draft.add(['fifo'], draft.atStart(option.value), option),
   ),
+  mapped('hook-master-start', 'signals: TERM stops', (draft, option) => {
+    if (!STOPS_ON_TERM.test(option.value)) draft.leave(option, HOOK)
+  }),
   mapped('die-on-term', 'signals: TERM stops'),
   needless('stats-http', 'the stats socket speaks HTTP to whoever asks with a GET'),
   needless(

@@ -1,0 +1,203 @@
+/** Configurations of uWSGI and Gunicorn as people have them, served as they are. */
+import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { uwsgiSpeech } from '../gateways/front/front.ts'
+import { atRoot, type Case, configuration, GUNICORN, UWSGI, writeCase } from '../import/cases.ts'
+import { until } from '../supervisor/site.ts'
+import { Portico, portico } from './support/portico.ts'
+
+/** Debian's Python has the frameworks. */
+const PATH = `/usr/bin:${process.env.PATH}`
+
+function environment(one: Case, root: string): Record<string, string> {
+  const own = Object.entries(one.env ?? {}).map(([key, value]) => [key, atRoot(value, root)])
+  return { PATH, ...Object.fromEntries(own) }
+}
+
+/** The files have to be there, with their folder in them, before it is started. */
+function serve(
+  one: Case,
+  file: string,
+  text: string,
+  command: readonly string[],
+): Promise<Portico> {
+  const prepare = (folder: string): Record<string, string> => {
+    writeCase(one, folder, { [file]: text })
+    return environment(one, folder)
+  }
+  return Portico.serve({}, { command, prepare })
+}
+
+/** The answer's body: from the first listener, whatever it speaks. */
+async function ask(site: Portico, path: string): Promise<string> {
+  const [url = ''] = site.urls
+  if (url.startsWith('http:')) return (await fetch(new URL(path, url))).text()
+  const where = url.replace(/^uwsgi:\/\//, '').replace(/\/$/, '')
+  const [host = '', port = ''] = where.split(':')
+  const socket = where.startsWith('unix:')
+    ? connect(where.slice('unix:'.length))
+    : connect(Number(port), host)
+  const [plain = '', query = ''] = path.split('?')
+  const variables = { PATH_INFO: plain, QUERY_STRING: query, SERVER_NAME: 'a', SERVER_PORT: '80' }
+  socket.end(uwsgiSpeech.request({ path, variables }))
+  const chunks: Buffer[] = []
+  for await (const chunk of socket) chunks.push(chunk as Buffer)
+  return uwsgiSpeech.read(Buffer.concat(chunks)).body.toString()
+}
+
+/** TERM may mean something else to it. */
+async function end(site: Portico, signal: NodeJS.Signals): Promise<void> {
+  site.signal(signal)
+  expect(await site.exited).toMatchObject({ code: 0 })
+}
+
+/** `portico import` says what the golden file says. */
+async function imports(site: Portico, one: Case, file: string, golden: string): Promise<void> {
+  const env = { ...process.env, ...environment(one, site.folder) }
+  const { out, err } = await portico(['import', file], { cwd: site.folder, env })
+  const told = Buffer.from(out, 'latin1').toString()
+  // The time of the start.
+  const text = told.replace(/start-time = \d+/, 'start-time = @NOW@')
+  expect({ err, text }).toEqual({ err: '', text: atRoot(golden, site.folder) })
+}
+
+async function answers(site: Portico, one: Case): Promise<void> {
+  await site.logged(/^serving /)
+  for (const [path, expected] of Object.entries(one.asks)) {
+    expect(await ask(site, path)).toContain(atRoot(expected, site.folder))
+  }
+}
+
+describe('uWSGI', () => {
+  it.each(Object.keys(UWSGI))(
+    '%s.ini is served, and says the same as its site file',
+    async (name) => {
+      const one = UWSGI[name]!
+      const text = configuration('uwsgi', name, '.ini')
+      await using site = await serve(
+        one,
+        `${name}.ini`,
+        text,
+        one.command ?? ['serve', `${name}.ini`],
+      )
+      await answers(site, one)
+      await imports(site, one, `${name}.ini`, configuration('uwsgi', name, '.yaml'))
+      await end(site, 'SIGINT')
+    },
+  )
+})
+
+describe('Gunicorn', () => {
+  it.each(Object.keys(GUNICORN))('%s.conf.py is served', async (name) => {
+    const one = GUNICORN[name]!
+    const text = configuration('gunicorn', name, '.conf.py')
+    await using site = await serve(one, 'gunicorn.conf.py', text, ['gunicorn'])
+    await answers(site, one)
+    await imports(site, one, 'gunicorn.conf.py', configuration('gunicorn', name, '.yaml'))
+    await end(site, 'SIGTERM')
+  })
+
+  it('runs the hooks', async () => {
+    const one = GUNICORN.hooks!
+    const text = configuration('gunicorn', 'hooks', '.conf.py')
+    await using site = await serve(one, 'gunicorn.conf.py', text, ['gunicorn'])
+    expect(await ask(site, '/a?b=c')).toContain('shop')
+    await end(site, 'SIGTERM')
+    const said = readFileSync(join(site.folder, 'hooks.log'), 'utf8').trim().split('\n')
+    expect(said).toEqual([
+      'on_starting',
+      'when_ready',
+      'pre_fork 1',
+      'post_fork 1',
+      'post_worker_init',
+      'pre_request GET /a b=c',
+      'post_request 200 OK',
+      'worker_exit 1',
+      'child_exit 1',
+      'on_exit',
+    ])
+  })
+})
+
+const PLAIN = { 'app.py': 'def application(e, s):\n    s("200 OK", [])\n    return [b"x"]\n' }
+
+describe('signals and letters', () => {
+  it("mean what they mean to uWSGI: TERM reloads, the FIFO's letters act", async () => {
+    const ini = `[uwsgi]
+http-socket = 127.0.0.1:0
+wsgi-file = app.py
+workers = 2
+master-fifo = fifo
+pidfile = site.pid
+`
+    await using site = await Portico.serve(
+      { ...PLAIN, 'app.ini': ini },
+      { target: 'app.ini', env: { PATH } },
+    )
+    await site.settled()
+    site.signal('SIGTERM')
+    await site.logged(/^generation 1 has finished/)
+    const { writeFileSync } = await import('node:fs')
+    const fifo = join(site.folder, 'fifo')
+    writeFileSync(fifo, 's')
+    await site.logged(/^figures of app: /)
+    writeFileSync(fifo, 'c+')
+    await site.logged(/^reloading the applications one worker at a time/)
+    await site.logged(/^workers of app: 2 → 3/)
+    writeFileSync(fifo, 'p\n?')
+    await site.logged(/^p in .*fifo: Pauses uWSGI. Not supported/)
+    await site.logged(/the letter "\?" means nothing/)
+    site.signal('SIGUSR1')
+    writeFileSync(fifo, 'q')
+    expect(await site.exited).toMatchObject({ code: 0 })
+    expect(() => readFileSync(fifo)).toThrow(/ENOENT/)
+  })
+
+  it('mean what they mean to Gunicorn: TTIN and TTOU change the number of workers', async () => {
+    await using site = await Portico.serve(PLAIN, {
+      command: ['gunicorn', '-b', '127.0.0.1:0', '-w', '2', 'app'],
+      env: { PATH },
+    })
+    await site.logged(/^serving /)
+    site.signal('SIGTTIN')
+    await site.logged(/^workers of app: 2 → 3/)
+    site.signal('SIGTTOU')
+    await site.logged(/^workers of app: 3 → 2/)
+    site.signal('SIGUSR2')
+    await site.logged(/Starts a new Gunicorn beside the old. Not supported/)
+    site.signal('SIGQUIT')
+    expect(await site.exited).toMatchObject({ code: 0 })
+  })
+})
+
+describe('the command line', () => {
+  it("is uWSGI's", async () => {
+    await using site = await Portico.serve(PLAIN, {
+      command: 'uwsgi --http 127.0.0.1:0 --wsgi-file app.py -Mp 2 --die-on-term'.split(' '),
+      env: { PATH },
+    })
+    expect(await ask(site, '/')).toBe('x')
+    await until('the workers', async () => (await site.logged(/^serving /)) !== undefined)
+  })
+
+  it('says what it does not know', async () => {
+    const uwsgi = await portico(['uwsgi', '--procceses', '4'])
+    expect(uwsgi).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('did you mean --processes?'),
+    })
+    const gunicorn = await portico(['gunicorn', '--wokers', '4', 'app'], {
+      env: { ...process.env, PATH },
+    })
+    expect(gunicorn).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('did you mean --workers?'),
+    })
+    const tls = await portico(['gunicorn', '--certfile', 'a.pem', 'app'], {
+      env: { ...process.env, PATH },
+    })
+    expect(tls).toMatchObject({ code: 1, err: expect.stringContaining('this version has no TLS') })
+  })
+})
