@@ -5,6 +5,7 @@ import type { CountingOptions, Counts } from '../load/counting.ts'
 import type { Downloaded, DownloadingOptions } from '../load/downloading.ts'
 import type { Dripped, DrippingOptions } from '../load/dripping.ts'
 import type { Held, HoldingOptions } from '../load/holding.ts'
+import type { Soaked, SoakingOptions } from '../load/soaking.ts'
 import { LOAD_CORE } from './processes.ts'
 
 interface Clients {
@@ -12,6 +13,7 @@ interface Clients {
   readonly downloading: { readonly options: DownloadingOptions; readonly result: Downloaded }
   readonly dripping: { readonly options: DrippingOptions; readonly result: Dripped }
   readonly holding: { readonly options: HoldingOptions; readonly result: Held }
+  readonly soaking: { readonly options: SoakingOptions; readonly result: Soaked }
 }
 
 export interface Client<Result> {

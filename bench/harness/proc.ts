@@ -46,6 +46,13 @@ export function tree(roots: readonly number[]): number[] {
   return [...found]
 }
 
+/** The living children of the living children of a process. */
+export function grandchildren(root: number): number[] {
+  const parents = new Map(tree([root]).map((pid) => [pid, readStat(pid)?.parent ?? 0]))
+  const parentOf = (pid: number): number => parents.get(pid) ?? 0
+  return [...parents.keys()].filter((pid) => pid !== root && parentOf(parentOf(pid)) === root)
+}
+
 /** Processor time that a process tree has used, with its reaped children, in seconds. */
 export function cpuSeconds(roots: readonly number[]): number {
   let ticks = 0

@@ -4,6 +4,7 @@
  * whole answer came.
  */
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface LoadOptions {
   /** Visitors that keep their connection as long as the server lets them. */
@@ -89,7 +90,11 @@ export class Load {
   }
 
   async #visit(keeps: boolean): Promise<void> {
-    while (!this.#stopping) await this.#connection(keeps)
+    const { pauseMs = 0 } = this.#options
+    while (!this.#stopping) {
+      await this.#connection(keeps)
+      if (pauseMs > 0 && !this.#stopping) await sleep(pauseMs)
+    }
   }
 
   #connection(keeps: boolean): Promise<void> {

@@ -1,0 +1,181 @@
+/** The promises, held against the facts of a soak. */
+import { asked } from './requests.ts'
+import { APP_NAMES, type AppName, ONE_AT_A_TIME } from './site.ts'
+import { type Sample, type Slope, slopeOf } from './slope.ts'
+import type { Facts } from './soak.ts'
+
+export interface Judgement {
+  readonly answers: Readonly<Record<string, number>>
+  /** Sent to sleep past the deadline. */
+  readonly slept: number
+  readonly costly: Readonly<Record<AppName, Cost>>
+  /** Answers 502 altogether. */
+  readonly failed: number
+  readonly supervisor: Slope | null
+  /** Of one process, or from one process to the next at the same age. */
+  readonly server: Slope | null
+  readonly files: Slope | null
+  /** Promises that are broken; empty when all are kept. */
+  readonly broken: readonly string[]
+}
+
+/** What killed workers of an application have cost. */
+export interface Cost {
+  /** Of workers that have ever begun a request. */
+  readonly kills: number
+  /** Answers 502. */
+  readonly answers: number
+  /** For one worker. */
+  readonly most: number
+}
+
+/** A growth that is below this is none, bytes a second: 6 MiB an hour. */
+const NO_GROWTH = (6 * 1024 * 1024) / 3600
+/** Part of the time in which processes grow to their size. */
+const WARM_UP = 0.25
+/** What happened at most so long before it was noticed, ms. */
+const SLACK_MS = 1_000
+/** So many examples of what is wrong are told. */
+const EXAMPLES = 5
+/** Shorter soaks tell nothing of memory, s. */
+const LONG = 240
+
+export function judge(facts: Facts): Judgement {
+  const { visited, kills, reloads, status, left } = facts
+  const broken: string[] = []
+  const breaks = (what: string, examples: readonly string[]): void => {
+    if (examples.length === 0) return
+    const more = examples.length > EXAMPLES ? `; and ${examples.length - EXAMPLES} more` : ''
+    broken.push(`${what}: ${examples.slice(0, EXAMPLES).join('; ')}${more}`)
+  }
+  breaks('requests without an answer', visited.lost)
+  if (visited.sent !== visited.answered) {
+    broken.push(`${visited.sent} requests, ${visited.answered} answers`)
+  }
+  breaks('wrong answers', visited.wrong)
+  breaks('executed twice, or confirmed and not executed', executions(facts))
+  const { costly, failed, troubles } = failures(facts)
+  breaks('502 without a worker that was killed', troubles)
+  const others = visited.odd.filter(({ n, status }) => {
+    return status !== 502 && !(status === 504 && asked(n).sleeps)
+  })
+  breaks(
+    'neither 200 nor 502, nor 504 for one that slept',
+    others.map(
+      ({ n, status, from, to }) => `${n} /${asked(n).app} ${status} after ${to - from} ms`,
+    ),
+  )
+  const slept = facts.statuses.reduce((sum, _, n) => sum + (asked(n).sleeps ? 1 : 0), 0)
+  const awake = facts.statuses.reduce(
+    (sum, code, n) => sum + (asked(n).sleeps && code === 200 ? 1 : 0),
+    0,
+  )
+  if (awake > 0) broken.push(`${awake} that sleep for ever were answered with 200`)
+  breaks(
+    'reloads failed',
+    reloads.filter(({ trouble }) => trouble !== '').map((one) => `${one.path}: ${one.trouble}`),
+  )
+  const distrusted = facts.log.filter(({ message }) => /cannot be trusted|is broken/.test(message))
+  breaks(
+    'processes of ours that lost control',
+    distrusted.map(({ message }) => message),
+  )
+  if (status.server.restarts > 0) broken.push(`the server died ${status.server.restarts} times`)
+  if (kills.length === 0) broken.push('nothing was killed')
+  breaks('left behind', left)
+  const slopes = growth(facts)
+  if (facts.seconds >= LONG) {
+    for (const [name, slope] of Object.entries(slopes)) {
+      const least = slope === null ? Number.NaN : slope.each - slope.sure
+      // Of files one in five minutes is too many.
+      const bound = name === 'files' ? 1 / 300 : NO_GROWTH
+      if (!(least <= bound)) broken.push(`${name} grows`)
+    }
+  }
+  return { answers: answersOf(facts), slept, costly, failed, ...slopes, broken }
+}
+
+function answersOf({ statuses }: Facts): Record<string, number> {
+  const answers: Record<string, number> = {}
+  for (const status of statuses) answers[status] = (answers[status] ?? 0) + 1
+  return answers
+}
+
+/** What was confirmed was done, and what must not be repeated was not. */
+function executions({ statuses, begun }: Facts): string[] {
+  const troubles: string[] = []
+  statuses.forEach((status, n) => {
+    const times = begun.get(n)?.length ?? 0
+    const { app, unsafe } = asked(n)
+    if (unsafe && times > 1) troubles.push(`POST ${n} /${app} was begun ${times} times`)
+    if (status === 200 && times === 0) troubles.push(`${n} /${app} was never begun`)
+  })
+  return troubles
+}
+
+/** Each 502 belongs to a worker that was killed; one that takes one request at a time costs one. */
+function failures({ visited, begun, kills }: Facts): Pick<Judgement, 'costly' | 'failed'> & {
+  readonly troubles: readonly string[]
+} {
+  const killed = new Set(kills.map(({ pid }) => pid))
+  const troubles: string[] = []
+  const failed = visited.odd.filter(({ status }) => status === 502)
+  /** By the worker that had begun it. */
+  const costs = new Map<number, number>()
+  for (const { n, from, to } of failed) {
+    const { app, unsafe } = asked(n)
+    const what = `${unsafe ? 'POST' : 'GET'} ${n} /${app}`
+    const pids = begun.get(n) ?? []
+    const innocent = pids.filter((pid) => !killed.has(pid))
+    if (innocent.length > 0) {
+      troubles.push(`${what} was begun by ${innocent.join(' ')}, which nobody has killed`)
+    } else if (!kills.some(({ at }) => at >= from - SLACK_MS && at <= to)) {
+      troubles.push(`${what}: nobody was killed meanwhile`)
+    }
+    const pid = pids.at(-1)
+    if (pid !== undefined) costs.set(pid, (costs.get(pid) ?? 0) + 1)
+  }
+  const costly = Object.fromEntries(
+    APP_NAMES.map((name): [AppName, Cost] => {
+      const workers = [...workersOf(name, begun)].filter((pid) => killed.has(pid))
+      const answers = failed.filter(({ n }) => asked(n).app === name).length
+      const most = Math.max(0, ...workers.map((pid) => costs.get(pid) ?? 0))
+      return [name, { kills: workers.length, answers, most }]
+    }),
+  ) as Record<AppName, Cost>
+  for (const name of ONE_AT_A_TIME) {
+    const { kills: dead, answers, most } = costly[name]
+    if (most > 1) troubles.push(`one worker of ${name} that was killed cost ${most} answers`)
+    // Some had been read and not begun: nobody knows whose they were.
+    if (answers > dead) troubles.push(`${dead} workers of ${name} were killed: ${answers} answers`)
+  }
+  return { costly, failed: failed.length, troubles }
+}
+
+/** Processes that have begun a request to this application. */
+function workersOf(app: AppName, begun: Facts['begun']): Set<number> {
+  const pids = new Set<number>()
+  for (const [n, all] of begun) if (asked(n).app === app) for (const pid of all) pids.add(pid)
+  return pids
+}
+
+function growth({ sampling, whole }: Facts): Pick<Judgement, 'supervisor' | 'server' | 'files'> {
+  const { supervisor, servers } = sampling
+  const all = [...servers.values()]
+  const server = whole ? ends(all.map(({ memory }) => memory)) : (all[0]?.memory ?? [])
+  return {
+    supervisor: slopeOf(warm(supervisor.memory)),
+    server: slopeOf(warm(server)),
+    files: slopeOf(warm(supervisor.files)),
+  }
+}
+
+/** What each process had when it was replaced; the last one was not. */
+function ends(all: readonly (readonly Sample[])[]): Sample[] {
+  return all.slice(0, -1).flatMap((samples) => samples.at(-1) ?? [])
+}
+
+function warm(samples: readonly Sample[]): readonly Sample[] {
+  const from = (samples.at(-1)?.at ?? 0) * WARM_UP
+  return samples.filter(({ at }) => at >= from)
+}
