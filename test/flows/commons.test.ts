@@ -1,4 +1,6 @@
 /** What the workers of a site share: through reloads, killed processes, forks, and from other programs. */
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { until } from '../supervisor/site.ts'
 import { Portico, PYTHON, run } from './support/portico.ts'
@@ -141,6 +143,8 @@ test('what an import has opened is not what workers use', async () => {
     }
     return seen.size === 2
   })
+  // It is no danger to them either.
+  expect(portico.messages).not.toContain('the import opened')
 })
 
 test('a signal is heard in every worker', async () => {
@@ -214,4 +218,55 @@ test('metrics of the application are among those of the site', async () => {
   await until('the metric', async () => (await metrics()).includes('orders_total{country="de"} 3'))
   expect(await metrics()).toContain('portico_commons_clients')
   expect((await portico.status()).commons?.limit).toBe(64 * 1024 ** 2)
+})
+
+test('an application that imports uwsgi finds what Portico has of it', async () => {
+  const app = `
+import json
+import uwsgi
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    uwsgi.cache_clear("c")
+    uwsgi.lock()
+    answer = [
+        uwsgi.cache_set("a", b"1", 60, "c"),
+        uwsgi.cache_set("a", b"2", 60, "c"),
+        uwsgi.cache_update("a", b"3", 60, "c"),
+        uwsgi.cache_get("a", "c").decode(),
+        uwsgi.cache_get("a"),
+        uwsgi.cache_inc("n", 5, 0, "c"),
+        uwsgi.cache_exists("none", "c"),
+        uwsgi.cache_del("a", "c"),
+        uwsgi.is_locked(),
+        uwsgi.worker_id() in (1, 2),
+        hasattr(uwsgi, "spool"),
+    ]
+    uwsgi.unlock()
+    uwsgi.signal(17)
+    uwsgi.log("said through uwsgi")
+    return [json.dumps([*answer, uwsgi.is_locked()]).encode()]
+`
+  await using portico = await Portico.serve({
+    'site.yaml': site('', ', compat: uwsgi'),
+    'shop.py': app,
+  })
+  expect(await get(portico, '/')).toEqual([
+    ...[true, null, true, '3', null, true, null, true, true, true, false, false],
+  ])
+  await portico.logged(/^said through uwsgi$/)
+})
+
+test('an address that is taken is told at the start, with who has it', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const portico = new Portico(files(`cache: { redis: "127.0.0.1:${port}" }`))
+  expect((await portico.exited).code).toBe(1)
+  expect(portico.messages).toMatch(
+    /cannot listen on 127\.0\.0\.1:\d+: the port is in use by \S+ \(pid \d+\)/,
+  )
+  expect(portico.processes()).toEqual([])
+  server.close()
+  await portico[Symbol.asyncDispose]()
 })

@@ -46,6 +46,7 @@ export function drawPython(
     ...(settings.hooks === ''
       ? {}
       : { hooks: existingFile(drawing, [...path, 'hooks'], settings.hooks) }),
+    ...(settings.compat === 'none' ? {} : { compat: settings.compat }),
     ...(settings.lazy ? { lazy: true } : {}),
     mules: settings.mules,
     ...drawJobWorkers(settings),

@@ -20,8 +20,8 @@ import {
   textMap,
   texts,
 } from '../setting-types.ts'
-import { type Deadline, deadline, USUAL_DEADLINE } from './deadline.ts'
 import { container } from './container.ts'
+import { type Deadline, deadline, USUAL_DEADLINE } from './deadline.ts'
 import { isolation } from './isolation.ts'
 import { type JobWorkersType, jobWorkersType } from './jobs.ts'
 import { lifecycle } from './lifecycle.ts'
@@ -74,6 +74,11 @@ const python = {
     ['auto', 'wsgi', 'asgi', 'gevent', 'eventlet'],
     'How requests are run. `wsgi`: one at a time in each worker, or `threads`; `asgi`: an event loop, many at a time; `gevent`, `eventlet`: WSGI in greenlets, many at a time. `auto`: `asgi` or `wsgi`, as the callable is.',
   ) as Choice<'auto' | 'wsgi' | 'asgi' | 'gevent' | 'eventlet'>,
+  compat: choice(
+    'none',
+    ['none', 'uwsgi'],
+    '`uwsgi`: `import uwsgi` works, with a cache, locks, signals and the number of the worker; see docs/python.md.',
+  ) as Choice<'none' | 'uwsgi'>,
   dir: text(
     '.',
     'The folder of the application: first on `sys.path`, and its working directory. Relative to this site file.',

@@ -15,6 +15,13 @@ def declares():
     return told
 
 
+def close_connections():
+    """Of the package, which the import has opened: each worker makes its own."""
+    connection = sys.modules.get("portico.connection")
+    if connection is not None:
+        connection.pool.forget()
+
+
 def run_after_fork():
     schedule = sys.modules.get("portico.schedule")
     if schedule is not None:

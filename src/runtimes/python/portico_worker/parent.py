@@ -4,6 +4,7 @@ One loop acts on what the supervisor says (descriptor 3) and on workers that end
 """
 import faulthandler
 import gc
+import importlib
 import os
 import signal
 import sys
@@ -129,6 +130,9 @@ class Parent:
         try:
             if app["mode"] in engines.MODES:
                 engines.patch(app["mode"])
+            if app.get("compat") == "uwsgi":
+                # Nobody else's module may be found by that name.
+                sys.modules["uwsgi"] = importlib.import_module("portico.uwsgi")
             self.hooks = hooks.load(app)
             self.hooks.on_starting()
             if app.get("lazy"):
@@ -136,6 +140,7 @@ class Parent:
             before = fork_safety.descriptors()
             self.application = load(app["module"], app["callable"], app["dir"])
             self.hooks.when_ready()
+            declares.close_connections()
         except LoadFailed as failure:
             # The end of a traceback says what happened.
             self.control.say("failed", detail=str(failure)[-LONGEST_DETAIL:])
