@@ -157,6 +157,21 @@ export const MUST_SHOW: readonly Target[] = [
     ...atMost(600, 'millis'),
   },
   {
+    text: 'a killed worker’s place taken, to the next answer (Flask): to uWSGI',
+    measure: ratio('respawn', 'uWSGI', 'wait'),
+    ...aimFor(1, 'ratio'),
+  },
+  {
+    text: '… to Gunicorn --preload',
+    measure: ratio('respawn', 'Gunicorn --preload', 'wait'),
+    ...aimFor(1, 'ratio'),
+  },
+  {
+    text: 'an application that sleeps, from the request to its answer: to uWSGI --cheap --idle',
+    measure: ratio('wake', 'uWSGI --cheap --idle', 'wait'),
+    ...aimFor(1, 'ratio'),
+  },
+  {
     text: 'requests lost in 20 reloads under full load',
     measure: own('reload-loss', 'lost'),
     ...atMost(0, 'count'),

@@ -8,6 +8,7 @@ import { fixedAnswer } from './fixed-answer.ts'
 import { flaskHello } from './flask-hello.ts'
 import { idleMemory } from './idle-memory.ts'
 import { killLoss } from './kill-loss.ts'
+import { respawn, wake } from './lifetimes.ts'
 import { nodeFetchHello } from './node-fetch-hello.ts'
 import { phpHello } from './php-hello.ts'
 import { proxySmall } from './proxy-small.ts'
@@ -38,6 +39,8 @@ export const SCENARIOS: readonly Scenario[] = [
   file1g,
   idleMemory,
   startTime,
+  respawn,
+  wake,
   reloadLoss,
   killLoss,
   slowClients,
