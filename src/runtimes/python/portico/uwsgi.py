@@ -10,6 +10,7 @@ import threading
 from . import log as _log
 from .connection import pool
 from .locks import Lock as _Lock
+from .mules import mule_get_msg, mule_id, mule_msg  # noqa: F401: these are uWSGI's names
 from .shared import cache as _cache
 
 version = b"2.0.21"
@@ -115,10 +116,6 @@ def signal_registered(number):
 def worker_id():
     """1 for the first; 0 in what is no worker."""
     return 0 if _log.worker.slot is None else _log.worker.slot + 1
-
-
-def mule_id():
-    return 0
 
 
 def masterpid():
