@@ -28,13 +28,9 @@ export function importCommand(program: Command): void {
 
 async function importSite(target: string): Promise<number> {
   const { loadSite } = await import('../site/load.ts')
-  const { outcomeLines } = await import('../import/outcome.ts')
-  const { writeYaml } = await import('../import/write-yaml.ts')
+  const { importedText } = await import('../import/imported-text.ts')
   try {
-    const { root, outcomes, description } = await loadSite(target)
-    const left = outcomeLines(outcomes, 'unsupported')
-    const foot = left.length === 0 ? [] : ['Not carried over:', ...left]
-    process.stdout.write(writeYaml(root, [`Made from ${description} by portico import.`], foot))
+    process.stdout.write(importedText(await loadSite(target)))
     return 0
   } catch (error) {
     if (!(error instanceof SiteError)) throw error

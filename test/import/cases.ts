@@ -122,7 +122,7 @@ export const GUNICORN: Readonly<Record<string, Case>> = {
     files: { 'netbox/netbox/__init__.py': '', 'netbox/netbox/wsgi.py': WSGI('netbox') },
     asks: { '/': 'netbox|@ROOT@/netbox' },
   },
-  hooks: { files: { 'shop.py': WSGI('shop') }, asks: { '/': 'shop' } },
+  hooks: { files: { 'shop.py': WSGI('shop') }, asks: { '/a?b=c': 'shop' } },
 }
 
 export function configuration(server: 'uwsgi' | 'gunicorn', name: string, end: string): string {

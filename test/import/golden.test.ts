@@ -1,0 +1,42 @@
+/** What `portico import` prints of configurations as people have them: the site file beside each. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, it } from 'vitest'
+import { importedText } from '../../src/import/imported-text.ts'
+import { loadSite } from '../../src/site/load.ts'
+import { atRoot, configuration, GUNICORN, UWSGI, writeCase } from './cases.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'portico-golden-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const ALL = [
+  ...Object.entries(UWSGI).map(([name, one]) => ({ server: 'uwsgi' as const, name, one })),
+  ...Object.entries(GUNICORN).map(([name, one]) => ({ server: 'gunicorn' as const, name, one })),
+]
+
+it.each(ALL)('$server: $name', async ({ server, name, one }) => {
+  const file = server === 'uwsgi' ? `${name}.ini` : 'gunicorn.conf.py'
+  const end = server === 'uwsgi' ? '.ini' : '.conf.py'
+  writeCase(one, folder, { [file]: configuration(server, name, end) })
+  const own = Object.entries(one.env ?? {}).map(([key, value]) => [key, atRoot(value, folder)])
+  const environment = { PATH: '/usr/bin:/bin', HOME: folder, ...Object.fromEntries(own) }
+  const site = { cwd: folder, environment }
+  const text = importedText(await loadSite(file, {}, site))
+  // The time of the start.
+  const told = text.replace(/start-time = \d+/, 'start-time = @NOW@')
+  expect(told).toBe(atRoot(configuration(server, name, '.yaml'), folder))
+  // What is printed loads, and means the same.
+  writeCase({ files: {}, asks: {} }, folder, { 'printed.yaml': text })
+  const [printed, original] = await Promise.all([
+    loadSite('printed.yaml', {}, site),
+    loadSite(file, {}, site),
+  ])
+  expect(essence(printed.plan)).toEqual(essence(original.plan))
+})
+
+/** Without where it was written. */
+function essence(plan: object): unknown {
+  const ours = new Set(['file', 'source', 'sources', 'admin', 'watch', 'state', 'folder'])
+  return JSON.parse(JSON.stringify(plan, (key, value) => (ours.has(key) ? undefined : value)))
+}
