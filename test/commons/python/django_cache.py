@@ -7,8 +7,8 @@ from django.conf import settings
 settings.configure(
     CACHES={
         "default": {
-            # Django has one of its own since 4.0, which says the same things.
-            "BACKEND": "django_redis.cache.RedisCache",
+            # Django has one of its own since 4.0.
+            "BACKEND": os.environ.get("DJANGO_REDIS", "django_redis.cache.RedisCache"),
             "LOCATION": "unix://%s?db=2" % os.environ["PORTICO_COMMONS"],
         },
         "memcached": {
