@@ -24,6 +24,7 @@ import { compileCache } from './compile-cache.ts'
 import { childEnvironment } from './environment.ts'
 import { isReachable, prepareJobsFolder } from './jobs-folder.ts'
 import type { Logger } from './logger.ts'
+import { Questions } from './questions.ts'
 import { delay, settledWithin } from './timers.ts'
 
 /** stdin, stdout, stderr, then the IPC channel: sockets begin after these. */
@@ -113,11 +114,10 @@ export class CommonsProcess {
   readonly #options: CommonsOptions
   readonly #backoff = new Backoff({ youngMs: YOUNG_MS, firstMs: 100, longestMs: 5_000 })
   readonly #over = new AbortController()
-  readonly #asked = new Map<number, (status: CommonsStatus) => void>()
+  readonly #questions = new Questions<CommonsStatus>(STATUS_TIMEOUT_MS)
   #wakers: readonly Server[] = []
   #child: ChildProcess | null = null
   #exited: Promise<void> = Promise.resolve()
-  #asks = 0
   #jobs: JobsPlan
   restarts = 0
   /** An application has raised a signal of that name. */
@@ -196,6 +196,7 @@ export class CommonsProcess {
     this.#exited = new Promise((resolve) => {
       const died = (how: string): void => {
         resolve()
+        this.#questions.giveUp()
         this.#died(child, how, startedAt)
       }
       child.once('error', (error) => died(error.message))
@@ -231,8 +232,10 @@ export class CommonsProcess {
     return isReachable(this.#jobs.folder, { uid, gid }) ? { uid, gid } : null
   }
 
-  #send(child: ChildProcess, message: ToCommons): void {
+  /** False: there is nobody to hear it. */
+  #send(child: ChildProcess, message: ToCommons): boolean {
     if (child.connected) child.send(message, () => {})
+    return child.connected
   }
 
   #hear(child: ChildProcess, message: FromCommons): void {
@@ -249,8 +252,7 @@ export class CommonsProcess {
       case 'signal':
         return this.signalled(message.name)
       case 'status':
-        this.#asked.get(message.ask)?.(message.status)
-        this.#asked.delete(message.ask)
+        return this.#questions.answered(message.ask, message.status)
     }
   }
 
@@ -282,19 +284,8 @@ export class CommonsProcess {
   /** Null while there is no process, or when it does not answer in time. */
   async status(): Promise<CommonsStatus | null> {
     const child = this.#child
-    if (child === null || !child.connected) return null
-    const ask = ++this.#asks
-    let answer: CommonsStatus | null = null
-    const answered = new Promise<void>((resolve) => {
-      this.#asked.set(ask, (status) => {
-        answer = status
-        resolve()
-      })
-    })
-    this.#send(child, { type: 'status', ask })
-    await settledWithin(Promise.race([answered, this.#exited]), STATUS_TIMEOUT_MS)
-    this.#asked.delete(ask)
-    return answer
+    if (child === null) return null
+    return this.#questions.ask((ask) => this.#send(child, { type: 'status', ask }))
   }
 
   /** Ends the process and removes the sockets. */

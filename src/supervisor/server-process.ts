@@ -23,6 +23,7 @@ import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
 import { compileCache } from './compile-cache.ts'
 import { childEnvironment } from './environment.ts'
 import type { Logger } from './logger.ts'
+import { Questions } from './questions.ts'
 import type { SlowReport } from './slow-log.ts'
 import { addTotals, ended, noTotals, type Totals } from './status.ts'
 import { delay, settledWithin } from './timers.ts'
@@ -37,7 +38,7 @@ const CLOSE_TIMEOUT_MS = 1_000
 const DRAIN_GRACE_MS = 1_000
 /** More than what the server gives its threads for their last words. */
 const EXIT_GRACE_MS = 1_500
-const STATUS_TIMEOUT_MS = 1_000
+const ANSWER_TIMEOUT_MS = 1_000
 
 export interface ServerOptions {
   readonly main: string
@@ -65,13 +66,12 @@ export class ServerProcess {
   readonly #options: ServerOptions
   readonly #backoff = new Backoff({ youngMs: 5_000, firstMs: 100, longestMs: 5_000 })
   readonly #apps = new Map<string, AppState>()
-  readonly #asked = new Map<number, (status: ServerStatus) => void>()
-  readonly #askedRequests = new Map<number, (requests: RequestsInHand) => void>()
-  readonly #askedDismissals = new Map<number, () => void>()
+  readonly #statuses = new Questions<ServerStatus>(ANSWER_TIMEOUT_MS)
+  readonly #requests = new Questions<RequestsInHand>(ANSWER_TIMEOUT_MS)
+  readonly #dismissals = new Questions<true>(ANSWER_TIMEOUT_MS)
   readonly #over = new AbortController()
   #child: ChildProcess | null = null
   #exited: Promise<void> = Promise.resolve()
-  #asks = 0
   #restarts = 0
   #last: ServerStatus | null = null
   #before: Totals = noTotals
@@ -112,7 +112,9 @@ export class ServerProcess {
       child.once('error', (error) => resolve(`cannot start the server process: ${error.message}`))
       child.once('exit', (code, signal) => resolve(`the server process died (${signal ?? code})`))
     })
-    this.#exited = exited.then(() => {})
+    this.#exited = exited.then(() => {
+      for (const questions of [this.#statuses, this.#requests, this.#dismissals]) questions.giveUp()
+    })
     const timeout = new AbortController()
     const reason = await Promise.race([
       new Promise<string>((resolve) => this.#listen(child, resolve)),
@@ -177,7 +179,7 @@ export class ServerProcess {
         case 'slow':
           return slow(message)
         case 'dismissed':
-          return this.#askedDismissals.get(message.ask)?.()
+          return this.#dismissals.answered(message.ask, true)
         case 'joined':
         case 'spent':
         case 'load':
@@ -188,13 +190,9 @@ export class ServerProcess {
         case 'status':
           this.#last = message.status
           this.#numbers = message.status.numbers ?? this.#numbers
-          this.#asked.get(message.ask)?.(message.status)
-          this.#asked.delete(message.ask)
-          return
+          return this.#statuses.answered(message.ask, message.status)
         case 'requests':
-          this.#askedRequests.get(message.ask)?.(message.requests)
-          this.#askedRequests.delete(message.ask)
-          return
+          return this.#requests.answered(message.ask, message.requests)
         case 'metrics':
           return void metrics().then(
             (text) => this.#send({ type: 'metrics', text }),
@@ -246,11 +244,7 @@ export class ServerProcess {
 
   /** No request goes to that worker any more: resolves when every thread has let go of it. */
   async dismiss(app: string, slot: number, pid: number): Promise<void> {
-    const ask = ++this.#asks
-    const answer = new Promise<void>((resolve) => this.#askedDismissals.set(ask, resolve))
-    this.#send({ type: 'dismiss', ask, app, slot, pid })
-    await settledWithin(Promise.race([answer, this.#exited]), STATUS_TIMEOUT_MS)
-    this.#askedDismissals.delete(ask)
+    await this.#dismissals.ask((ask) => this.#send({ type: 'dismiss', ask, app, slot, pid }))
   }
 
   reopenLogs(): void {
@@ -269,16 +263,8 @@ export class ServerProcess {
 
   /** The oldest `most` requests in hand; none when the server does not answer in time. */
   async requests(most: number): Promise<RequestsInHand> {
-    const ask = ++this.#asks
-    let told: RequestsInHand = { total: 0, requests: [] }
-    const answer = new Promise<RequestsInHand>((resolve) => this.#askedRequests.set(ask, resolve))
-    const heard = answer.then((requests) => {
-      told = requests
-    })
-    this.#send({ type: 'requests', ask, most })
-    await settledWithin(Promise.race([heard, this.#exited]), STATUS_TIMEOUT_MS)
-    this.#askedRequests.delete(ask)
-    return told
+    const told = await this.#requests.ask((ask) => this.#send({ type: 'requests', ask, most }))
+    return told ?? { total: 0, requests: [] }
   }
 
   /**
@@ -286,11 +272,7 @@ export class ServerProcess {
    * fresh as well, unless they are not wanted.
    */
   async status(detailed = true): Promise<ServerStatus | null> {
-    const ask = ++this.#asks
-    const answer = new Promise<ServerStatus>((resolve) => this.#asked.set(ask, resolve))
-    this.#send({ type: 'status', ask, detailed })
-    await settledWithin(Promise.race([answer, this.#exited]), STATUS_TIMEOUT_MS)
-    this.#asked.delete(ask)
+    await this.#statuses.ask((ask) => this.#send({ type: 'status', ask, detailed }))
     return this.#last
   }
 
@@ -339,9 +321,11 @@ export class ServerProcess {
     await this.#exited
   }
 
-  #send(message: ToServer): void {
-    // A process that is dying takes no messages; its exit says all there is to say.
-    if (this.#child?.connected) this.#child.send(message, () => {})
+  /** False: a process that is dying takes no messages; its exit says all there is to say. */
+  #send(message: ToServer): boolean {
+    if (this.#child === null || !this.#child.connected) return false
+    this.#child.send(message, () => {})
+    return true
   }
 }
 
