@@ -112,6 +112,41 @@ describe('Gunicorn', () => {
   })
 })
 
+const ABORTS = `
+import time
+bind = "127.0.0.1:0"
+timeout = 1
+preload_app = True
+wsgi_app = "slow"
+def worker_abort(worker):
+    worker.log.info("worker_abort after %d requests", worker.nr)
+def pre_request(worker, req):
+    if req.path == "/bad":
+        raise ValueError("a hook that fails")
+def post_request(worker, req):
+    raise ValueError("a hook that fails afterwards")
+`
+
+describe('hooks', () => {
+  it('run before a worker is killed at its deadline; one that fails fails its request alone', async () => {
+    const slow = `import time
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(20)
+    start_response("200 OK", [])
+    return [b"x"]
+`
+    const files = { 'slow.py': slow, 'gunicorn.conf.py': ABORTS }
+    await using site = await Portico.serve(files, { command: ['gunicorn'], env: { PATH } })
+    expect(await ask(site, '/')).toBe('x')
+    await site.logged(/a hook that fails afterwards/)
+    expect(await ask(site, '/bad')).not.toBe('x')
+    await ask(site, '/slow')
+    await site.logged(/worker_abort after 3 requests/)
+    expect(await ask(site, '/')).toBe('x')
+  })
+})
+
 const PLAIN = { 'app.py': 'def application(e, s):\n    s("200 OK", [])\n    return [b"x"]\n' }
 
 describe('signals and letters', () => {

@@ -1,9 +1,10 @@
 /** What `portico import` prints of configurations as people have them: the site file beside each. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { importedText } from '../../src/import/imported-text.ts'
+import { dropInMarkdown } from '../../src/import/reference.ts'
 import { loadSite } from '../../src/site/load.ts'
 import { atRoot, configuration, GUNICORN, UWSGI, writeCase } from './cases.ts'
 
@@ -14,6 +15,11 @@ const ALL = [
   ...Object.entries(UWSGI).map(([name, one]) => ({ server: 'uwsgi' as const, name, one })),
   ...Object.entries(GUNICORN).map(([name, one]) => ({ server: 'gunicorn' as const, name, one })),
 ]
+
+it('docs/dropin.md is made of the tables; `portico docs --write docs` renews it', () => {
+  const file = join(import.meta.dirname, '../../docs/dropin.md')
+  expect(readFileSync(file, 'utf8')).toBe(dropInMarkdown())
+})
 
 it.each(ALL)('$server: $name', async ({ server, name, one }) => {
   const file = server === 'uwsgi' ? `${name}.ini` : 'gunicorn.conf.py'

@@ -223,3 +223,27 @@ test('unix: nothing but a socket is ever replaced; the folder must exist; the pa
   await expect(open(join(folder, 'no', 'such.sock'))).rejects.toThrow(/its folder does not exist/)
   await expect(open(join(folder, 'x'.repeat(120)))).rejects.toThrow(/at most 10\d bytes/)
 })
+
+test('the file of a unix socket has the mode and the owner that the site says, also after a reload', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'portico-')), 'a.sock')
+  const plan = listener({ kind: 'unix', path })
+  const sockets = new ListeningSockets()
+  const open = async (change: Partial<ListenerPlan>): Promise<string> => {
+    const prepared = await sockets.prepare([{ ...plan, ...change }], 1)
+    prepared.commit()
+    const { mode, uid, gid } = statSync(path)
+    return `${(mode & 0o777).toString(8)} ${uid} ${gid}`
+  }
+  try {
+    expect(await open({ mode: 0o640 })).toBe(`640 ${process.getuid?.()} ${process.getgid?.()}`)
+    expect(await open({})).toMatch(/^666 /)
+    if (process.getuid?.() === 0) {
+      const group = Number(spawnSync('id', ['-g', 'www-data'], { encoding: 'utf8' }).stdout)
+      expect(await open({ owner: 'www-data:www-data' })).toBe(`666 ${group} ${group}`)
+      expect(await open({ owner: ':root', mode: 0o660 })).toBe(`660 ${group} 0`)
+    }
+    await expect(open({ owner: 'nobody-of-that-name' })).rejects.toThrow(/nobody-of-that-name/)
+  } finally {
+    sockets.close()
+  }
+})
