@@ -276,6 +276,8 @@ export interface PythonAppPlan extends CommonAppPlan {
   /** Requests one worker has in hand at a time over ASGI, gevent and eventlet. */
   readonly concurrency: number
   readonly lifespan: 'auto' | 'on' | 'off'
+  /** Each worker imports the application by itself, after the fork. */
+  readonly lazy?: boolean
   /** `import uwsgi` works. */
   readonly compat?: 'uwsgi'
   /** A file with Gunicorn's server hooks, absolute; absent: none. */

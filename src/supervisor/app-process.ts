@@ -19,30 +19,29 @@ import type { Usage } from '../system/cgroup.ts'
 import type { AppLifetime } from './app-lifetime.ts'
 import { type ReloadHow, Takeover } from './app-reload.ts'
 import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
+import { Circuit } from './circuit.ts'
 import { Fleet } from './fleet.ts'
+import { HungWorkers } from './hung-workers.ts'
 import { LoadFailure } from './load-failure.ts'
 import { Recycling } from './recycling.ts'
 import type { RestartCounts } from './restarts.ts'
 import { type KeptRole, type RoleEnd, type RoleFacts, Roles, refuseRole } from './roles.ts'
 import { Scaling } from './scaling/scaling.ts'
-import { fieldsOf, SlowLog, type SlowReport } from './slow-log.ts'
+import type { SlowReport } from './slow-log.ts'
 import { type ParentEvents, type ParentOptions, WarmParent } from './warm-parent.ts'
 import type { WorkerFacts } from './worker-slot.ts'
 
 /** A stuck worker writes its traceback before it is killed; Node's debugger has to be started for it. */
 const TRACEBACK_MS = 150
 const NODE_TRACEBACK_MS = 1_000
-/** A parent that does not end a worker in this time is not in control of itself. */
-const KILL_TIMEOUT_MS = 3_000
 /** Parents that live shorter than this are restarted ever more slowly. */
 const PARENT_YOUNG_MS = 5_000
-/** While workers keep dying right after their start: until the next one is tried, at first and at most. */
-const FIRST_TRY_MS = 5_000
-const LONGEST_TRY_MS = 60_000
 
 export interface AppOptions extends ParentOptions {
   /** What a worker that is replaced may take to finish what it has in hand, ms. */
   readonly stopMs: number
+  /** Workers that the application has now, in the generation that this one is to follow; 0: none. */
+  readonly before: number
   /** Has the server send nothing more to a worker, which then ends; resolves when it does not. */
   readonly dismiss: (slot: number, pid: number) => Promise<void>
   /** Told of every change. */
@@ -77,18 +76,17 @@ export class AppProcess implements AppLifetime {
   readonly #roles: Roles
   readonly #scaling: Scaling
   readonly #recycling: Recycling
-  readonly #slow: SlowLog
+  readonly #hung: HungWorkers
+  readonly #circuit = new Circuit(() => this.#plan())
   readonly #backoff = new Backoff({ youngMs: PARENT_YOUNG_MS, firstMs: 100, longestMs: 5_000 })
   #status: AppState = { state: 'starting' }
   #parent: WarmParent | null = null
   /** Those that end as soon as their workers and roles have. */
   readonly #leaving = new Set<WarmParent>()
+  /** Those of them that were told to end. */
+  readonly #ending = new WeakSet<WarmParent>()
   #takeover: Takeover | null = null
   #restartTimer: NodeJS.Timeout | undefined
-  /** Open: no worker is started; half: one is, to see whether it lives. */
-  #circuit: 'closed' | 'open' | 'half' = 'closed'
-  #tryMs = FIRST_TRY_MS
-  #tryTimer: NodeJS.Timeout | undefined
   #pauseTimer: NodeJS.Timeout | undefined
   #version = ''
   #stopping = false
@@ -106,12 +104,14 @@ export class AppProcess implements AppLifetime {
     this.#fleet = new Fleet({ app: app.name, slots, stopMs, logger, dismiss, changed, killedBy })
     this.#roles = new Roles(app.name, slots, logger)
     this.#scaling = new Scaling(app, () => this.#memory(), changed)
+    this.#scaling.follow(options.before)
     this.#recycling = new Recycling(
       app.recycle,
       () => this.#serving,
       (slot, due) => this.#fleet.condemn(slot, due),
     )
-    this.#slow = new SlowLog(app.name, logger)
+    const tracebackMs = app.kind === 'node' ? NODE_TRACEBACK_MS : TRACEBACK_MS
+    this.#hung = new HungWorkers(app.name, this.#fleet, logger, tracebackMs)
   }
 
   get status(): AppState {
@@ -120,7 +120,7 @@ export class AppProcess implements AppLifetime {
 
   /** Workers that it is to have now. */
   get wanted(): number {
-    if (this.#circuit === 'half') return Math.min(1, this.#scaling.wanted)
+    if (this.#circuit.state === 'half') return Math.min(1, this.#scaling.wanted)
     return this.#scaling.wanted
   }
 
@@ -135,7 +135,7 @@ export class AppProcess implements AppLifetime {
 
   /** It loads, but its workers do not live. */
   get isDyingYoung(): boolean {
-    return this.#circuit !== 'closed' || this.#fleet.isDyingYoung
+    return this.#circuit.state !== 'closed' || this.#fleet.isDyingYoung
   }
 
   get facts(): AppFacts {
@@ -229,7 +229,7 @@ export class AppProcess implements AppLifetime {
     const parent = this.#parent
     if (parent?.isLoaded === true && !this.#stopping && this.#takeover === null) {
       this.#judge(parent)
-      if (this.#circuit !== 'open') {
+      if (this.#circuit.state !== 'open') {
         this.#fleet.resize(parent, this.wanted)
         this.#recycle(parent)
       }
@@ -256,32 +256,24 @@ export class AppProcess implements AppLifetime {
   /** Opens the circuit where workers do nothing but die, closes it when one lives. */
   #judge(parent: WarmParent): void {
     const { app, logger } = this.#options
-    if (this.#circuit === 'half' && this.#fleet.serving(parent).length > 0) {
+    if (this.#circuit.state === 'half' && this.#fleet.serving(parent).length > 0) {
       this.#closeCircuit()
       logger.info(`application ${app.name} lives again`, { app: app.name })
       return this.#change({ state: 'running' })
     }
-    if (this.#circuit === 'open' || !this.#fleet.isHopeless(parent)) return
+    if (this.#circuit.state === 'open' || !this.#fleet.isHopeless(parent)) return
     const detail = `its workers keep dying right after their start (${this.#fleet.lastDeath})`
-    const wait = this.#tryMs
-    this.#tryMs = Math.min(LONGEST_TRY_MS, wait * 2)
-    this.#circuit = 'open'
+    const waitMs = this.#circuit.open()
     this.#fleet.retireAll(parent)
     logger.error(
-      `application ${app.name} is broken: ${detail}; visitors get an error until one lives. The next one is tried in ${wait / 1000} s`,
+      `application ${app.name} is broken: ${detail}; visitors get an error until one lives. The next one is tried in ${waitMs / 1000} s`,
       { app: app.name },
     )
     this.#change({ state: 'broken', detail: `${detail}; see the log` })
-    this.#tryTimer = setTimeout(() => {
-      this.#circuit = 'half'
-      this.#plan()
-    }, wait)
   }
 
   #closeCircuit(): void {
-    this.#circuit = 'closed'
-    this.#tryMs = FIRST_TRY_MS
-    clearTimeout(this.#tryTimer)
+    this.#circuit.close()
     this.#fleet.forgive()
   }
 
@@ -299,7 +291,7 @@ export class AppProcess implements AppLifetime {
     parent.loaded = message
     if (this.#stopping) return
     if (parent === this.#parent) {
-      if (this.#circuit === 'closed') this.#change({ state: 'running' })
+      if (this.#circuit.state === 'closed') this.#change({ state: 'running' })
       this.#begin(parent)
     }
     this.#plan()
@@ -386,33 +378,12 @@ export class AppProcess implements AppLifetime {
     if (this.#status.state === 'asleep' && !this.#stopping) this.start()
   }
 
-  /** A request runs longer than its soft deadline: its stack is logged, and it goes on. */
   slow(report: SlowReport): void {
-    const slot = this.#fleet.slot(report.slot)
-    if (slot === undefined || slot.pid !== report.pid || slot.doomed) return
-    const isTold = this.#slow.tell(report, 'its worker’s stack follows, and it goes on')
-    if (isTold) slot.parent?.traceback(report.slot, true)
+    this.#hung.slow(report)
   }
 
-  /** The server found a worker past its deadline: log where it hangs, then replace it. */
   stuck(report: Extract<FromServer, { type: 'stuck' }>): void {
-    const slot = this.#fleet.slot(report.slot)
-    if (slot === undefined || slot.pid !== report.pid || slot.doomed) return
-    slot.doomed = true
-    const { app, logger } = this.#options
-    logger.error(
-      `worker exceeded its deadline: ${report.request} has run for ${Math.round(report.elapsedMs)} ms; its traceback follows, then it is replaced`,
-      fieldsOf(app.name, report),
-    )
-    const { parent } = slot
-    parent?.traceback(report.slot)
-    const tracebackMs = app.kind === 'node' ? NODE_TRACEBACK_MS : TRACEBACK_MS
-    setTimeout(() => {
-      if (slot.pid === report.pid) parent?.kill(report.slot)
-    }, tracebackMs)
-    setTimeout(() => {
-      if (slot.pid === report.pid) parent?.distrust(`it did not kill worker ${report.pid}`)
-    }, tracebackMs + KILL_TIMEOUT_MS).unref()
+    this.#hung.stuck(report)
   }
 
   // Roles.
@@ -481,6 +452,8 @@ export class AppProcess implements AppLifetime {
 
   /** It ends when what it has forked has. */
   #leave(parent: WarmParent): void {
+    // One that hangs in its import hears nothing.
+    if (!parent.isLoaded) return void parent.stop(0)
     this.#leaving.add(parent)
     this.#fleet.retireAll(parent)
     setTimeout(() => this.#roles.evict(parent), this.#options.stopMs).unref()
@@ -488,7 +461,8 @@ export class AppProcess implements AppLifetime {
   }
 
   #endIfEmpty(parent: WarmParent): void {
-    if (this.#fleet.holds(parent) || this.#roles.holds(parent)) return
+    if (this.#ending.has(parent) || this.#fleet.holds(parent) || this.#roles.holds(parent)) return
+    this.#ending.add(parent)
     void parent.stop(this.#options.stopMs)
   }
 
@@ -504,7 +478,8 @@ export class AppProcess implements AppLifetime {
   /** Lets the workers finish what they have in hand; kills what is left after `timeoutMs`. */
   async stop(timeoutMs: number): Promise<void> {
     this.#stopping = true
-    for (const timer of [this.#restartTimer, this.#tryTimer, this.#pauseTimer]) clearTimeout(timer)
+    for (const timer of [this.#restartTimer, this.#pauseTimer]) clearTimeout(timer)
+    this.#circuit.stop()
     this.#recycling.stop()
     this.#fleet.stop()
     this.#takeover?.abort(new Error('stopping'))

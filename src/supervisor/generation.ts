@@ -48,6 +48,8 @@ export interface GenerationOptions {
   readonly runDir: RunDir
   readonly credentials: Credentials | null
   readonly logger: Logger
+  /** Workers that an application has in the generation that this one is to follow; 0: none. */
+  readonly before: (app: string) => number
   /** The text for visitors who ask for the metrics. */
   readonly metrics: () => Promise<string>
   /** What the code of an application declares, each time that it has loaded. */
@@ -127,6 +129,7 @@ export class Generation {
       ...common,
       runtime: runtimes[app.kind]!,
       stopMs: plan.timeouts.stopMs,
+      before: options.before(app.name),
       dismiss: (slot, pid) => this.#server.dismiss(app.name, slot, pid),
       declared: (told) => options.declared(app.name, told),
     })
@@ -208,6 +211,11 @@ export class Generation {
     if (this.#apps.size > 0 && this.working.size === 0) {
       throw new Error('none of the applications loaded, see above, and `need-app` is set')
     }
+  }
+
+  /** Workers that an application is to have now; 0: there is none. */
+  wanted(name: string): number {
+    return this.#apps.get(name)?.wanted ?? 0
   }
 
   /** The applications that work now. */

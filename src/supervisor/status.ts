@@ -32,7 +32,7 @@ export interface ReloadResult {
   /** Why not; '' when all went well. */
   readonly message: string
   readonly generation: number
-  /** The one that was to be reloaded; '' for the whole site. */
+  /** The one that was to be reloaded; absent for the whole site. */
   readonly app?: string
 }
 

@@ -375,6 +375,7 @@ class Supervisor {
       runDir,
       credentials: this.#credentials,
       logger: this.#logger,
+      before: (app) => this.#current?.wanted(app) ?? 0,
       metrics: async () => renderMetrics(await this.#status()),
       declared: (app, told) => this.#background.declare(number, app, told),
     })
@@ -440,7 +441,8 @@ class Supervisor {
   #noteReload(all: readonly ReloadCommand[], failure: Error | null, app = ''): void {
     const ok = failure === null
     const generation = this.#current?.number ?? 0
-    const result = { ok, message: failure?.message ?? '', generation, app }
+    const whole = { ok, message: failure?.message ?? '', generation }
+    const result = app === '' ? whole : { ...whole, app }
     this.#reloads[ok ? 'succeeded' : 'failed'] += 1
     this.#lastReload = { ...result, at: new Date().toISOString() }
     for (const { done } of all) done(result)

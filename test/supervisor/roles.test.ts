@@ -32,6 +32,7 @@ function start(change: Parameters<typeof appPlan>[0] = {}, runtime: Runtime = py
     dev: false,
     logger,
     stopMs: 2_000,
+    before: 0,
     dismiss: async () => {},
     changed: () => {},
     declared: () => {},

@@ -62,6 +62,13 @@ export class Scaling {
     return this.#plan?.warm === false && this.#wanted === 0
   }
 
+  /** Begins with as many as there are where this is to take over, so that nobody waits for more to come. */
+  follow(before: number): void {
+    if (this.#plan === undefined) return
+    this.#wanted = Math.min(this.#most, Math.max(this.#plan.min, before))
+    this.#activeAt = this.#now()
+  }
+
   /** One more or one less by hand, from 1 to `most`. Returns how many are wanted then. */
   adjust(by: 1 | -1, most: number): number {
     this.#want(Math.min(Math.max(1, this.#wanted + by), Math.max(most, this.#wanted)))

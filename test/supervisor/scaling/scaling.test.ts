@@ -71,6 +71,20 @@ test('a plain number never changes', () => {
   expect([bench.scaling.wanted, bench.changes, bench.scaling.mayRest]).toEqual([3, 0, false])
 })
 
+test('begins as its predecessor was', () => {
+  for (const [scale, before, wanted] of [
+    [{ min: 2 }, 5, 5],
+    [{ min: 2 }, 99, 8],
+    [{ min: 2 }, 0, 2],
+    [{ min: 0 }, 0, 0],
+    [undefined, 2, 8],
+  ] as const) {
+    const { scaling } = new Bench(scale)
+    scaling.follow(before)
+    expect(scaling.wanted).toBe(wanted)
+  }
+})
+
 test('decides once a cycle, and keeps to the bounds', () => {
   const bench = new Bench({ min: 2 })
   expect(bench.scaling.wanted).toBe(2)
