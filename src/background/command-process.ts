@@ -26,6 +26,8 @@ export class CommandProcess {
   /** Resolves when it has ended, after its last line. */
   readonly ended: Promise<End>
   readonly #child: ChildProcess
+  /** Until when it was told to be gone; 0: it has not been told. */
+  #graceUntil = 0
 
   /** Throws an Error when there is no such user. `site`: whom the site runs as. */
   constructor(command: CommandPlan, site: Credentials | null, line: (text: string) => void) {
@@ -56,8 +58,9 @@ export class CommandProcess {
         resolve({ code: null, signal: null, failure: `it cannot be started: ${error.message}` })
       })
       child.once('exit', async (code, signal) => {
-        // What it has started goes with it.
-        await endGroup(child, 0)
+        // What it has started goes with it. A shell is gone at once when it is told to end; what runs
+        // in it, such as a database that writes its files, has the time that was given.
+        await endGroup(child, this.#graceUntil - performance.now())
         guard?.kill('SIGKILL')
         // What has left the group may hold the pipe for as long as it likes.
         if (!(await settledWithin(closed, LAST_WORDS_MS))) {
@@ -78,6 +81,7 @@ export class CommandProcess {
   async stop(signal: NodeJS.Signals, graceMs: number): Promise<void> {
     if (this.#child.pid === undefined) return
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      this.#graceUntil = performance.now() + graceMs
       try {
         process.kill(-this.#child.pid, graceMs > 0 ? signal : 'SIGKILL')
       } catch {

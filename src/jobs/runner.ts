@@ -125,7 +125,7 @@ export class Runner {
         if (child.pid === undefined) over(null, `it cannot be started: ${error.message}`)
       })
       // What it has started goes with it, and with that the pipes are closed.
-      child.once('exit', () => void endGroup(child, 0))
+      child.once('exit', () => void endGroup(child, late === '' ? 0 : GRACE_MS))
       child.once('close', (code, signal) => over(code, signal ?? `exit code ${code}`))
     })
   }

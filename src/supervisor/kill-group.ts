@@ -1,6 +1,8 @@
 /** Ends a whole process group, and one that nobody is left to end. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { livingMember } from '../system/process-group.ts'
 import { type Credentials, launchAs } from '../system/users.ts'
+import { isAlive } from './alive.ts'
 import { delay } from './timers.ts'
 
 const POLL_MS = 20
@@ -18,16 +20,24 @@ export function killGroup(leader: ChildProcess): void {
 /** The same, once what is left of the group has had `graceMs` to end by itself. */
 export async function endGroup(leader: ChildProcess, graceMs: number): Promise<void> {
   const until = performance.now() + graceMs
-  while (performance.now() < until && isGroupAlive(leader)) await delay(POLL_MS)
+  let member = 0
+  while (performance.now() < until) {
+    member = livingMemberOf(leader, member)
+    if (member === 0) break
+    await delay(POLL_MS)
+  }
   killGroup(leader)
 }
 
-function isGroupAlive({ pid }: ChildProcess): boolean {
+/** `last` where that one still lives; 0: nobody does. */
+function livingMemberOf({ pid }: ChildProcess, last: number): number {
   try {
-    return pid !== undefined && process.kill(-pid, 0)
+    if (pid === undefined || !process.kill(-pid, 0)) return 0
   } catch {
-    return false
+    return 0
   }
+  if (process.platform !== 'linux') return pid
+  return last > 0 && isAlive(last) ? last : livingMember(pid)
 }
 
 /**

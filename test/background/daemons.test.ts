@@ -72,6 +72,18 @@ it('a real redis-server is ready when it answers, and comes back when it is kill
   expect(site.messages).toContain('daemon redis ended (SIGKILL); started again at once')
 })
 
+it('what runs in a shell that ends at once has the time to end as well', async () => {
+  const site = new Site()
+  const worker = 'trap "sleep 0.3; echo saved > $PLACE/saved; exit" TERM; echo up; sleep 60 & wait'
+  const run = `sh -c '${worker}'; true`
+  await site.serve(site.plan(run, { ready: { kind: 'log', pattern: '^up' } }))
+  const beganAt = performance.now()
+  await site.daemons.stop(new AbortController().signal)
+  expect(site.read('saved')).toBe('saved\n')
+  // Nobody waits for those that have ended and are not buried.
+  expect(performance.now() - beganAt).toBeLessThan(1_500)
+})
+
 it('a line of its output says that it is ready', async () => {
   const site = new Site()
   const run = 'echo waking; sleep 0.2; echo now listening; sleep 60'
