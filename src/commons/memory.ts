@@ -1,9 +1,11 @@
 /** What is kept, counted in bytes, within a bound. Whoever can give something up is asked when it is reached. */
 
-/** A Map's place, an object and two strings, as measured; a short key and value cost about this much more. */
-export const ENTRY_COST = 160
-/** An element of a list or a field of a hash. */
+/** A Map's place, an object and two strings, as measured; what a short key and value cost beside their bytes. */
+export const ENTRY_COST = 240
+/** An element of a list, with its share of the ring. */
 export const ELEMENT_COST = 56
+/** A field of a hash: a Map's place and two strings. */
+export const FIELD_COST = 112
 
 export class Memory {
   readonly limit: number

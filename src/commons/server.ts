@@ -37,7 +37,7 @@ const groups: readonly ((commons: Commons, registry: Registry) => readonly Comma
 ]
 
 /** A command's arguments together, in longest items. */
-const ITEMS_AT_ONCE = 16
+const ITEMS_AT_ONCE = 8
 
 export class CommonsServer {
   readonly commons: Commons

@@ -34,8 +34,10 @@ const BACKLOG = 1024
 const STATUS_TIMEOUT_MS = 1_000
 const EXIT_GRACE_MS = 1_000
 /** V8's heap beside what is kept: the collector needs room to move things to. */
-const HEAP_FACTOR = 2
-const HEAP_MORE_MB = 128
+const HEAP_FACTOR = 1.5
+const HEAP_MORE_MB = 96
+/** Of the part where everything begins: V8's usual 16 take 100 MB more memory, and no less time. */
+const YOUNG_MB = 8
 
 /** What applications find it by. */
 export const COMMONS_VARIABLE = 'PORTICO_COMMONS'
@@ -180,7 +182,12 @@ export class CommonsProcess {
     this.#makeJobsFolder()
     const { size, item, connections } = plan
     const heap = Math.ceil((size * HEAP_FACTOR) / 1024 ** 2) + HEAP_MORE_MB
-    const node = ['--disable-sigusr1', `--max-old-space-size=${heap}`, MAIN]
+    const node = [
+      '--disable-sigusr1',
+      `--max-old-space-size=${heap}`,
+      `--max-semi-space-size=${YOUNG_MB}`,
+      MAIN,
+    ]
     const launch = launchAs(credentials, process.execPath, node)
     const sockets = [...held, ...accepted].map(({ fd }) => fd)
     const child = spawn(launch.file, launch.args, {

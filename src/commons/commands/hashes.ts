@@ -5,7 +5,7 @@ import type { Commons } from '../commons.ts'
 import { addDecimals } from '../decimal.ts'
 import type { Entry } from '../entry.ts'
 import type { Keyspace } from '../keyspace.ts'
-import { ELEMENT_COST } from '../memory.ts'
+import { FIELD_COST } from '../memory.ts'
 import type { Command } from '../registry.ts'
 import { NO_ROOM, NOT_A_NUMBER, sum, TOO_LONG, WRONG_TYPE, wideInteger } from '../words.ts'
 
@@ -169,7 +169,7 @@ function put(space: Keyspace, key: string, pairs: readonly string[]): Reply {
   for (const [field, value] of after) {
     const old = before.get(field)
     if (old === undefined) added++
-    cost += value.length - (old?.length ?? -(ELEMENT_COST + field.length))
+    cost += value.length - (old?.length ?? -(FIELD_COST + field.length))
   }
   if (found === null) return space.put(key, after, cost) === null ? NO_ROOM : added
   if (!space.charge(found, cost)) return NO_ROOM
@@ -183,7 +183,7 @@ function remove(entry: HashEntry, fields: readonly string[]): number {
     const value = entry.value.get(field)
     if (value === undefined) continue
     entry.value.delete(field)
-    entry.space.charge(entry, -(ELEMENT_COST + field.length + value.length))
+    entry.space.charge(entry, -(FIELD_COST + field.length + value.length))
     removed++
   }
   if (entry.value.size === 0) entry.space.remove(entry)
