@@ -6,7 +6,8 @@ import { type Ours, ours } from '../commons/support.ts'
 import { run } from '../flows/support/portico.ts'
 import { makeVenv } from './venv.ts'
 
-const here = (name: string): string => new URL(`../commons/python/${name}`, import.meta.url).pathname
+const here = (name: string): string =>
+  new URL(`../commons/python/${name}`, import.meta.url).pathname
 
 let place: { folder: string; venv: string }
 let site: Ours
