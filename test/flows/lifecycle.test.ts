@@ -432,3 +432,17 @@ test('need-app: a site none of whose applications loads ends', async () => {
   })
   expect((await ask(half.port, '/tool/')).status).toBe(200)
 })
+
+test('lazy: workers import by themselves, and a reload of what does not load is refused all the same', async () => {
+  await using portico = await serve(wsgi, 'workers: 2, lazy: true')
+  await settled(portico)
+  await using load = new Load(portico.port, { kept: 3, fresh: 1 })
+  portico.write('shop.py', 'raise LookupError("on purpose")\n')
+  const { status, body } = await admin(portico, 'POST', '/reload?app=shop')
+  expect(status).toBe(409)
+  expect(JSON.parse(body).message).toMatch(/shop\.py", line 1(.*\n)*LookupError: on purpose/)
+  portico.write('shop.py', wsgi.code('two'))
+  expect((await admin(portico, 'POST', '/reload?app=shop&rolling=1')).status).toBe(200)
+  expect((await ask(portico.port, '/')).text).toMatch('two')
+  await clean(load)
+})
