@@ -33,10 +33,11 @@ export class CommandProcess {
   constructor(command: CommandPlan, site: Credentials | null, line: (text: string) => void) {
     const credentials = credentialsOf(command, site)
     const [file = '', ...args] = command.argv
-    const launch = launchAs(credentials, file, args)
+    const env = childEnvironment({ ...process.env, ...command.env }, credentials)
+    const launch = launchAs(credentials, file, args, env)
     const child = spawn(launch.file, launch.args, {
       cwd: command.dir,
-      env: childEnvironment({ ...process.env, ...command.env }, credentials),
+      env,
       stdio: ['ignore', 'pipe', 'pipe'],
       // A group of its own: safe from the terminal's Ctrl-C, and ended as a whole.
       detached: true,

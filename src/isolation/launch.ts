@@ -1,9 +1,9 @@
 /** How an application's processes are started: in their group, within their bounds and walls, as their user. */
 import type { WorkerCommand } from '../runtimes/runtime.ts'
 import { childEnvironment } from '../supervisor/environment.ts'
-import { type Credentials, launchAs } from '../system/users.ts'
+import { findTool } from '../system/tools.ts'
+import { behindTools, type Credentials, launchAs } from '../system/users.ts'
 import type { Quarters } from './quarters.ts'
-import { findTool } from './tools.ts'
 import { within } from './walls.ts'
 
 export interface Launched {
@@ -20,24 +20,13 @@ export interface Launched {
 /** Enters control groups, then becomes the command. */
 const ENTER = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 1; shift; done; shift; exec "$@"'
 
-/**
- * Variables that act on the tools in between, which run as root: they are set only behind them. None of
- * them is a secret (see the settings), so they may stand in a command line.
- */
-const ACTS_ON_TOOLS =
-  /^(LD_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|MALLOC_.*|BASH_ENV|ENV|SHELLOPTS|PS4|IFS|CDPATH)$/
-
 /** Throws an Error with a remedy where it cannot be as the settings say. */
 export function launchOf(quarters: Quarters, command: WorkerCommand): Launched {
   const { credentials, plan } = quarters
   if (plan === null) {
-    const launch = launchAs(credentials, command.file, command.args)
-    return {
-      ...launch,
-      env: childEnvironment(command.env, credentials),
-      cwd: command.cwd,
-      forks: false,
-    }
+    const env = childEnvironment(command.env, credentials)
+    const launch = launchAs(credentials, command.file, command.args, env)
+    return { ...launch, env, cwd: command.cwd, forks: false }
   }
   quarters.check()
   const { walls } = quarters
@@ -56,7 +45,7 @@ export function launchOf(quarters: Quarters, command: WorkerCommand): Launched {
     ...(walls?.before ?? []),
     ...(walls?.becomes ? [] : becoming(credentials, plan.noNewPrivileges)),
   ]
-  if (chain.length > 0 && process.getuid?.() === 0) chain.push(...behind(env))
+  if (chain.length > 0 && process.getuid?.() === 0) chain.push(...behindTools(env))
   chain.push(inside(command.file), ...command.args.map(inside))
   const [file = '', ...args] = chain
   return { file, args, env, cwd: command.cwd, forks: walls?.forks === true }
@@ -85,15 +74,4 @@ function becoming(credentials: Credentials | null, noNewPrivileges: boolean): st
     throw new Error('setpriv (util-linux) is missing, which gives up rights: install it')
   }
   return [setpriv, ...switches, '--']
-}
-
-/** Moves what would act on the tools out of `env`, to where it acts on the application alone. */
-function behind(env: NodeJS.ProcessEnv): string[] {
-  const names = Object.keys(env).filter(
-    (name) => ACTS_ON_TOOLS.test(name) && env[name] !== process.env[name],
-  )
-  if (names.length === 0) return []
-  const assignments = names.map((name) => `${name}=${env[name] ?? ''}`)
-  for (const name of names) delete env[name]
-  return [findTool('env'), ...assignments]
 }

@@ -4,7 +4,7 @@ import type { AppLimitsPlan } from '../site/plan.ts'
 import { showSize } from '../site/units.ts'
 import type { Cgroup } from '../system/cgroup.ts'
 import { hardFileLimit } from '../system/limits.ts'
-import { findTool } from './tools.ts'
+import { findTool } from '../system/tools.ts'
 
 /** `group`: of all processes together; `process`: of each; `user`: of all of its user's. */
 export type Enforcement = 'group' | 'process' | 'user' | 'none'

@@ -3,7 +3,7 @@
  * range that systemd's "Users, Groups, UIDs and GIDs" lists as unused, two for each process that may be a
  * supervisor.
  */
-import { findTool, works } from './tools.ts'
+import { findTool, works } from '../system/tools.ts'
 
 const FIRST = 0x7000_0000
 

@@ -6,8 +6,8 @@
 import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { IsolationPlan } from '../site/plan.ts'
+import { findTool, works } from '../system/tools.ts'
 import type { Credentials } from '../system/users.ts'
-import { findTool, works } from './tools.ts'
 
 export interface Walls {
   /** What to put before the command. */

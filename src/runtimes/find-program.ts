@@ -1,7 +1,7 @@
 /** Where on the machine a program is. */
-import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import type { CommonAppPlan } from '../site/plan.ts'
+import { isExecutable } from '../system/tools.ts'
 
 /** A path, relative to the application's folder, or a name in its PATH; '' when there is none. */
 export function findProgram(name: string, app: Pick<CommonAppPlan, 'dir' | 'env'>): string {
@@ -14,14 +14,4 @@ export function findProgram(name: string, app: Pick<CommonAppPlan, 'dir' | 'env'
     if (isExecutable(file)) return resolve(file)
   }
   return ''
-}
-
-/** Whether it is a file that we may run. */
-export function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return statSync(file).isFile()
-  } catch {
-    return false
-  }
 }

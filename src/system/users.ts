@@ -1,9 +1,9 @@
 /**
  * Users and groups: names to ids, and how to start a process as somebody else.
  */
-import { execFileSync } from 'node:child_process'
 import { getgrouplist } from './libc.ts'
 import { entryOf } from './names.ts'
+import { findTool, works } from './tools.ts'
 
 /** Whom the server and the applications run as. */
 export interface Credentials {
@@ -61,45 +61,56 @@ function groupsOf(user: string, gid: number): number[] {
   return [...groups.subarray(0, count[0])].filter((group) => group !== gid)
 }
 
-let setprivWorks: boolean | undefined
-
 /** util-linux' setpriv; BusyBox has one by the same name that cannot change users. */
 function hasSetpriv(): boolean {
-  if (setprivWorks === undefined) {
-    try {
-      execFileSync('setpriv', ['--reuid=0', '--regid=0', '--clear-groups', 'true'], {
-        stdio: 'ignore',
-      })
-      setprivWorks = true
-    } catch {
-      setprivWorks = false
-    }
-  }
-  return setprivWorks
+  return works(findTool('setpriv'), ['--reuid=0', '--regid=0', '--clear-groups', 'true'])
 }
 
 /** What to put before a command so that it runs as `credentials`; null where there is no setpriv. */
 export function becoming({ uid, gid, groups }: Credentials): readonly string[] | null {
   if (!hasSetpriv()) return null
   const all = [gid, ...groups].join(',')
-  return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, `--groups=${all}`, '--']
+  return [findTool('setpriv'), `--reuid=${uid}`, `--regid=${gid}`, `--groups=${all}`, '--']
+}
+
+/**
+ * Variables that act on the tools in between, which run as root: they are set only behind them. None of
+ * them is a secret (see the settings), so they may stand in a command line.
+ */
+const ACTS_ON_TOOLS =
+  /^(LD_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|MALLOC_.*|BASH_ENV|ENV|SHELLOPTS|PS4|IFS|CDPATH)$/
+
+/**
+ * Moves what would act on the tools out of `env`, to where it acts on the application alone: what to put
+ * between them and its command.
+ */
+export function behindTools(env: NodeJS.ProcessEnv): string[] {
+  const names = Object.keys(env).filter(
+    (name) => ACTS_ON_TOOLS.test(name) && env[name] !== process.env[name],
+  )
+  if (names.length === 0) return []
+  const assignments = names.map((name) => `${name}=${env[name] ?? ''}`)
+  for (const name of names) delete env[name]
+  return [findTool('env'), ...assignments]
 }
 
 /**
  * Node's own `uid` and `gid` options clear the supplementary groups. Where the user has some, setpriv
- * sets them and then becomes the command: same process, same descriptors.
+ * sets them and then becomes the command: same process, same descriptors. `env`: what it is started with,
+ * where that may be the user's own; setpriv still runs as us.
  */
 export function launchAs(
   credentials: Credentials | null,
   file: string,
   args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
 ): Launch {
   if (credentials === null) return { file, args }
   const { uid, gid, groups } = credentials
   const before = groups.length === 0 ? null : becoming(credentials)
   if (before === null) return { file, args, uid, gid }
   const [command = '', ...switches] = before
-  return { file: command, args: [...switches, file, ...args] }
+  return { file: command, args: [...switches, ...behindTools(env), file, ...args] }
 }
 
 /** Whether `launchAs` has to leave the user's supplementary groups out. */

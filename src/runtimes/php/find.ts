@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs'
 import { basename, delimiter, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { PhpAppPlan } from '../../site/plan.ts'
-import { isExecutable } from '../find-program.ts'
+import { isExecutable } from '../../system/tools.ts'
 
 /** Where administrators' programs are: often not in the PATH of people, but where php-fpm is. */
 const MORE_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/usr/local/bin', '/usr/bin']

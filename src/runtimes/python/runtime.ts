@@ -3,8 +3,9 @@ import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { basename, delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { PythonAppPlan } from '../../site/plan.ts'
+import { isExecutable } from '../../system/tools.ts'
 import { wholeEnvironment } from '../environment.ts'
-import { findProgram, isExecutable } from '../find-program.ts'
+import { findProgram } from '../find-program.ts'
 import type { Runtime, WorkerCommand } from '../runtime.ts'
 
 /** Oldest CPython that can run the worker. */

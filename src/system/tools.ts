@@ -1,8 +1,8 @@
-/** The machine's own tools that applications are started through, by their absolute paths. */
+/** The machine's own tools that others' programs are started through, by their absolute paths. */
 import { execFileSync } from 'node:child_process'
-import { findProgram } from '../runtimes/find-program.ts'
+import { accessSync, constants, statSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 
-const here = { dir: '/', env: {} }
 const found = new Map<string, string>()
 
 /**
@@ -12,10 +12,22 @@ const found = new Map<string, string>()
 export function findTool(name: string): string {
   let path = found.get(name)
   if (path === undefined) {
-    path = findProgram(name, here) || findProgram(`/usr/sbin/${name}`, here)
+    const folders = (process.env.PATH ?? '').split(delimiter).filter((each) => each.startsWith('/'))
+    path =
+      [...folders, '/usr/sbin', '/usr/bin'].map((each) => join(each, name)).find(isExecutable) ?? ''
     found.set(name, path)
   }
   return path
+}
+
+/** Whether it is a file that we may run. */
+export function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return statSync(file).isFile()
+  } catch {
+    return false
+  }
 }
 
 const working = new Map<string, boolean>()
