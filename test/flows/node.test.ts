@@ -556,6 +556,31 @@ test('programs that end, and interpreters that are none, are told', async () => 
   expect((await ask(portico.port, '/')).status).toBe(500)
 })
 
+test('a program that somebody kills while it loads gets a second chance, and no third', async () => {
+  const killed = `
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+const left = existsSync('kills') ? Number(readFileSync('kills', 'utf8')) : 0
+if (left > 0) {
+  writeFileSync('kills', String(left - 1))
+  process.kill(process.pid, 'SIGKILL')
+  await new Promise(() => {})
+}
+export default { fetch: () => new Response('alive') }
+`
+  await using portico = await Portico.serve({
+    'site.yaml': `listen: "127.0.0.1:0"\nroutes: { /: { app: api } }\napps: { api: { node: ./api.ts, workers: 1 } }\n`,
+    'api.ts': killed,
+  })
+  await portico.settled()
+  portico.write('kills', '1')
+  const { code, err } = await portico.run('reload')
+  expect(err).toBe('')
+  expect(code).toBe(0)
+  portico.write('kills', '2')
+  expect((await portico.run('reload')).err).toMatch(/the program ended \(signal 9\)/)
+  expect((await ask(portico.port, '/')).text).toBe('alive')
+})
+
 test('no worker outlives its parent or the supervisor, however stuck', async () => {
   await using portico = await Portico.serve({ 'site.yaml': site(''), 'app.ts': APP })
   const { apps } = await portico.settled()

@@ -3,6 +3,7 @@
  * anew. The first one is started before any is asked for, and tells whether the module loads at all.
  */
 import { Socket } from 'node:net'
+import { constants } from 'node:os'
 import { LineReader } from '../../supervisor/lines.ts'
 import type { FromParent, ToParent } from '../runtime.ts'
 import { Child, type Death, openLog } from './child.ts'
@@ -61,7 +62,8 @@ class Parent {
     }
   }
 
-  async #sendScout(): Promise<void> {
+  /** One that somebody kills while it loads has proved nothing, once. */
+  async #sendScout(again = false): Promise<void> {
     let slot = -1
     const scout = await this.#begin({
       said: (message) => {
@@ -75,6 +77,10 @@ class Parent {
         if (slot < 0) slot = this.#slotOf(scout)
         if (slot >= 0) return this.#exited(slot, scout, death)
         this.#scout = null
+        const wasKilled = death.signal === constants.signals.SIGKILL
+        if (wasKilled && !this.#loaded && !again && !this.#quitting) {
+          return void this.#sendScout(true)
+        }
         if (!this.#loaded) this.#say({ type: 'failed', detail: this.#whyNot(death) })
         this.#endWhenOver()
       },
