@@ -261,7 +261,12 @@ export function textMap(sentence: string, key: RegExp, expectedKey: string): Tex
 }
 
 export function mapping<Shape extends z.ZodRawShape>(shape: Shape): Mapping<Shape> {
-  return z.strictObject(shape, { error: 'a mapping' })
+  return z.strictObject(shape, { error: `a mapping with ${someOf(Object.keys(shape))}` })
+}
+
+/** The first of them, for an error that has to show what goes there. */
+function someOf(keys: readonly string[]): string {
+  return keys.length > 4 ? `${keys.slice(0, 3).join(', ')} and others` : keys.join(', ')
 }
 
 export function section<Shape extends z.ZodRawShape>(

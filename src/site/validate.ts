@@ -1,6 +1,7 @@
 /** The schema's verdict on a tree, in the words of a site file: key, place, what was expected. */
 import type { z } from 'zod'
 import { nearest } from './nearest.ts'
+import { otherName } from './other-names.ts'
 import { type KeyPath, quote } from './problem.ts'
 import type { Hint, Report } from './report.ts'
 import { notYet, type Settings, siteSchema } from './settings.ts'
@@ -243,8 +244,18 @@ function unknownKey(path: KeyPath, key: string, known: readonly string[]): Findi
     return { path, message, hint: { key: true }, standsFor: [...parent, '*'] }
   }
   const message = `unknown key ${quote(key)}`
-  const meant = nearest(key, known)
-  if (meant === '') return { path, message, hint: { key: true, expected: known.join(', ') } }
+  const other = otherName(key, known)
+  if (other !== null && other.write !== '') {
+    const standsFor = [...parent, other.key]
+    return { path, message, hint: { key: true, expected: other.write }, standsFor }
+  }
+  const meant = other?.key ?? nearest(key, known)
+  if (meant === '') {
+    // Such as `daemons` in an application.
+    const isAbove = keysOf([siteSchema()]).includes(key)
+    const expected = isAbove ? `${key} at the top level of the site file` : known.join(', ')
+    return { path, message, hint: { key: true, expected } }
+  }
   return { path, message, hint: { key: true, nearest: meant }, standsFor: [...parent, meant] }
 }
 
