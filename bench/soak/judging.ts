@@ -1,5 +1,5 @@
 /** The promises, held against the facts of a soak. */
-import { asked } from './requests.ts'
+import { asked, isLarge } from './requests.ts'
 import { APP_NAMES, type AppName, ONE_AT_A_TIME } from './site.ts'
 import { type Sample, type Slope, slopeOf } from './slope.ts'
 import type { Facts } from './soak.ts'
@@ -9,8 +9,9 @@ export interface Judgement {
   /** Sent to sleep past the deadline. */
   readonly slept: number
   readonly costly: Readonly<Record<AppName, Cost>>
-  /** Answers 502 altogether. */
+  /** Answers 502 altogether; and those of which the beginning had been sent when the worker died. */
   readonly failed: number
+  readonly cut: number
   readonly supervisor: Slope | null
   /** Of one process, or from one process to the next at the same age. */
   readonly server: Slope | null
@@ -23,7 +24,7 @@ export interface Judgement {
 export interface Cost {
   /** Of workers that have ever begun a request. */
   readonly kills: number
-  /** Answers 502. */
+  /** Answers 502, or cut. */
   readonly answers: number
   /** For one worker. */
   readonly most: number
@@ -48,14 +49,12 @@ export function judge(facts: Facts): Judgement {
     const more = examples.length > EXAMPLES ? `; and ${examples.length - EXAMPLES} more` : ''
     broken.push(`${what}: ${examples.slice(0, EXAMPLES).join('; ')}${more}`)
   }
-  breaks('requests without an answer', visited.lost)
-  if (visited.sent !== visited.answered) {
-    broken.push(`${visited.sent} requests, ${visited.answered} answers`)
-  }
+  const { cut, lost } = unanswered(facts)
+  breaks('requests without an answer', lost)
   breaks('wrong answers', visited.wrong)
   breaks('executed twice, or confirmed and not executed', executions(facts))
-  const { costly, failed, troubles } = failures(facts)
-  breaks('502 without a worker that was killed', troubles)
+  const { costly, failed, troubles } = failures(facts, cut)
+  breaks('failed without a worker that was killed', troubles)
   const others = visited.odd.filter(({ n, status }) => {
     return status !== 502 && !(status === 504 && asked(n).sleeps)
   })
@@ -92,7 +91,7 @@ export function judge(facts: Facts): Judgement {
       if (!(least <= bound)) broken.push(`${name} grows`)
     }
   }
-  return { answers: answersOf(facts), slept, costly, failed, ...slopes, broken }
+  return { answers: answersOf(facts), slept, costly, failed, cut: cut.length, ...slopes, broken }
 }
 
 function answersOf({ statuses }: Facts): Record<string, number> {
@@ -113,19 +112,44 @@ function executions({ statuses, begun }: Facts): string[] {
   return troubles
 }
 
+interface Unanswered {
+  /** The worker was killed in the middle of an answer: 502 could not be said any more. */
+  readonly cut: readonly number[]
+  /** What became of the others. */
+  readonly lost: readonly string[]
+}
+
+function unanswered({ visited, statuses }: Facts): Unanswered {
+  const cut: number[] = []
+  statuses.forEach((status, n) => {
+    if (status === 0 && isLarge(n)) cut.push(n)
+  })
+  // Each with the beginning of its answer.
+  const lost = visited.lost.filter((what) => !/^closed after "HTTP\/1\.1 200 OK/.test(what))
+  if (lost.length + cut.length === visited.sent - visited.answered) return { cut, lost }
+  return { cut, lost: visited.lost }
+}
+
 /** Each 502 belongs to a worker that was killed; one that takes one request at a time costs one. */
-function failures({ visited, begun, kills }: Facts): Pick<Judgement, 'costly' | 'failed'> & {
-  readonly troubles: readonly string[]
-} {
+function failures(
+  { visited, begun, kills }: Facts,
+  cut: readonly number[],
+): Pick<Judgement, 'costly' | 'failed'> & { readonly troubles: readonly string[] } {
   const killed = new Set(kills.map(({ pid }) => pid))
   const troubles: string[] = []
-  const failed = visited.odd.filter(({ status }) => status === 502)
+  // When it was cut nobody has noted; that it was begun by somebody who was killed says enough.
+  const ever = { from: 0, to: Date.now() }
+  const failed = [
+    ...visited.odd.filter(({ status }) => status === 502),
+    ...cut.map((n) => ({ n, ...ever })),
+  ]
   /** By the worker that had begun it. */
   const costs = new Map<number, number>()
   for (const { n, from, to } of failed) {
     const { app, unsafe } = asked(n)
     const what = `${unsafe ? 'POST' : 'GET'} ${n} /${app}`
     const pids = begun.get(n) ?? []
+    if (from === 0 && pids.length === 0) troubles.push(`${what} was cut, and never begun`)
     const innocent = pids.filter((pid) => !killed.has(pid))
     if (innocent.length > 0) {
       troubles.push(`${what} was begun by ${innocent.join(' ')}, which nobody has killed`)
@@ -149,7 +173,7 @@ function failures({ visited, begun, kills }: Facts): Pick<Judgement, 'costly' | 
     // Some had been read and not begun: nobody knows whose they were.
     if (answers > dead) troubles.push(`${dead} workers of ${name} were killed: ${answers} answers`)
   }
-  return { costly, failed: failed.length, troubles }
+  return { costly, failed: failed.length - cut.length, troubles }
 }
 
 /** Processes that have begun a request to this application. */

@@ -27,6 +27,11 @@ export function asked(n: number): Asked {
   return { app, unsafe, sleeps: false, body, more }
 }
 
+/** Whether its answer takes several writes: the first may be gone when the worker dies. */
+export function isLarge(n: number): boolean {
+  return asked(n).more === LARGE
+}
+
 /** Seven in eleven for `shop`, the number of no other pattern here. */
 const APPS: readonly AppName[] = [
   'shop',

@@ -11,7 +11,7 @@ const HOUR = 3600
 /** Each line is a name and its value. */
 export function linesOf(facts: Facts, judgement: Judgement): [string, string][] {
   const { visited, kills, reloads, status, sampling, left } = facts
-  const { answers, slept, costly, failed, supervisor, server, files } = judgement
+  const { answers, slept, costly, failed, cut, supervisor, server, files } = judgement
   const done = reloads.filter(({ trouble }) => trouble === '')
   const kinds = ['the site', 'one application', 'rolling'] as const
   const byKind = kinds.map((kind) => `${kind} ${done.filter((one) => one.kind === kind).length}`)
@@ -23,13 +23,14 @@ export function linesOf(facts: Facts, judgement: Judgement): [string, string][] 
     ['length', `${Math.round(facts.seconds)} s`],
     ['requests', `${visited.sent} on ${visited.connections} connections`],
     ['a second', (visited.sent / facts.seconds).toFixed(0)],
-    ['without an answer', String(visited.lost.length)],
+    ['without an answer', String(visited.lost.length - cut)],
     ['wrong answers', String(visited.wrong.length)],
     ['answers', pairs(answers)],
     ['longest wait', `${(visited.slowestMs / 1000).toFixed(1)} s`],
     ['slept past the deadline', `${slept}, of which ${answers[504] ?? 0} got 504`],
     ['workers killed', String(kills.length)],
     ['502', String(failed)],
+    ['cut in the middle of a large answer', String(cut)],
     ...APP_NAMES.map((name): [string, string] => {
       const { kills: dead, answers: lost, most } = costly[name]
       return [`… ${name}`, `${lost} for ${dead} killed, at most ${most} for one`]
