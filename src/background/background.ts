@@ -112,7 +112,9 @@ export class Background {
     const found = this.#schedules?.find(name) ?? []
     const [task, another] = found
     if (task === undefined) {
-      const names = this.status.tasks.map((each) => each.name)
+      const names = this.status.tasks.map((each) =>
+        each.app === '' ? each.name : `${each.app}/${each.name}`,
+      )
       const there = names.length === 0 ? 'there is none' : `there is ${names.join(', ')}`
       throw new Error(`no task ${name}; ${there}`)
     }

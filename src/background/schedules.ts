@@ -84,11 +84,20 @@ export class Schedules {
     })
   }
 
-  /** Tasks of that name; the name may have its application before it: `shop/clean`. */
+  /**
+   * Tasks of that name; the name may have its application before it, and be that of the function alone:
+   * `shop/shop.tasks:clean`, `shop/clean`, `clean`.
+   */
   find(name: string): Task[] {
-    return [...this.#entries.values()]
-      .filter(({ wanted: { app, plan } }) => plan.name === name || `${app}/${plan.name}` === name)
-      .map(({ task }) => task)
+    const named = (nameOf: (full: string) => string): Task[] =>
+      [...this.#entries.values()]
+        .filter(({ wanted: { app, plan } }) => {
+          const own = nameOf(plan.name)
+          return own === name || `${app}/${own}` === name
+        })
+        .map(({ task }) => task)
+    const exact = named((full) => full)
+    return exact.length > 0 ? exact : named((full) => full.slice(full.lastIndexOf(':') + 1))
   }
 
   /** Runs what waits for that signal. */

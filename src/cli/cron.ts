@@ -18,7 +18,7 @@ Examples:
   portico cron                   what the site that is served from this folder runs, and when next
   portico cron site.yaml --json
   portico cron run clean         run the task "clean" now, and wait for its end
-  portico cron run shop/clean    the one that the application shop declares
+  portico cron run shop/clean    the function clean that the application shop declares
 
 Exit codes of run: 0 the run went well, 1 it failed, or did not begin.
 `

@@ -59,5 +59,5 @@ async function reload(target: string, flags: Flags): Promise<number> {
 
 function tellApp(app: string, { ok, message }: ReloadResult): void {
   if (ok) process.stdout.write(`reloaded: application ${app}\n`)
-  else process.stderr.write(`not reloaded, ${app} goes on as before: ${message}\n`)
+  else process.stderr.write(`not reloaded, the site serves as before: ${message}\n`)
 }

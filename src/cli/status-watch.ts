@@ -164,7 +164,9 @@ class Watch {
 
   #draw(): void {
     if (!this.#shown) return
-    const { columns = USUAL.columns, rows = USUAL.rows } = process.stdout
+    // Some say 0.
+    const columns = process.stdout.columns || USUAL.columns
+    const rows = process.stdout.rows || USUAL.rows
     const lines = drawScreen(this.#status, this.#before, {
       columns: Math.max(1, columns),
       rows: Math.max(1, rows),

@@ -1,5 +1,6 @@
 /** Asks a running supervisor, over its admin socket. */
 import { request } from 'node:http'
+import { neighboursOf } from './neighbours.ts'
 
 export interface AdminAnswer {
   readonly status: number
@@ -26,15 +27,19 @@ export function askAdmin(socketPath: string, method: string, path: string): Prom
         resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
       )
     })
-    sent.on('error', (error: NodeJS.ErrnoException) => reject(explain(socketPath, error)))
+    sent.on('error', (error: NodeJS.ErrnoException) => {
+      explain(socketPath, error).then(reject, reject)
+    })
     sent.end()
   })
 }
 
-function explain(path: string, error: NodeJS.ErrnoException): Error {
+async function explain(path: string, error: NodeJS.ErrnoException): Promise<Error> {
   if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
+    const others = await neighboursOf(path)
+    const there = others.length === 0 ? '' : `; these run: ${others.join(', ')}`
     return new Error(
-      `not running: nobody answers on ${path}; \`portico serve\` it first, or name its socket with --admin`,
+      `not running: nobody answers on ${path}; \`portico serve\` it first, or name its socket with --admin${there}`,
     )
   }
   if (error.code === 'EACCES') {

@@ -2,6 +2,7 @@
  * A generation: one plan being served, by one server process and the applications behind it. A reload
  * starts the next one beside it; both accept from the same sockets until this one has drained.
  */
+
 import type { Quarters } from '../isolation/quarters.ts'
 import { settle } from '../isolation/settle.ts'
 import type { Role, Runtime } from '../runtimes/runtime.ts'
@@ -9,6 +10,7 @@ import type { ServiceRuntime } from '../runtimes/service.ts'
 import type { AppState, RequestsInHand, ServerNumbers, ServerStatus } from '../server/protocol.ts'
 import { serviceSocket } from '../server/service-socket.ts'
 import { firstDeadline } from '../site/first-deadline.ts'
+import { nearest } from '../site/nearest.ts'
 import type { AppPlan, SitePlan } from '../site/plan.ts'
 import { type Credentials, ordinaryUser } from '../system/users.ts'
 import { AppInServer } from './app-in-server.ts'
@@ -167,7 +169,11 @@ export class Generation {
 
   #app(name: string): AppLifetime {
     const app = this.#apps.get(name)
-    if (app === undefined) throw new Error(`there is no application ${name}`)
+    if (app === undefined) {
+      const meant = nearest(name, this.#apps.keys())
+      const hint = meant === '' ? '' : `; did you mean ${meant}?`
+      throw new Error(`there is no application ${name}${hint}`)
+    }
     return app
   }
 

@@ -431,7 +431,7 @@ class Supervisor {
     if (failure === null) this.#logger.info(`application ${app} is reloaded`, { app })
     else {
       this.#logger.error(
-        `application ${app} was not reloaded, it goes on as before: ${briefly(failure)}`,
+        `application ${app} was not reloaded, the site serves as before: ${briefly(failure)}`,
         { app },
       )
     }

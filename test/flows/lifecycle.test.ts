@@ -294,7 +294,7 @@ test('code that does not load is not taken: why, exit code 1, the old code goes 
     for (const how of [[], ['--rolling']]) {
       const { code, err, out } = await portico.run('reload', '--app', 'shop', ...how)
       expect([code, out]).toEqual([1, ''])
-      expect(err).toMatch(/^not reloaded, shop goes on as before: application shop did not load: /)
+      expect(err).toMatch(/^not reloaded, the site serves as before: application shop did not load: /)
       expect(err).toMatch(why)
       expect((await ask(portico.port, '/')).text).toMatch('one')
     }
@@ -303,7 +303,7 @@ test('code that does not load is not taken: why, exit code 1, the old code goes 
   expect(parent).toBe(before.parent)
   expect(workers.map(({ pid }) => pid)).toEqual(before.workers.map(({ pid }) => pid))
   expect((await portico.run('reload', '--app', 'shoop')).err).toMatch(
-    'there is no application shoop',
+    'there is no application shoop; did you mean shop?',
   )
   expect((await portico.run('reload', '--rolling')).code).toBe(2)
 }, 60_000)
