@@ -92,11 +92,14 @@ def raises():
   const list = await portico.run('cron')
   expect(list.out).toMatch(/^shop\/app:nightly +0 3 \* \* \*/m)
   expect((await runTask(portico, 'app:raises')).code).toBe(0)
+  expect((await runTask(portico, 'rises')).err).toMatch(
+    /no task rises; there is .*shop\/app:raises/,
+  )
   expect(read(portico, 'threads')).toBe('in a thread\n')
   await noted(portico, 'signals', 'heard 17')
   await noted(portico, 'messages', 'hello for 1')
   await noted(portico, 'messages', 'you for 1')
-  const night = await runTask(portico, 'shop/app:nightly')
+  const night = await runTask(portico, 'shop/nightly')
   expect([night.code, night.out]).toEqual([0, expect.stringContaining('done (exit code 0')])
   expect(read(portico, 'nights')).toBe('night\n')
   const [, id] = /run (\w+) in the log/.exec(night.out) ?? []

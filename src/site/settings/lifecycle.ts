@@ -77,7 +77,7 @@ const parts = {
     3,
     0,
     1_000_000,
-    'How often in a row there have to be too few, or too many, before something is done; for `backlog` the number of waiting requests above which workers are added.',
+    'How often in a row there have to be too few, or too many, before something is done; for `backlog` the number of waiting requests above which workers are added. With `spare`, requests that wait while no worker finishes anything do not wait for that.',
   ) as Count,
   every: duration('1s', 'How often is looked.') as Duration,
   idle: duration(

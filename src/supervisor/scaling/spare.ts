@@ -1,6 +1,7 @@
 /**
  * uWSGI's `spare`: keeps some workers free. Too few of them for longer than `overload` cycles: `step` more.
- * Too many, `overload` cycles after the last change: one less.
+ * Too many, `overload` cycles after the last change: one less. Unlike there, requests that wait while nothing
+ * at all is finished for a cycle, or for as long as one, are not left waiting for those cycles.
  */
 import type { Load, Scaler, ScalerPlan } from './scaler.ts'
 
@@ -8,11 +9,12 @@ export function spare(plan: Pick<ScalerPlan, 'spare' | 'step' | 'overload'>): Sc
   let overloaded = 0
   let idle = 0
   return {
-    decide({ workers, busy, waiting }: Load, active: number): number {
+    decide({ workers, busy, waiting, served, delayMs, cycleMs }: Load, active: number): number {
       const free = waiting > 0 ? 0 : Math.max(0, workers - busy)
       if (free < plan.spare) {
         idle = 0
-        if (++overloaded <= plan.overload) return active
+        const isUrgent = waiting > 0 && (served === 0 || delayMs >= cycleMs)
+        if (++overloaded <= plan.overload && !isUrgent) return active
         overloaded = 0
         return active + plan.step
       }

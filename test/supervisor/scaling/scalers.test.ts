@@ -77,6 +77,13 @@ describe('spare', () => {
       [{ busy: 1 }, 4],
     ])
   })
+  test('at once where nothing is finished, or for those that wait as long as a cycle', () => {
+    table(spare(PLAN), [
+      [{ busy: 4, waiting: 1 }, 5],
+      [{ busy: 4, waiting: 1, served: 9, delayMs: 100 }, 4],
+      [{ busy: 4, waiting: 9, served: 9, delayMs: 1_000 }, 5],
+    ])
+  })
   test('nobody is free while somebody waits; `step` at a time', () => {
     const scaler = spare({ ...PLAN, overload: 0, step: 4 })
     expect(scaler.decide({ ...idle, waiting: 1 }, 4)).toBe(8)
