@@ -1,8 +1,9 @@
 /** Configurations of uWSGI and Gunicorn as people have them, served as they are. */
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { uwsgiSpeech } from '../gateways/front/front.ts'
@@ -112,6 +113,17 @@ describe('Gunicorn', () => {
   })
 })
 
+/** Without `preload_app` the application is imported after the fork. */
+const LAZY = `
+bind = "127.0.0.1:0"
+wsgi_app = "app"
+def when_ready(server):
+    raise ValueError("a hook that fails when ready")
+def post_fork(server, worker):
+    import builtins
+    builtins.patched = "patched"
+`
+
 const ABORTS = `
 import time
 bind = "127.0.0.1:0"
@@ -128,6 +140,18 @@ def post_request(worker, req):
 `
 
 describe('hooks', () => {
+  it('run after the fork and before the import of an application that is not preloaded', async () => {
+    const app = `found = patched
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [found.encode()]
+`
+    const files = { 'app.py': app, 'gunicorn.conf.py': LAZY }
+    await using site = await Portico.serve(files, { command: ['gunicorn'], env: { PATH } })
+    expect(await ask(site, '/')).toBe('patched')
+    await site.logged(/a hook that fails when ready/)
+  })
+
   it('run before a worker is killed at its deadline; one that fails fails its request alone', async () => {
     const slow = `import time
 def application(environ, start_response):
@@ -205,6 +229,36 @@ describe('the command line', () => {
     })
     expect(await ask(site, '/')).toBe('x')
     await until('the workers', async () => (await site.logged(/^serving /)) !== undefined)
+  })
+
+  it('goes to the background where it is told to, and logs to the file', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'portico-daemon-'))
+    let pid = 0
+    try {
+      writeFileSync(join(folder, 'app.py'), PLAIN['app.py'])
+      const args =
+        '--http 127.0.0.1:0 --wsgi-file app.py -d all.log --pidfile site.pid --die-on-term'
+      const env = { ...process.env, PATH }
+      const { code, out, err } = await portico(['uwsgi', ...args.split(' ')], { cwd: folder, env })
+      expect({ code, out, err }).toEqual({ code: 0, out: '', err: '' })
+      const read = (name: string): string => {
+        try {
+          return readFileSync(join(folder, name), 'utf8')
+        } catch {
+          return ''
+        }
+      }
+      pid = Number(await until('its pid', () => read('site.pid') || undefined))
+      expect(pid).toBeGreaterThan(1)
+      const url = await until('its address', () => /http:\S+\/(?=")/.exec(read('all.log'))?.[0])
+      expect(await get(new URL(url))).toBe('x')
+      process.kill(pid)
+      await until('its end', () => read('site.pid') === '')
+      pid = 0
+    } finally {
+      if (pid > 1) process.kill(pid, 'SIGKILL')
+      rmSync(folder, { recursive: true })
+    }
   })
 
   it('says what it does not know', async () => {

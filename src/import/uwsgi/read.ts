@@ -25,7 +25,8 @@ const MOST_FILES = 200
 const MOST_OPTIONS = 20_000
 const LONGEST_VALUE = 65_536
 
-const FILES = new Set(['ini', 'yaml', 'yml', 'y', 'json', 'js', 'config', 'include'])
+/** XML is among them so that it is refused, and not left out. */
+const FILES = new Set('ini yaml yml json js config include xml xmlconfig'.split(' '))
 const PLACEHOLDERS = new Set(['set-placeholder', 'set-ph'])
 const CUSTOM = new Set(['declare-option', 'declare-option2'])
 /** Set by uWSGI itself for its own children. */

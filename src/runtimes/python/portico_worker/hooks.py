@@ -62,10 +62,13 @@ class Hooks:
         self.worker = None
 
     def on_starting(self):
-        self.start("on_starting")
+        try:
+            self.call("on_starting", self.server)
+        except BaseException as error:
+            raise LoadFailed("the hook on_starting failed:\n%s" % trace.text(error)) from None
 
     def when_ready(self):
-        self.start("when_ready")
+        self.safely("when_ready", self.server)
 
     def pre_fork(self):
         self.server.worker_age += 1
@@ -120,12 +123,6 @@ class Hooks:
     def aborted(self, _number, _frame):
         self.safely("worker_abort", self.worker)
         os._exit(1)
-
-    def start(self, name):
-        try:
-            self.call(name, self.server)
-        except BaseException as error:
-            raise LoadFailed("the hook %s failed:\n%s" % (name, trace.text(error))) from None
 
     def call(self, name, *arguments):
         function = self.functions.get(name)

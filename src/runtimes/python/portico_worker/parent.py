@@ -271,6 +271,7 @@ class Parent:
         scout.close()
         process.send(scout.pid, signal.SIGKILL)
         waitpid(scout.pid, 0)
+        self.hooks.child_exit(scout.pid)
 
     def reap(self):
         if self.quitting:

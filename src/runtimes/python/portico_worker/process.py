@@ -86,13 +86,15 @@ def run(parent, slot, role):
     # With a handler in C: it writes even while Python code is stuck in a system call or an extension.
     faulthandler.enable(2)
     faulthandler.register(TRACEBACK, file=2, all_threads=True, chain=False)
+    if role is None:
+        # Before a lazy application is imported: some hooks replace parts of libraries.
+        parent.hooks.post_fork()
     if app.get("lazy"):
         scout = parent.scout if slot is None else None
         application = lazy.load_here(settings, scout)
         slot = scout.wait() if slot is None else slot
     declares.run_after_fork()
     if role is None:
-        parent.hooks.post_fork()
         try:
             worker.run(application, settings, slot, parent.hooks)
         finally:
