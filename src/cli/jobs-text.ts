@@ -45,13 +45,17 @@ export function jobTable(jobs: readonly ShownJob[], now: number): string {
   const rows = jobs.map((job) => {
     const lines = job.error.trimEnd().split('\n')
     // The last line of a traceback says what it was.
-    const error = harmless(lines.at(-1) ?? '').slice(0, LONGEST_ERROR)
+    const error = shorten(harmless(lines.at(-1) ?? ''))
     const age = showTime(now - job.put)
     const attempts = `${job.attempt}/${job.attempts}`
     return [job.id, job.queue, harmless(job.name), job.state, age, attempts, error]
   })
   const head = ['id', 'queue', 'name', 'state', 'age', 'attempts', 'error']
   return table([head, ...rows], 7).join('\n')
+}
+
+function shorten(text: string): string {
+  return text.length > LONGEST_ERROR ? `${text.slice(0, LONGEST_ERROR - 1)}…` : text
 }
 
 export function jobText(job: ShownJob, now: number): string {

@@ -5,6 +5,7 @@
 
 import type { Quarters } from '../isolation/quarters.ts'
 import { settle } from '../isolation/settle.ts'
+import { queuesOfNobody } from '../jobs/queues-of-nobody.ts'
 import type { Role, Runtime } from '../runtimes/runtime.ts'
 import type { ServiceRuntime } from '../runtimes/service.ts'
 import type { AppState, RequestsInHand, ServerNumbers, ServerStatus } from '../server/protocol.ts'
@@ -133,7 +134,12 @@ export class Generation {
       stopMs: plan.timeouts.stopMs,
       before: options.before(app.name),
       dismiss: (slot, pid) => this.#server.dismiss(app.name, slot, pid),
-      declared: (told) => options.declared(app.name, told),
+      declared: (told) => {
+        for (const warning of queuesOfNobody(plan, app.name, told)) {
+          logger.warn(warning, { app: app.name })
+        }
+        options.declared(app.name, told)
+      },
     })
   }
 

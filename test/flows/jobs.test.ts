@@ -129,6 +129,12 @@ describe('jobs', () => {
     })
     const unknown = (await jobs('put', 'snd')).trim()
     expect((await ended(unknown)).error).toContain("did you mean 'app.send'?")
+    const words = (await jobs('put', 'send', 'a@b.c')).trim()
+    expect(await ended(words)).toMatchObject({
+      state: 'dead',
+      attempt: 1,
+      error: expect.stringContaining('its payload is no JSON: Expecting value'),
+    })
     const delayed = (await jobs('put', 'send', '--queue', 'mail', '--delay', '1h')).trim()
 
     expect(await jobs()).toMatch(/mail +0 +1 +0 +0/)

@@ -153,7 +153,11 @@ def pack(args, kwargs):
 
 def unpack(payload):
     """The arguments of any JSON: of a list, an object, or anything else as the only one."""
-    value = json.loads(payload) if payload else []
+    try:
+        value = json.loads(payload) if payload else []
+    except ValueError as error:
+        # It will not get better.
+        raise Dead("its payload is no JSON: %s; @portico.job(raw=True) takes any bytes" % error) from None
     if isinstance(value, list):
         return value, {}
     if isinstance(value, dict):
