@@ -92,8 +92,8 @@ export class DeadlineWatch {
     if (hardMs === 0 || elapsed < hardMs + TICK_MS) return
     if (job.dropped) return this.#actions.stuck(link, job, elapsed)
     if (waits) return
-    job.overdue = true
     this.#actions.fail(job, overdue(hardMs))
+    job.overdue = true
     link.cancel(job.id)
   }
 

@@ -228,7 +228,7 @@ export class Dispatch implements LinkOwner {
   served(link: WorkerLink, us: number, failed: boolean, job: Job): void {
     this.#window.served(us)
     this.#pace.served()
-    if (failed) this.counts.errors++
+    if (failed && !job.overdue) this.counts.errors++
     // One that the worker never had took no time; one that became a WebSocket says nothing of requests.
     if (job.upload?.sent !== false && job.webSocket === null) {
       this.counts.served(us / 1000)
@@ -454,7 +454,8 @@ export class Dispatch implements LinkOwner {
   }
 
   #fail(job: Job, error: PorticoError): void {
-    this.counts.errors++
+    // One that is overdue has been counted already, and its worker ended or was replaced since.
+    if (!job.overdue) this.counts.errors++
     job.fail(error)
     discardBody(job.body)
   }

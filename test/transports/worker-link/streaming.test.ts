@@ -474,6 +474,7 @@ test('the deadline: 504 and CANCEL; a worker that lets go of it keeps the others
   request.end({ failed: true })
   await sleep(3_000)
   expect(site.stuck).toEqual([])
+  expect(site.dispatch.counts.errors).toBe(1)
   stream.data('still here')
   expect(String(await events.read())).toContain('still here')
 })
@@ -487,6 +488,7 @@ test('the deadline: a worker that does not let go is stuck', async () => {
   await until('the report', () => site.stuck.length > 0)
   expect(site.stuck).toMatchObject([{ slot: 0, pid: 1, request: 'GET /slow' }])
   expect(site.stuck[0]!.elapsedMs).toBeGreaterThan(2_000)
+  expect(site.dispatch.counts.errors).toBe(1)
 })
 
 test('the deadline does not run while the visitor sends its body', async () => {
