@@ -78,6 +78,8 @@ export class ServiceProcess implements AppLifetime {
   /** Its first process, where that is none of ours. */
   #inner = 0
   readonly #restarts = new Restarts()
+  /** Workers that were killed for their deadline, until their end is told. */
+  readonly #overdue = new Set<number>()
   #lastWords: string[] = []
   #waiting: (() => void)[] = []
 
@@ -279,9 +281,11 @@ export class ServiceProcess implements AppLifetime {
       }
       case 'died': {
         this.#slow?.died(news.pid)
+        const overdue = this.#overdue.delete(news.pid)
         if (news.expected) return
         const how = this.#why(news.how)
-        this.#restarts.count(how === news.how ? 'signal' : 'oom', how)
+        const reason = how === news.how ? 'signal' : 'oom'
+        this.#restarts.count(overdue ? 'deadline' : reason, how)
         return logger.warn(`worker died (${how}); replaced at once`, {
           app: app.name,
           pid: news.pid,
@@ -370,6 +374,7 @@ export class ServiceProcess implements AppLifetime {
     if (this.#child?.pid === undefined || !isChild(pid, this.#child.pid)) return
     try {
       process.kill(pid, 'SIGKILL')
+      this.#overdue.add(pid)
     } catch {
       // It has just ended by itself.
     }

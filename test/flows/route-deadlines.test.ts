@@ -82,7 +82,7 @@ test('what was stuck is replaced, and only that', async () => {
   expect(stack.app).toBe('php')
   await until('both replacements', async () => {
     const { wsgi, php } = (await portico.status()).apps
-    return wsgi?.restarts === 1 && php?.restarts === 1
+    return wsgi?.reasons.deadline === 1 && php?.reasons.deadline === 1
   })
   const { apps } = await portico.status()
   for (const name of ['asgi', 'fetch', 'http']) expect(apps[name]?.restarts).toBe(0)
