@@ -1,6 +1,28 @@
-/** What a site file in TypeScript imports: `import { site } from 'portico'`. */
+/**
+ * What a site file in TypeScript imports, `import { site } from 'portico'`; and what an application imports
+ * for its jobs, `import { enqueue, job } from 'portico'`. All that workers share is in `portico/shared`.
+ */
 import type { SiteFile } from './site/settings.ts'
 
+export {
+  type CurrentJob,
+  cancel,
+  Dead,
+  type EnqueueOptions,
+  enqueue,
+  Failed,
+  type Job,
+  type JobFacts,
+  type JobFunction,
+  type JobOptions,
+  type JobSettings,
+  job,
+  jobFacts,
+  Pending,
+  Retry,
+  result,
+  Unknown,
+} from './shared/jobs.ts'
 export type {
   Address,
   AppPlan,

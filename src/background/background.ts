@@ -163,7 +163,7 @@ export class Background {
     this.#schedules.apply(plan.background, declared)
     for (const app of Object.values(plan.apps)) {
       const { mules } = declared.get(app.name) ?? noDeclares
-      const targets = app.kind === 'python' ? app.mules : []
+      const targets = app.mules ?? []
       this.#mules.apply(app.name, generation, targets, mules, (role) => keep(app.name, role))
     }
   }

@@ -43,7 +43,11 @@ export function queueTable(queues: readonly ShownQueue[], now: number): string {
 export function jobTable(jobs: readonly ShownJob[], now: number): string {
   if (jobs.length === 0) return 'no jobs'
   const rows = jobs.map((job) => {
-    const lines = job.error.trimEnd().split('\n')
+    // What went wrong: Python says it last, JavaScript above the stack.
+    const lines = job.error
+      .trimEnd()
+      .split('\n')
+      .filter((line) => !/^\s+at /.test(line))
     // The last line of a traceback says what it was.
     const error = shorten(harmless(lines.at(-1) ?? ''))
     const age = showTime(now - job.put)

@@ -107,6 +107,7 @@ export function stackOf(error: unknown): string {
   return error.cause === undefined ? own : `${own}\n  [cause] ${stackOf(error.cause)}`
 }
 
-function isForeign(frame: string): boolean {
+/** Whether a line of a stack is about our own code, or Node's: nothing that an application's owner could change. */
+export function isForeign(frame: string): boolean {
   return frame.includes(OURS) || frame.includes('node:internal/')
 }

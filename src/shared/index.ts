@@ -15,6 +15,25 @@ import {
 
 export { Cache, type CacheOptions, cache } from './cache.ts'
 export { Refused, Unavailable, type Value } from './connection.ts'
+export {
+  type CurrentJob,
+  cancel,
+  Dead,
+  type EnqueueOptions,
+  enqueue,
+  Failed,
+  type Job,
+  type JobFacts,
+  type JobFunction,
+  type JobOptions,
+  type JobSettings,
+  job,
+  jobFacts,
+  Pending,
+  Retry,
+  result,
+  Unknown,
+} from './jobs.ts'
 
 /** The longest that the commons wait, ms. */
 const FOR_EVER_MS = 2 ** 31 - 1

@@ -12,6 +12,7 @@ import type {
   ReadyPlan,
   TaskPlan,
 } from './background-plan.ts'
+import { drawCall } from './draw-app/beside.ts'
 import { absolutePath, type Drawing, existingFolder, textAsWritten } from './drawing.ts'
 import { nearest } from './nearest.ts'
 import { type KeyPath, quote } from './problem.ts'
@@ -99,7 +100,8 @@ function freeName(wanted: string, names: ReadonlySet<string>): string {
 /** What an owner would recognise it by. */
 function usualName({ run, call, get, job, signal, reload }: ActionSettings): string {
   if (reload) return 'reload'
-  if (call !== '' || job !== '') return call + job
+  if (call !== '') return basename(call)
+  if (job !== '') return job
   if (signal !== '') return `signal-${signal}`
   const words = Array.isArray(run) ? run : run.trim().split(/\s+/)
   const word = get === '' ? basename(words[0] ?? '') : (get.split(/[/?#]+/).at(-1) ?? '')
@@ -131,8 +133,8 @@ function drawAction(drawing: Drawing, path: KeyPath, settings: ActionSettings): 
     }
   }
   if (call !== '') {
-    checkCall(drawing, path, app)
-    return { kind: 'call', app, target: call, declared: false, argument: '' }
+    const target = findCall(drawing, path, call, app)
+    return { kind: 'call', app, target, declared: false, argument: '' }
   }
   if (get !== '') return { kind: 'get', url: get, host }
   if (job !== '') return { kind: 'job', job, queue, payload }
@@ -144,19 +146,17 @@ function drawAction(drawing: Drawing, path: KeyPath, settings: ActionSettings): 
   return { kind: 'run', command: drawCommand(drawing, path, { ...settings, run }) }
 }
 
-function checkCall(drawing: Drawing, path: KeyPath, app: string): void {
+function findCall(drawing: Drawing, path: KeyPath, call: string, app: string): string {
   const found = drawing.settings.apps[app]
-  if (app === '') {
+  if (found !== undefined) return drawCall(drawing, path, call, app, found)
+  if (app !== '') checkApp(drawing, path, app)
+  else {
     drawing.report.problem([...path, 'call'], 'a call is in the code of an application', {
       expected: 'app as well',
       key: true,
     })
-  } else if (found === undefined) checkApp(drawing, path, app)
-  else if (!('python' in found)) {
-    drawing.report.problem([...path, 'app'], 'only Python applications can be called', {
-      expected: 'run or get',
-    })
   }
+  return call
 }
 
 function checkApp({ settings, report }: Drawing, path: KeyPath, app: string): void {

@@ -75,8 +75,10 @@ function checkEngine({ report }: Drawing, engine: string): void {
 }
 
 /** Empty: it has none. */
-export function drawJobWorkers(settings: PythonSettings): { readonly jobs?: JobWorkersPlan } {
-  if (settings.jobs === undefined) return {}
-  const { workers, queues, deadline, recycle } = settings.jobs
+export function drawJobWorkers({ jobs }: Pick<PythonSettings, 'jobs'>): {
+  readonly jobs?: JobWorkersPlan
+} {
+  if (jobs === undefined) return {}
+  const { workers, queues, deadline, recycle } = jobs
   return { jobs: { workers, queues, deadlineMs: deadline, recycle } }
 }

@@ -44,6 +44,8 @@ export interface JobWorkersPlan {
   readonly deadlineMs: number
   /** A worker is replaced after so many jobs; 0: never. */
   readonly recycle: number
+  /** Node: the module that exports them, from the folder of the application; absent: its own. */
+  readonly module?: string
 }
 
 /** Whether any queue is worked off by programs. */

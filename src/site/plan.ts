@@ -258,6 +258,10 @@ export interface CommonAppPlan {
   readonly queue: number
   /** Left out where it lives as the site does. */
   readonly isolation?: IsolationPlan
+  /** Programs in its code that run beside the workers; only of languages that have them, as are jobs. */
+  readonly mules?: readonly string[]
+  /** Processes that do jobs in its code. */
+  readonly jobs?: JobWorkersPlan
 }
 
 export interface PythonAppPlan extends CommonAppPlan {
@@ -282,10 +286,6 @@ export interface PythonAppPlan extends CommonAppPlan {
   readonly compat?: 'uwsgi'
   /** A file with Gunicorn's server hooks, absolute; absent: none. */
   readonly hooks?: string
-  /** Programs in its code that run beside the workers: `module:function`. */
-  readonly mules: readonly string[]
-  /** Processes that do jobs in its code. */
-  readonly jobs?: JobWorkersPlan
 }
 
 export interface PhpAppPlan extends CommonAppPlan {
@@ -345,7 +345,68 @@ export interface TargetPlan {
   readonly name: string
   readonly scheme: TargetScheme
   readonly address: Address
+  /** 0: no new requests. */
   readonly weight: number
+  /** Asked only when no other server can be. */
+  readonly backup: boolean
+  /** Never asked; it keeps its place in hashes. */
+  readonly down: boolean
+  /** Requests in hand at once, of all threads; 0: as many as come. */
+  readonly maxConnections: number
+}
+
+export type SchedulerName =
+  | 'rr'
+  | 'wrr'
+  | 'lc'
+  | 'wlc'
+  | 'sed'
+  | 'nq'
+  | 'sh'
+  | 'dh'
+  | 'lblc'
+  | 'lblcr'
+  | 'fo'
+  | 'ovf'
+  | 'mh'
+  | 'twos'
+  | 'hash'
+  | 'random'
+  | 'least-time'
+  | 'first'
+
+/** A part of a request that hashes are made of. */
+export interface KeyPartPlan {
+  readonly of:
+    | 'address'
+    | 'network'
+    | 'destination'
+    | 'host'
+    | 'uri'
+    | 'path'
+    | 'header'
+    | 'cookie'
+    | 'query'
+  /** Of a header (in lower case), cookie or parameter; else ''. */
+  readonly name: string
+}
+
+/** Which server is next. Each scheduler looks at what concerns it. */
+export interface SchedulePlan {
+  readonly by: SchedulerName
+  /** Among equals: the first of the list, or turns by weight. */
+  readonly ties: 'first' | 'turns'
+  /** Turns are spread evenly. */
+  readonly smooth: boolean
+  readonly key: readonly KeyPartPlan[]
+  /** A ring, so that hardly any key moves when a server comes or goes. */
+  readonly consistent: boolean
+  /** The visitor's port is hashed, too. */
+  readonly port: boolean
+  /** Another server answers for one that cannot. */
+  readonly fallback: boolean
+  /** Places in the table of Maglev hashing. */
+  readonly table: number
 }
 
 /** What servers that speak uwsgi, FastCGI or SCGI are told beside the request. */
@@ -363,7 +424,7 @@ export interface VariablesPlan {
 
 export interface PoolPlan {
   readonly name: string
-  readonly schedule: 'round-robin'
+  readonly schedule: SchedulePlan
   readonly servers: readonly TargetPlan[]
   readonly connectTimeoutMs: number
   /** Longest wait for the answer's head, and between two reads of its body, in ms. */

@@ -161,7 +161,7 @@ export class Generation {
   beginJobs(): void {
     const { stopMs } = this.plan.timeouts
     for (const app of Object.values(this.plan.apps)) {
-      if (app.kind !== 'python' || app.jobs === undefined) continue
+      if (app.jobs === undefined) continue
       for (let i = 0; i < app.jobs.workers; i++) {
         this.#jobWorkers.push(this.keep(app.name, { kind: 'jobs', ...app.jobs, stopMs }))
       }

@@ -54,7 +54,7 @@ interface RoleEvents {
 /** For applications that have no such processes. Throws. */
 export function refuseRole(app: string, kind: string, role: Role): never {
   throw new Error(
-    `application ${app} cannot have a process for ${role.kind}: ${kind} applications run nothing beside their workers (Python's do)`,
+    `application ${app} cannot have a process for ${role.kind}: ${kind} applications run nothing beside their workers (Python's and Node's do)`,
   )
 }
 

@@ -5,10 +5,12 @@ import { constants } from 'node:os'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { LineReader } from '../../supervisor/lines.ts'
+import type { Role } from '../runtime.ts'
 import type { FromWorker, ToWorker, WorkerStart } from './orders.ts'
 import { START_VARIABLE } from './start-variable.mjs'
 
 const ENTRY = fileURLToPath(new URL('./worker/entry.mjs', import.meta.url))
+const ROLE_ENTRY = fileURLToPath(new URL('./roles/entry.mjs', import.meta.url))
 /** A stack may be long, characters. */
 const LONGEST_LINE = 1_048_576
 /**
@@ -34,15 +36,15 @@ export class Child {
 
   /** `log`: the log socket, or what this process prints to where there is none. */
   constructor(start: WorkerStart, log: Log, events: ChildEvents) {
-    const { app } = start
-    const child = spawn(process.execPath, [HEADER_SIZE, '--import', ENTRY, app.file], {
+    const { app, role } = start
+    const child = spawn(process.execPath, program(start), {
       cwd: app.dir,
       env: { ...process.env, [START_VARIABLE]: JSON.stringify(start) },
       stdio: ['ignore', log.output, log.output, 'pipe'],
     })
     this.#process = child
     this.pid = child.pid ?? 0
-    log.introduce(app.name, this.pid)
+    log.introduce({ ...aboutRole(role), app: app.name, slot: 0, pid: this.pid })
     this.#orders = child.stdio[3] as Duplex
     const reader = new LineReader(LONGEST_LINE, (line) => events.said(JSON.parse(line)))
     this.#orders.on('data', (chunk: Buffer) => reader.feed(chunk))
@@ -70,10 +72,22 @@ export class Child {
   }
 }
 
+function program({ app, role }: WorkerStart): string[] {
+  if (role === undefined) return [HEADER_SIZE, '--import', ENTRY, app.file]
+  // What follows is for those who look at the list of processes.
+  return [ROLE_ENTRY, role.kind, String(role.target ?? role.module ?? app.file)]
+}
+
+/** A call has a task and a run. */
+function aboutRole(role: Role | undefined): object {
+  const facts = Object.entries(role ?? {}).filter(([name]) => name === 'task' || name === 'run')
+  return Object.fromEntries(facts)
+}
+
 /** Where a worker's stdout and stderr go. */
 export interface Log {
   readonly output: Duplex | 'inherit'
-  introduce(app: string, pid: number): void
+  introduce(who: object): void
 }
 
 /** A connection to the log socket, which the worker gets; without one, what this process prints to. */
@@ -83,9 +97,9 @@ export function openLog(path: string): Promise<Log> {
     socket.once('connect', () => {
       resolve({
         output: socket,
-        introduce(app, pid) {
+        introduce(who) {
           // Before the worker's first word: it is still being started.
-          socket.write(`${JSON.stringify({ app, slot: 0, pid })}\n`, () => socket.destroy())
+          socket.write(`${JSON.stringify(who)}\n`, () => socket.destroy())
         },
       })
     })

@@ -5,9 +5,9 @@
 import { Socket } from 'node:net'
 import { constants } from 'node:os'
 import { LineReader } from '../../supervisor/lines.ts'
-import type { FromParent, ToParent } from '../runtime.ts'
+import type { FromParent, Role, ToParent } from '../runtime.ts'
 import { Child, type Death, openLog } from './child.ts'
-import type { WorkerStart } from './orders.ts'
+import type { FromWorker, WorkerStart } from './orders.ts'
 
 const LONGEST_LINE = 16_777_216
 /** Characters of a stack that the supervisor is told. */
@@ -23,10 +23,14 @@ class Parent {
   #loaded = false
   #quitting = false
   readonly #workers = new Map<number, Child>()
+  /** Orders are obeyed one after another: one may be about a process that is just being started. */
+  #turn: Promise<void> = Promise.resolve()
 
   constructor(control: Socket) {
     this.#control = control
-    const reader = new LineReader(LONGEST_LINE, (line) => this.#act(JSON.parse(line)))
+    const reader = new LineReader(LONGEST_LINE, (line) => {
+      this.#turn = this.#turn.then(() => this.#act(JSON.parse(line)))
+    })
     control.on('data', (chunk: Buffer) => reader.feed(chunk))
     // Nothing that was started here may outlive the supervisor.
     control.on('close', () => this.#abandon())
@@ -40,7 +44,7 @@ class Parent {
     this.#control.write(`${JSON.stringify(message)}\n`)
   }
 
-  #act(message: ToParent): void {
+  async #act(message: ToParent): Promise<void> {
     switch (message.type) {
       case 'configure': {
         const { app, links, log } = message
@@ -50,7 +54,7 @@ class Parent {
         return void this.#sendScout()
       }
       case 'spawn':
-        return void this.#spawn(message.slot)
+        return this.#spawn(message.slot, message.role)
       case 'retire':
         return this.#workers.get(message.slot)?.tell({ type: 'retire' })
       case 'kill':
@@ -99,27 +103,33 @@ class Parent {
     return `the program ended (${how}) before it could be asked; what it printed is in the log`
   }
 
-  async #begin(events: ConstructorParameters<typeof Child>[2]): Promise<Child> {
-    return new Child(this.#start!, await openLog(this.#log), events)
+  async #begin(events: ConstructorParameters<typeof Child>[2], role?: Role): Promise<Child> {
+    const start = role === undefined ? this.#start! : { ...this.#start!, role }
+    return new Child(start, await openLog(this.#log), events)
   }
 
-  async #spawn(slot: number): Promise<void> {
+  async #spawn(slot: number, role?: Role): Promise<void> {
     if (this.#quitting) return
-    let child = this.#scout
-    this.#scout = null
+    let child: Child | null = null
+    if (role === undefined) {
+      child = this.#scout
+      this.#scout = null
+    }
     if (child === null) {
-      const started: Child = await this.#begin({
+      const events = {
         // Why it could not load is in the log, and its end says the rest.
-        said: (message) => {
+        said: (message: FromWorker) => {
           if (message.type === 'failed') console.error(message.detail)
         },
-        exited: (death) => this.#exited(slot, started, death),
-      })
+        exited: (death: Death) => this.#exited(slot, started, death),
+      }
+      const started: Child = await this.#begin(events, role)
       child = started
     }
     this.#workers.set(slot, child)
     this.#say({ type: 'spawned', slot, pid: child.pid })
-    child.tell(this.#quitting ? { type: 'retire' } : { type: 'serve', slot })
+    if (this.#quitting) child.tell({ type: 'retire' })
+    else if (role === undefined) child.tell({ type: 'serve', slot })
   }
 
   #exited(slot: number, child: Child, { code, signal }: Death): void {

@@ -10,6 +10,7 @@ const PARENT = fileURLToPath(new URL('./launch.mjs', import.meta.url))
 /** Node: fetch handlers, request listeners and programs that listen. */
 export const node: Runtime = {
   name: 'node',
+  roles: true,
 
   /** The `env` of the command is the whole environment, not an addition to the supervisor's own. */
   command(app): WorkerCommand {

@@ -23,9 +23,14 @@ import {
 import { container } from './container.ts'
 import { type Deadline, deadline, USUAL_DEADLINE } from './deadline.ts'
 import { isolation } from './isolation.ts'
-import { type JobWorkersType, jobWorkersType } from './jobs.ts'
+import {
+  type JobWorkersType,
+  jobWorkersType,
+  type NodeJobWorkersType,
+  nodeJobWorkersType,
+} from './jobs.ts'
 import { lifecycle } from './lifecycle.ts'
-import { VARIABLE } from './names.ts'
+import { NODE_TARGET, PYTHON_TARGET, VARIABLE } from './names.ts'
 
 /** What every kind of application has. */
 const common = {
@@ -52,9 +57,6 @@ const dir = text(
   'The folder of the application: its working directory. Relative to this site file.',
   'a folder',
 ) as Text
-
-/** A function in an application's code. */
-const TARGET = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/
 
 const concurrency = count(
   1000,
@@ -120,7 +122,7 @@ const python = {
     [],
     'Programs in the application’s code that are kept alive beside its workers: functions without arguments, as `module:function`. Each has a process of its own, forked from the warm parent; one that comes twice has two.',
     'module:function, such as "shop.tasks:main"',
-    TARGET,
+    PYTHON_TARGET,
   ) as Texts,
 }
 
@@ -182,6 +184,13 @@ const node = {
     'a path or a name such as node',
   ) as Text,
   concurrency: concurrency as Count,
+  jobs: nodeJobWorkersType() as NodeJobWorkersType,
+  mules: texts(
+    [],
+    'Programs in the application’s code that are kept alive beside its workers: functions, as `./file.ts:function`. Each has a process of its own; one that comes twice has two. Relative to this site file.',
+    './file:function, such as "./feed.ts:main"',
+    NODE_TARGET,
+  ) as Texts,
 }
 
 const psgi = {

@@ -22,7 +22,7 @@ import {
   textMap,
 } from '../setting-types.ts'
 import { DURATION_PATTERN } from '../units.ts'
-import { VARIABLE } from './names.ts'
+import { NODE_TARGET, PYTHON_TARGET, VARIABLE } from './names.ts'
 
 type Preset<Out, In = Out> = z.ZodPrefault<z.ZodType<Out, In>>
 type Command = string | string[]
@@ -72,9 +72,9 @@ const action = {
     .register(z.globalRegistry, { description: COMMAND }) as Preset<Command>,
   call: text(
     '',
-    'A function without arguments in the code of `app`: `module:function`, called in a process of its own that is forked from the warm parent. Python.',
-    'module:function, such as "shop.tasks:clean"',
-    /^$|^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/,
+    'A function without arguments in the code of `app`, called in a process of its own. Python: `module:function`; Node: `./file.ts:function`, relative to this site file.',
+    'module:function, such as "shop.tasks:clean" or "./tasks.ts:clean"',
+    new RegExp(`^$|${PYTHON_TARGET.source}|${NODE_TARGET.source}`),
   ) as Text,
   get: text(
     '',
@@ -91,7 +91,10 @@ const action = {
   signal: signal.prefault('').register(z.globalRegistry, {
     description: 'A signal by its name, for what applications declare with `@on_signal`.',
   }) as Preset<string, string | number>,
-  reload: flag(false, '`true`: the site is read anew, as by `portico reload`; with `app`, that application alone.') as Flag,
+  reload: flag(
+    false,
+    '`true`: the site is read anew, as by `portico reload`; with `app`, that application alone.',
+  ) as Flag,
   app: text('', 'With `call` and `reload`: the application.', 'the name of an application') as Text,
   queue: text(
     'default',

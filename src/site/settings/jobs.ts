@@ -127,15 +127,42 @@ const workers = {
   ) as Count,
 }
 
-export type JobWorkersType = z.ZodOptional<Mapping<typeof workers>>
+const module = {
+  module: text(
+    '',
+    'The module that exports `jobs`. Default: the application’s own. Relative to this site file.',
+    'a file such as ./jobs.ts',
+  ) as Text,
+}
 
-export function jobWorkersType(): JobWorkersType {
-  const type = mapping(workers).register(z.globalRegistry, {
-    id: 'job-workers',
-    description: 'Processes of an application that do jobs: `apps.NAME.jobs`.',
+type Workers<Shape extends z.ZodRawShape> = z.ZodOptional<Mapping<Shape>>
+export type JobWorkersType = Workers<typeof workers>
+export type NodeJobWorkersType = Workers<typeof workers & typeof module>
+
+function workersType<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  id: string,
+  language: string,
+  how: string,
+): Workers<Shape> {
+  const type = mapping(shape).register(z.globalRegistry, {
+    id,
+    description: `Processes of a ${language} application that do jobs: \`apps.NAME.jobs\`.`,
   })
   return type.optional().register(z.globalRegistry, {
-    description:
-      'Processes in this application’s code that do jobs: `{ workers: 2, queues: [default] }`. They call functions that are decorated with `@portico.job`.',
+    description: `Processes in this application’s code that do jobs: \`{ workers: 2, queues: [default] }\`. They call functions that ${how}.`,
   })
+}
+
+export function jobWorkersType(): JobWorkersType {
+  return workersType(workers, 'job-workers', 'Python', 'are decorated with `@portico.job`')
+}
+
+export function nodeJobWorkersType(): NodeJobWorkersType {
+  return workersType(
+    { ...workers, ...module },
+    'node-job-workers',
+    'Node',
+    'its module exports as `jobs`',
+  )
 }

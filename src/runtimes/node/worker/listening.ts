@@ -8,6 +8,8 @@ export interface Listening {
   server: HttpServer | null
   /** Called when it listens. */
   heard: (() => void) | null
+  /** From now on everything listens as it asks; what did not keeps no process alive. */
+  restore(): void
 }
 
 /**
@@ -15,8 +17,15 @@ export interface Listening {
  * of `localhost`, get a socket beside it that nobody uses; on other ports they listen as they ask.
  */
 export function divertListen(path: string): Listening {
-  const listening: Listening = { server: null, heard: null }
   const listen = Server.prototype.listen
+  const listening: Listening = {
+    server: null,
+    heard: null,
+    restore() {
+      Server.prototype.listen = listen
+      this.server?.unref()
+    },
+  }
   let wanted = 0
   let others = 0
 

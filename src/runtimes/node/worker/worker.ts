@@ -3,45 +3,31 @@ import { writeSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { Worker } from 'node:worker_threads'
 import { defaultExport } from '../../../fetch/handler.ts'
 import { installFetch } from '../../../fetch/install.ts'
 import { loadErrorOf } from '../../../fetch/load-error.ts'
 import { findWebSocket } from '../../../fetch/websocket.ts'
-import type { FromWorker, ToWorker, WorkerStart } from '../orders.ts'
+import type { FromWorker, ToMain, WorkerStart } from '../orders.ts'
+import { offerPortico } from '../portico-module.ts'
 import { FetchWorker } from './fetch-worker.ts'
 import { HttpWorker } from './http-worker.ts'
 import { divertListen } from './listening.ts'
 import { findProgram, type Program } from './program.ts'
 import { ServerLink } from './server-link.ts'
+import { Thread } from './thread.ts'
 
-const STDERR = 2
 const CONTROL = 3
 /** What a program that asks for PORT is told where nobody says otherwise; nothing listens there. */
 const PORT = '3000'
 /** Servers and the warm parent both say when a worker is to go: how long one waits for the other, ms. */
 const PATIENCE_MS = 2_000
-/** The thread that watches needs little memory. */
-const WATCH_LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 }
 
 /** Prepares for the application's module, which Node runs next, and serves it when asked to. */
 export function begin(start: WorkerStart): void {
   process.env.PORT ??= PORT
-  const watch = new Worker(new URL('./watch-entry.mjs', import.meta.url), {
-    execArgv: [],
-    resourceLimits: WATCH_LIMITS,
-  })
   // Until the module is loaded, orders wait, and it is the module that keeps the process alive.
-  const orders: ToWorker[] = []
-  let life: Life | null = null
-  watch.on('message', (order: ToWorker) => {
-    if (order.type === 'look') {
-      watch.postMessage('awake')
-      sayWhatIsAwaited()
-    } else if (life === null) orders.push(order)
-    else life.act(order)
-  })
-  watch.unref()
+  const thread = new Thread(null)
+  offerPortico()
   installFetch()
   const path = join(dirname(start.links[0]!), `http-${process.pid}.sock`)
   const listening = divertListen(path)
@@ -56,10 +42,10 @@ export function begin(start: WorkerStart): void {
       const exports: object = await import(pathToFileURL(start.app.file).href)
       const program = await findProgram(start.app, exports, listening, path)
       process.off('uncaughtException', giveUp)
-      life = new Life(start, program, exports, path)
-      watch.ref()
+      const life = new Life(start, program, exports, path)
+      thread.hold()
       tell({ type: 'loaded' })
-      for (const order of orders) life.act(order)
+      thread.obey((order) => life.act(order))
     } catch (error) {
       giveUp(error)
     }
@@ -77,19 +63,6 @@ export function begin(start: WorkerStart): void {
       return resolved
     },
   })
-}
-
-/** No stack tells it: what a promise waits for is on none. */
-function sayWhatIsAwaited(): void {
-  const counts = new Map<string, number>()
-  for (const name of process.getActiveResourcesInfo()) {
-    counts.set(name, (counts.get(name) ?? 0) + 1)
-  }
-  const list = [...counts].map(([name, count]) => (count === 1 ? name : `${count} × ${name}`))
-  writeSync(
-    STDERR,
-    `The main thread is not stuck: it runs no JavaScript just now and waits for something. What may wake it: ${list.join(', ')}\n`,
-  )
 }
 
 function tell(message: FromWorker): void {
@@ -114,9 +87,9 @@ class Life {
     process.on('SIGTERM', () => this.#leave())
   }
 
-  act(order: ToWorker): void {
+  act(order: ToMain): void {
     if (order.type === 'serve') this.#serve(order.slot)
-    else this.#leave()
+    else if (order.type === 'retire') this.#leave()
   }
 
   #serve(slot: number): void {
