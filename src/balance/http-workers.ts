@@ -236,9 +236,7 @@ export class HttpWorkers<Route extends WorkersRoute> implements LinkOwner {
     const transport = http1(
       {
         name: `${name} worker ${slot} (${pid})`,
-        scheme: 'http',
         address: { kind: 'unix', path: http },
-        weight: 1,
       },
       {
         connectTimeoutMs: CONNECT_TIMEOUT_MS,

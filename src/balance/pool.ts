@@ -2,7 +2,7 @@
 import { tmpdir } from 'node:os'
 import type { Exchange } from '../request/exchange.ts'
 import { gathered } from '../request/gathered.ts'
-import { roundRobin } from '../schedulers/round-robin.ts'
+import { createScheduler } from '../schedulers/create.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
 import type { PoolPlan, TargetPlan } from '../site/plan.ts'
 import { ownHost } from '../transports/backend/own-host.ts'
@@ -12,8 +12,10 @@ import { scgi } from '../transports/scgi.ts'
 import type { Transport } from '../transports/transport.ts'
 import { uwsgi } from '../transports/uwsgi.ts'
 import { describeBy } from '../transports/variables.ts'
-import { Members } from './members.ts'
+import type { Members, Tier } from './members.ts'
+import { PoolMemory } from './pool-memory.ts'
 import { Target } from './target.ts'
+import { TimedWalk } from './timed-walk.ts'
 import { Walk } from './walk.ts'
 
 export interface Pool {
@@ -25,6 +27,8 @@ export interface Pool {
 }
 
 export interface PoolOptions {
+  /** Of the pool, as PoolMemory allocates it; its own by default. */
+  readonly memory?: SharedArrayBuffer
   /** Instead of the one the plan names. */
   readonly scheduler?: Scheduler
   /** How long a tunnel may be silent, ms. */
@@ -35,14 +39,13 @@ export interface PoolOptions {
   readonly log?: (line: string) => void
 }
 
-const schedulers: Readonly<Record<PoolPlan['schedule'], () => Scheduler>> = {
-  'round-robin': roundRobin,
-}
+/** What a transport needs of a pool's plan. */
+export type TransportPlan = Omit<PoolPlan, 'name' | 'schedule' | 'servers'>
 
 /** How a server of the pool is spoken to. */
 export function createTransport(
-  target: TargetPlan,
-  plan: PoolPlan,
+  target: Pick<TargetPlan, 'name' | 'scheme' | 'address'>,
+  plan: TransportPlan,
   options: PoolOptions = {},
 ): Transport {
   const pool = { ...plan, ...options }
@@ -60,12 +63,9 @@ export function createTransport(
 }
 
 export function createPool(plan: PoolPlan, options: PoolOptions = {}): Pool {
-  const targets = plan.servers.map(
-    (target) => new Target(target, createTransport(target, plan, options)),
-  )
-  const members = new Members(targets)
-  const scheduler = options.scheduler ?? schedulers[plan.schedule]()
-  const walk = (exchange: Exchange): void => new Walk(exchange, members, scheduler).next(null)
+  const members = createMembers(plan, options)
+  const OneWalk = members.tiers.some(({ scheduler }) => scheduler.timed) ? TimedWalk : Walk
+  const walk = (exchange: Exchange): void => new OneWalk(exchange, members).next(null)
   // The others must tell the length of a body before it.
   const onlyHttp = plan.servers.every(({ scheme }) => scheme === 'http')
   return {
@@ -75,7 +75,27 @@ export function createPool(plan: PoolPlan, options: PoolOptions = {}): Pool {
       else gathered(exchange, options.spool ?? tmpdir(), walk)
     },
     close: () => {
-      for (const { transport } of targets) transport.close()
+      for (const { targets } of members.tiers) {
+        for (const { transport } of targets) transport.close()
+      }
     },
   }
+}
+
+function createMembers(plan: PoolPlan, options: PoolOptions): Members {
+  const memory = new PoolMemory(plan, options.memory ?? PoolMemory.allocate(plan))
+  const tiers: Tier[] = []
+  const members = { inNeed: false, tiers }
+  const targets = plan.servers.map((target, index) => {
+    const transport = createTransport(target, plan, options)
+    return new Target(target, transport, memory.target(index), members)
+  })
+  for (const tier of [0, 1] as const) {
+    const own = targets.filter((_target, index) => plan.servers[index]!.backup === (tier === 1))
+    if (own.length === 0 && tier === 1) continue
+    const scheduler =
+      options.scheduler ?? createScheduler(plan.schedule, memory.scheduler(tier), own.length)
+    tiers.push({ targets: own, scheduler })
+  }
+  return members
 }

@@ -2,7 +2,7 @@
  * Answers with an application in a container, which the supervisor starts and tells the address of. Until
  * then, and while it is being replaced, visitors wait here, unread.
  */
-import { createTransport } from '../balance/pool.ts'
+import { createTransport, type TransportPlan } from '../balance/pool.ts'
 import { PorticoError } from '../errors.ts'
 import type { AppCounts } from '../request/app-counts.ts'
 import { type AppRoute, MOST_URGENT, usualDeadlines } from '../request/app-route.ts'
@@ -11,7 +11,7 @@ import type { Exchange, Handler } from '../request/exchange.ts'
 import { gathered } from '../request/gathered.ts'
 import { type PinnedSocket, pinSocket } from '../server/pin.ts'
 import type { AppState } from '../server/protocol.ts'
-import type { Address, ContainerAppPlan, DeadlinesPlan, PoolPlan } from '../site/plan.ts'
+import type { Address, ContainerAppPlan, DeadlinesPlan } from '../site/plan.ts'
 import type { Attempt, Transport } from '../transports/transport.ts'
 import { Line } from '../transports/worker-link/line.ts'
 
@@ -167,9 +167,8 @@ export class ContainerApp {
       name: port === 0 ? name : `${name} (port ${port})`,
       scheme: protocol,
       address: place,
-      weight: 1,
-    } as const
-    this.#transport = createTransport(server, poolOf(name, server), {
+    }
+    this.#transport = createTransport(server, HOW, {
       spool: this.#spool,
       log: (line) => this.#host.complain(line),
     })
@@ -233,18 +232,14 @@ export class ContainerApp {
   }
 }
 
-function poolOf(name: string, server: PoolPlan['servers'][number]): PoolPlan {
-  return {
-    name,
-    schedule: 'round-robin',
-    servers: [server],
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    responseTimeoutMs: NEVER_MS,
-    keepAlive: KEEP_ALIVE,
-    keepAliveMs: KEEP_ALIVE_MS,
-    preserveHost: true,
-    variables: { root: '', index: '', script: '', params: {}, modifier1: 0 },
-  }
+/** How it is spoken to. */
+const HOW: TransportPlan = {
+  connectTimeoutMs: CONNECT_TIMEOUT_MS,
+  responseTimeoutMs: NEVER_MS,
+  keepAlive: KEEP_ALIVE,
+  keepAliveMs: KEEP_ALIVE_MS,
+  preserveHost: true,
+  variables: { root: '', index: '', script: '', params: {}, modifier1: 0 },
 }
 
 export function containerHandler(app: ContainerApp, plan: AppRoute): Handler {

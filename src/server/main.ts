@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { PoolMemory } from '../balance/pool-memory.ts'
 import { AppCounts } from '../request/app-counts.ts'
 import { Counters } from '../request/counters.ts'
 import type { SitePlan } from '../site/plan.ts'
@@ -70,6 +71,9 @@ class Server {
       tell({ type: 'joined', app, slot, pid })
     })
     this.#meter = new LoadMeter(Object.values(plan.apps), this.#apps, this.#joined, tell)
+    const pools = Object.fromEntries(
+      Object.values(plan.pools).map((pool) => [pool.name, PoolMemory.allocate(pool)]),
+    )
     for (let thread = 0; thread < threads; thread++) {
       const data: ThreadStart = {
         plan,
@@ -82,6 +86,7 @@ class Server {
         linkPath: join(start.linkDir, `link-${thread}.sock`),
         counters: this.#counters,
         apps: this.#apps,
+        pools,
         spool: this.#spool,
         quarters: Object.fromEntries(
           Object.entries(start.quarters).map(([name, own]) => [

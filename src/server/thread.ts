@@ -64,7 +64,7 @@ const stranger: LinkOwner = {
 const pools = new Map(
   Object.entries(plan.pools).map(([name, pool]) => [
     name,
-    createPool(pool, { spool: start.spool, log: complain }),
+    createPool(pool, { spool: start.spool, log: complain, memory: start.pools[name]! }),
   ]),
 )
 

@@ -1,6 +1,7 @@
 /** `pools:`, and the addresses inside `proxy:`, → the Plan's pools. */
 import { parseTarget } from './address.ts'
 import { resolveSocket } from './draw-listeners.ts'
+import { drawSchedule } from './draw-schedule.ts'
 import { type Drawing, textAsWritten } from './drawing.ts'
 import type { PoolPlan, TargetPlan } from './plan.ts'
 import { type KeyPath, quote } from './problem.ts'
@@ -63,6 +64,9 @@ export class Pools {
   }
 }
 
+/** What a server is that is only an address. */
+const PLAIN_SERVER = { weight: 1, backup: false, down: false }
+
 function drawPool(
   drawing: Drawing,
   name: string,
@@ -72,22 +76,25 @@ function drawPool(
 ): PoolPlan {
   const servers: TargetPlan[] = []
   for (const [index, server] of settings.servers.entries()) {
-    const { to, weight } = typeof server === 'string' ? { to: server, weight: 1 } : server
-    const path = typeof server === 'string' ? pathOf(index) : [...pathOf(index), 'to']
+    const isAddress = typeof server === 'string'
+    const { to, weight, backup, down } = isAddress ? { ...PLAIN_SERVER, to: server } : server
+    const path = isAddress ? pathOf(index) : [...pathOf(index), 'to']
     const parsed = parseTarget(to)
     if ('wrong' in parsed) {
       drawing.report.problem(path, parsed.wrong, { expected: parsed.expected })
       continue
     }
     const address = resolveSocket(drawing, path, parsed.address)
-    servers.push({ name: to, scheme: parsed.scheme, address, weight })
+    const maxConnections = isAddress ? 0 : server['max-connections']
+    const { scheme } = parsed
+    servers.push({ name: to, scheme, address, weight, backup, down, maxConnections })
   }
   // A FastCGI server has a worker wait on every connection that is kept, whoever else waits for one.
   const holdsWorkers = servers.some(({ scheme }) => scheme === 'fastcgi')
   const asked = nodeAt(drawing.root, [...base, 'keep-alive']) !== undefined
   return {
     name,
-    schedule: settings.schedule,
+    schedule: drawSchedule(drawing, [...base, 'schedule'], settings.schedule, servers),
     servers,
     connectTimeoutMs: settings['connect-timeout'],
     responseTimeoutMs: settings['response-timeout'],

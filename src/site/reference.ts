@@ -69,6 +69,8 @@ export function markdown(): string {
     table(definitions.pool ?? {}),
     'A server that is a mapping has these:\n',
     table(mappingIn(definitions.pool?.properties?.servers) ?? {}),
+    'A `schedule` that is a mapping has these:\n',
+    table(mappingIn(definitions.pool?.properties?.schedule) ?? {}),
     ...['limits', 'timeouts', 'log', 'trace', 'stats', 'cache'].flatMap((key) => [
       `## \`${key}\`\n`,
       `${settings[key]?.description}\n`,

@@ -9,7 +9,10 @@ import type { Transport } from './transport.ts'
 export type Http1Settings = ConnectionSettings & Pick<PoolPlan, 'preserveHost'>
 
 /** The transport to `target`. */
-export function http1(target: TargetPlan, settings: Http1Settings): Transport {
+export function http1(
+  target: Pick<TargetPlan, 'name' | 'address'>,
+  settings: Http1Settings,
+): Transport {
   const heads = new RequestHeads(ownHost(target.address), settings.preserveHost)
   return new Connections(target, settings, (receiver) => new HttpDialect(heads, receiver))
 }

@@ -6,6 +6,8 @@ import type { Exchange } from '../request/exchange.ts'
 export interface Attempt {
   /** Longest wait for the head of its answer, ms; absent: the backend's. */
   readonly responseTimeoutMs?: number
+  /** The answer begins. */
+  heard?(): void
   /** Nothing of the request has reached the backend: another one may be tried. */
   refused(error: PorticoError): void
   /**

@@ -4,16 +4,19 @@ import type { Backend, Key, Scheduler } from '../../src/schedulers/scheduler.ts'
 import { parseRequestFields } from '../../src/wire/request-fields.ts'
 import { parseRequestLine } from '../../src/wire/request-line.ts'
 
-export function backend(name: string, weight = 1, active = 0): Backend {
-  return { name, weight, active }
+/** A backend whose state a test sets. */
+export type Fake = { -readonly [Name in keyof Backend]: Backend[Name] }
+
+export function backend(name: string, weight = 1, active = 0): Fake {
+  return { name, weight, active, ready: true, inactive: 0, latencyMs: 0 }
 }
 
 /** A request for `target` by the visitor at `address`. */
-export function key(target = '/', address = '192.0.2.1'): Key {
+export function key(target = '/', address = '192.0.2.1', fields = 'Host: a\r\n', port = 1): Key {
   return {
     line: parseRequestLine(`GET ${target} HTTP/1.1`),
-    fields: parseRequestFields('Host: a\r\n', 1, 10),
-    peer: { address, port: 1, localAddress: '192.0.2.9', localPort: 80, scheme: 'http' },
+    fields: parseRequestFields(fields, 1, 10),
+    peer: { address, port, localAddress: '192.0.2.9', localPort: 80, scheme: 'http' },
   }
 }
 
@@ -35,11 +38,12 @@ export function first(scheduler: Scheduler, backends: readonly Backend[], of: Ke
   return scheduler.order(backends, of).next().value?.name ?? ''
 }
 
-export function conforms(make: () => Scheduler): void {
-  describe(`the scheduler ${make().name}`, () => {
+/** `spreads`: many different requests reach every backend, whatever they have in hand. */
+export function conforms(title: string, make: () => Scheduler, spreads: boolean): void {
+  describe(`the scheduler ${title}`, () => {
     it('yields each backend once', () => {
       const scheduler = make()
-      const backends = [backend('a'), backend('b', 5), backend('c', 2, 7)]
+      const backends = [backend('a'), backend('b', 5), backend('c', 7, 7)]
       for (let i = 0; i < 20; i++) {
         expect(names(scheduler, backends, key(`/${i}`)).toSorted()).toEqual(['a', 'b', 'c'])
       }
@@ -58,6 +62,20 @@ export function conforms(make: () => Scheduler): void {
       expect(names(scheduler, [backend('a', 0)])).toEqual([])
     })
 
+    it('leaves out those that are not ready, at once', () => {
+      const scheduler = make()
+      const backends = [backend('a', 2), backend('b'), backend('c', 3)]
+      for (let i = 0; i < 20; i++) {
+        const of = key(`/${i}`, `10.0.0.${i}`, `Host: ${i}.test\r\n`)
+        backends[1]!.ready = false
+        expect(names(scheduler, backends, of).toSorted()).toEqual(['a', 'c'])
+        for (const each of backends) each.ready = false
+        expect(names(scheduler, backends, of)).toEqual([])
+        for (const each of backends) each.ready = true
+        expect(names(scheduler, backends, of).toSorted()).toEqual(['a', 'b', 'c'])
+      }
+    })
+
     it('bears interleaved walks and lists that change', () => {
       const scheduler = make()
       const all = [backend('a'), backend('b'), backend('c')]
@@ -70,12 +88,19 @@ export function conforms(make: () => Scheduler): void {
       expect(walk.next().done).toBe(true)
     })
 
-    it('leaves nobody out over many requests', () => {
+    const test = spreads ? it : null
+    test?.('leaves nobody out over many requests', () => {
       const scheduler = make()
       const backends = [backend('a'), backend('b', 3), backend('c', 10)]
       const seen = new Set<string>()
       for (let i = 0; i < 2_000; i++)
-        seen.add(first(scheduler, backends, key(`/${i}`, `10.0.${i >> 8}.${i & 255}`)))
+        seen.add(
+          first(
+            scheduler,
+            backends,
+            key(`/${i}`, `10.0.${i >> 8}.${i & 255}`, `Host: ${i}.test\r\n`),
+          ),
+        )
       expect([...seen].toSorted()).toEqual(['a', 'b', 'c'])
     })
   })

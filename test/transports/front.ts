@@ -9,6 +9,7 @@ import { Counters } from '../../src/request/counters.ts'
 import { Flow } from '../../src/request/flow.ts'
 import { Router } from '../../src/request/route.ts'
 import type { Address, HostPlan, PoolPlan, TargetPlan } from '../../src/site/plan.ts'
+import { scheduleOf } from '../../src/site/schedules.ts'
 
 export const MOST_BODY: number = 200 * 1024 * 1024
 
@@ -23,7 +24,15 @@ export function target(address: Address | number, weight = 1): TargetPlan {
   const full: Address =
     typeof address === 'number' ? { kind: 'tcp', host: '127.0.0.1', port: address } : address
   const name = full.kind === 'tcp' ? `${full.host}:${full.port}` : full.path
-  return { name, scheme: 'http', address: full, weight }
+  return {
+    name,
+    scheme: 'http',
+    address: full,
+    weight,
+    backup: false,
+    down: false,
+    maxConnections: 0,
+  }
 }
 
 export function poolPlan(
@@ -32,7 +41,7 @@ export function poolPlan(
 ): PoolPlan {
   return {
     name: 'backend',
-    schedule: 'round-robin',
+    schedule: scheduleOf('round-robin')!,
     servers,
     connectTimeoutMs: 1_000,
     responseTimeoutMs: 5_000,

@@ -1,9 +1,7 @@
 /** `pools`, and what a `proxy` that names addresses has of them. */
 import { z } from 'zod'
 import {
-  type Choice,
   type Count,
-  choice,
   count,
   type Duration,
   duration,
@@ -19,13 +17,33 @@ import {
   textMap,
 } from '../setting-types.ts'
 import { VARIABLE } from './names.ts'
+import { type Schedule, schedule } from './schedule.ts'
 
 const target = {
   to: requiredText(
     '`host:port`, `http://host:port` or `unix:/run/app.sock`; with `uwsgi://`, `puwsgi://`, `fastcgi://` or `scgi://` for a server that speaks it: `fastcgi://127.0.0.1:9000`, `uwsgi://unix:/run/app.sock`.',
     'an address such as "10.0.0.1:80"',
   ) as RequiredText,
-  weight: count(1, 1, 1000, 'Its share of the requests, relative to the other servers.') as Count,
+  weight: count(
+    1,
+    0,
+    65_535,
+    'Its share of the requests, relative to the other servers; 0: no new ones.',
+  ) as Count,
+  backup: flag(
+    false,
+    'Asked only while no other server takes requests: all are down, full or unreachable.',
+  ) as Flag,
+  down: flag(
+    false,
+    'Out of service: never asked. It keeps its place in hashes, so that no other server’s keys move.',
+  ) as Flag,
+  'max-connections': count(
+    0,
+    0,
+    1_000_000,
+    'Most requests it has in hand at once, counted exactly over all server threads; others are asked then. 0: as many as come.',
+  ) as Count,
 }
 
 type Server = z.ZodUnion<readonly [z.ZodString, Mapping<typeof target>]>
@@ -71,11 +89,10 @@ export const variables = {
 
 const pool = {
   servers: servers('Where requests go: addresses, or mappings with `to` and `weight`.') as Servers,
-  schedule: choice(
+  schedule: schedule(
     'round-robin',
-    ['round-robin'],
-    'Which server is next. `round-robin`: each in turn, by weight.',
-  ) as Choice<'round-robin'>,
+    'Which server is next: `round-robin` (each in turn, by weight), `least-connections`, `least-time`, `hash`, `random`, `two-choices`, `first`, `maglev`, one of LVS’s `rr`, `wrr`, `lc`, `wlc`, `sed`, `nq`, `sh`, `dh`, `lblc`, `lblcr`, `fo`, `ovf`, `mh`, `twos`, or a name of nginx’s or HAProxy’s: see [pools.md](pools.md). `{ by: hash, key: uri, consistent: true }` for options.',
+  ) as Schedule,
   'connect-timeout': duration('5s', 'Longest a connection may take to be made.') as Duration,
   'response-timeout': duration(
     '60s',

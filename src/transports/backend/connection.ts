@@ -209,7 +209,10 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
   }
 
   #readAnswer(length: number): boolean {
-    this.#heard = true
+    if (!this.#heard) {
+      this.#heard = true
+      this.#attempt?.heard?.()
+    }
     let consumed: number
     const { reader } = this.#dialect
     try {
