@@ -39,7 +39,7 @@ export interface Transaction {
   /** Between MULTI and EXEC. */
   open: boolean
   readonly commands: (readonly string[])[]
-  /** In `commands`. */
+  /** In `commands` and `watched`. */
   bytes: number
   /** A command was refused: EXEC will be, too. */
   spoilt: boolean

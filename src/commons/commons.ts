@@ -19,7 +19,11 @@ export interface CommonsLimits {
 interface Connected {
   readonly id: number
   readonly name: string
+  /** Of our memory: commands that are not complete, or cannot run yet, bytes. */
+  readonly holds: number
   close(): void
+  /** At once, whatever it is still to be told. */
+  letGo(): void
 }
 
 /** As Redis has by default. */
@@ -36,6 +40,10 @@ export class Commons {
   /** Commands run, whatever the protocol. */
   commands = 0
   connections = 0
+  /** Replies that clients have not read, bytes. */
+  unsent = 0
+  /** What clients hold of our memory, bytes: half as much as may be kept, at most. */
+  held = 0
   /** Reads of keys that were there, and that were not. */
   hits = 0
   misses = 0
@@ -65,6 +73,17 @@ export class Commons {
     clearTimeout(this.#flush)
     this.#flush = setTimeout(() => this.spaces[0]!.clear('strings'), seconds * 1000)
     this.#flush.unref()
+  }
+
+  /** Whoever holds most goes first. */
+  keepBounds(): void {
+    const most = this.limits.size / 2
+    while (this.held > most) {
+      let largest: Connected | null = null
+      for (const one of this.clients) if (one.holds > (largest?.holds ?? 0)) largest = one
+      if (largest === null) return
+      largest.letGo()
+    }
   }
 
   afterwards(then: () => void): void {

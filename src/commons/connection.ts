@@ -1,13 +1,25 @@
 /** Hot: one client that speaks RESP. */
 import type { ByteStream } from '../listen/byte-stream.ts'
-import { encodeReply, Failure, type Protocol, type Reply, RespError } from '../wire/resp.ts'
+import {
+  encodeHead,
+  encodeReply,
+  Failure,
+  itemsOf,
+  type Protocol,
+  type Reply,
+  RespError,
+  sizeOfReply,
+} from '../wire/resp.ts'
 import { CommandDecoder, type CommandLimits } from '../wire/resp-command.ts'
 import type { Client, Subscriptions, Transaction } from './client.ts'
 import { ClientStream } from './client-stream.ts'
 import type { Commons } from './commons.ts'
 import type { Keyspace } from './keyspace.ts'
 import { LATER, type Registry } from './registry.ts'
+import { TOO_LARGE_REPLY } from './words.ts'
 
+/** Longer replies leave in pieces, so that no huge text comes together. */
+const PIECE = 65_536
 /** A subscriber that does not read what it is told is let go of, bytes. */
 const MOST_PUSHED = 8_388_608
 
@@ -34,9 +46,13 @@ export class RespConnection extends ClientStream implements Client {
     const end = this.#decoder.decode(bytes, at, to)
     const { command } = this.#decoder
     if (command === null) return -1
+    // What it is made of may count anew, as what is kept.
+    this.count()
     this.commons.commands++
     this.#answer(this.#registry.run(this, command))
     this.commons.settle()
+    // Nobody keeps it: it may be large.
+    this.#decoder.command = null
     return end
   }
 
@@ -53,9 +69,32 @@ export class RespConnection extends ClientStream implements Client {
 
   #answer(reply: Reply | typeof LATER): void {
     if (reply === LATER) return
-    if (this.replies === 'on') this.out += encodeReply(reply, this.protocol)
+    if (this.replies === 'on') this.#say(reply)
     else if (this.replies === 'skip-this') this.replies = 'skip-next'
     else if (this.replies === 'skip-next') this.replies = 'on'
+  }
+
+  #say(reply: Reply): void {
+    const items = itemsOf(reply)
+    if (items === null) this.out += encodeReply(reply, this.protocol)
+    else if (sizeOfReply(reply) <= this.commons.limits.size) this.#sayAll(reply, items)
+    else this.out += encodeReply(TOO_LARGE_REPLY, this.protocol)
+  }
+
+  #sayAll(reply: Reply, items: readonly Reply[]): void {
+    this.out += encodeHead(reply, items.length, this.protocol)
+    for (const item of items) {
+      if (this.stream.destroyed) return
+      const inner = itemsOf(item)
+      if (inner === null) this.out += encodeReply(item, this.protocol)
+      else this.#sayAll(item, inner)
+      if (this.out.length > PIECE) this.flush()
+    }
+  }
+
+  protected override get holding(): number {
+    const { transaction } = this
+    return this.#decoder.pending + (transaction === null ? 0 : transaction.bytes)
   }
 
   wait(cancel: () => void): (reply: Reply) => void {
@@ -66,7 +105,8 @@ export class RespConnection extends ClientStream implements Client {
       this.#answer(reply)
       if (this.running) return
       this.flush()
-      this.goOn()
+      // Not from here: what runs then may free the next one that waits, and so on, ever deeper.
+      queueMicrotask(() => this.goOn())
     }
   }
 

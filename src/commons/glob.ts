@@ -1,5 +1,8 @@
 /** Redis's patterns of keys: `*`, `?`, `[a-c]`, `[^a]` and `\` before a character that means itself. */
 
+/** Matching takes as long as pattern and text together make it: a longer pattern is nobody's. */
+export const LONGEST_PATTERN = 256
+
 /** Goes back to the last star only, so its time is bounded by the product of the lengths. */
 export function matches(pattern: string, text: string): boolean {
   let at = 0

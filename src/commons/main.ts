@@ -8,6 +8,10 @@ import { CommonsServer } from './server.ts'
 /** What a broker may take to hear what is given back, ms. */
 const LEAVE_MS = 500
 
+/** However many are raised, the supervisor has other things to do. */
+const SIGNAL_EVERY_MS = 5
+const MOST_RAISED = 1000
+
 let server: CommonsServer | null = null
 let office: JobsOffice | null = null
 
@@ -20,11 +24,30 @@ function complain(error: unknown): void {
   tell({ type: 'log', level: 'error', message: `commons: ${message}` })
 }
 
+/** Signals that the supervisor has not been told of. Raised twice before it hears, one is told once. */
+const raised = new Set<string>()
+let telling = false
+
+function raise(name: string): void {
+  if (raised.size < MOST_RAISED) raised.add(name)
+  if (telling) return
+  const [next] = raised
+  if (next === undefined) return
+  raised.delete(next)
+  telling = true
+  tell({ type: 'signal', name: next })
+  setTimeout(() => {
+    telling = false
+    const [other] = raised
+    if (other !== undefined) raise(other)
+  }, SIGNAL_EVERY_MS)
+}
+
 async function start(message: Extract<ToCommons, { type: 'start' }>): Promise<void> {
   const { limits, jobs, listeners, accepted, become } = message
   office = new JobsOffice(jobs, (text) => tell({ type: 'log', level: 'warn', message: text }))
   const made = new CommonsServer(limits, complain, office)
-  made.commons.signalled = (name) => tell({ type: 'signal', name: textOf(name) })
+  made.commons.signalled = (name) => raise(textOf(name))
   if (become !== null) {
     process.setgroups!([])
     process.setgid!(become.gid)

@@ -10,10 +10,13 @@ const AS_MEMCACHED = '1.6.0'
 const LONGEST_KEY = 250
 /** A longer time is a date, seconds. */
 const LONGEST_SPAN = 60 * 60 * 24 * 30
+/** What one `get` is told, bytes, and one item. */
+const MOST_TOLD = 16_777_216
 const WRAP = 2n ** 64n
 
 const BAD_LINE = 'CLIENT_ERROR bad command line format\r\n'
 const NO_ROOM = 'SERVER_ERROR out of memory storing object\r\n'
+const TOO_MUCH = 'SERVER_ERROR out of memory writing get response\r\n'
 const TOO_LARGE = 'SERVER_ERROR object too large for cache\r\n'
 
 export function run(commons: Commons, command: MemcachedCommand): string {
@@ -82,6 +85,7 @@ function retrieve(commons: Commons, keys: readonly string[], withCas: boolean): 
     commons.hits++
     entry.visited = true
     const cas = withCas ? ` ${entry.version}` : ''
+    if (reply.length > MOST_TOLD) return TOO_MUCH
     reply += `VALUE ${key} ${entry.flags} ${entry.value.length}${cas}\r\n${entry.value}\r\n`
   }
   return `${reply}END\r\n`

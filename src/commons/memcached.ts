@@ -21,7 +21,10 @@ export class MemcachedConnection extends ClientStream {
     const end = this.#decoder.decode(bytes, at, to)
     const { command } = this.#decoder
     if (command === null) return -1
+    this.count()
     this.#run(command)
+    // Nobody keeps it: it may be large.
+    this.#decoder.command = null
     return end
   }
 
@@ -35,6 +38,10 @@ export class MemcachedConnection extends ClientStream {
     this.commons.commands++
     const reply = run(this.commons, command)
     if (words.at(-1) !== 'noreply') this.out += reply
+  }
+
+  protected override get holding(): number {
+    return this.#decoder.pending
   }
 
   protected override failure(error: unknown): string {

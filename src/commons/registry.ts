@@ -1,6 +1,6 @@
 /** The commands by their names. A group is one file below `commands/`. */
 import { Failure, type Reply, Status } from '../wire/resp.ts'
-import type { CommandLimits } from '../wire/resp-command.ts'
+import { ARGUMENT_COST, type CommandLimits } from '../wire/resp-command.ts'
 import type { Client, Subscriptions, Transaction } from './client.ts'
 
 /** The reply comes later, through what `Client.wait` returned. */
@@ -33,12 +33,12 @@ const FOR_LISTENERS: ReadonlySet<string> = new Set([
 const QUEUED = new Status('QUEUED')
 
 export class Registry {
-  readonly #limits: CommandLimits
+  readonly limits: CommandLimits
   readonly #commands = new Map<string, Command>()
   readonly #spellings = new Map<string, Command>()
 
   constructor(limits: CommandLimits) {
-    this.#limits = limits
+    this.limits = limits
   }
 
   add(commands: readonly Command[]): void {
@@ -71,7 +71,7 @@ export class Registry {
       return refusal
     }
     if (transaction?.open === true && !AT_ONCE.has(command.name)) {
-      return queue(transaction, args, this.#limits)
+      return queue(transaction, args, this.limits)
     }
     if (subscriptions !== null && client.protocol === 2 && isListening(subscriptions)) {
       if (!FOR_LISTENERS.has(command.name)) {
@@ -94,7 +94,7 @@ function wrongNumber({ name, arity }: Command, args: readonly string[]): Failure
 }
 
 function queue(transaction: Transaction, args: readonly string[], limits: CommandLimits): Reply {
-  transaction.bytes += args.reduce((sum, arg) => sum + arg.length, 0)
+  transaction.bytes += args.reduce((sum, arg) => sum + arg.length + ARGUMENT_COST, 0)
   if (transaction.bytes > limits.whole || transaction.commands.length === MOST_IN_TRANSACTION) {
     transaction.spoilt = true
     return new Failure('ERR too large a transaction')

@@ -5,13 +5,15 @@
  */
 import { Failure, type Reply } from '../wire/resp.ts'
 import { type Entry, typeName } from './entry.ts'
-import { matches } from './glob.ts'
+import { LONGEST_PATTERN, matches } from './glob.ts'
 import type { Keyspace } from './keyspace.ts'
-import { integer, NOT_A_NUMBER, SYNTAX } from './words.ts'
+import { integer, NOT_A_NUMBER, SYNTAX, TOO_LONG_A_PATTERN } from './words.ts'
 
 const MOST_WALKS = 256
 const COUNT = 10
 const MOST_AT_ONCE = 10_000
+/** Then the next call goes on, ms. */
+const LONGEST_LOOK_MS = 5
 
 interface Walk {
   readonly space: Keyspace
@@ -41,10 +43,13 @@ export class Scans {
         count = Math.min(asked, MOST_AT_ONCE)
       } else return SYNTAX
     }
+    if (pattern.length > LONGEST_PATTERN) return TOO_LONG_A_PATTERN
     const walk = this.#walk(space, cursor)
     if (walk === undefined) return new Failure('ERR this cursor is too old: begin anew with 0')
     const found: string[] = []
+    const until = performance.now() + LONGEST_LOOK_MS
     for (let seen = 0; seen < count; seen++) {
+      if (seen % 16 === 15 && performance.now() > until) break
       const { done, value: entry } = walk.entries.next()
       if (done || entry.serial > walk.last) return ['0', found]
       if (space.isExpired(entry) || !matches(pattern, entry.key)) continue

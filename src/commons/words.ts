@@ -7,9 +7,13 @@ export const SYNTAX: Failure = new Failure('ERR syntax error')
 export const WRONG_TYPE: Failure = new Failure(
   'WRONGTYPE Operation against a key holding the wrong kind of value',
 )
+export const TOO_LONG_A_PATTERN: Failure = new Failure('ERR the pattern is too long')
 /** With the remedy behind Redis's words. */
 export const NO_ROOM: Failure = new Failure(
   "OOM command not allowed when used memory > 'maxmemory': raise cache.size in the site file",
+)
+export const TOO_LARGE_REPLY: Failure = new Failure(
+  'ERR the reply is larger than cache.size in the site file: ask for less at a time',
 )
 export const TOO_LONG: Failure = new Failure(
   'ERR string exceeds maximum allowed size: cache.item in the site file',

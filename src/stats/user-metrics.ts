@@ -12,15 +12,21 @@ const KINDS = { counter: 'counter', gauge: 'gauge', timing: 'histogram' } as con
 
 /** Families under the applications' own names, in which what OpenMetrics does not allow becomes `_`. */
 export function renderUserMetrics({ commons }: SiteStatus): string {
-  const families = new Map<string, UserMetric[]>()
+  const families = new Map<string, Map<string, UserMetric>>()
   for (const metric of commons?.metrics ?? []) {
     const name = familyOf(metric)
+    const key = JSON.stringify(metric.labels)
     const family = families.get(name)
-    if (family === undefined) families.set(name, [metric])
-    // `a.b` and `a_b` are one name here, which means one kind.
-    else if (family[0]!.kind === metric.kind) family.push(metric)
+    if (family === undefined) families.set(name, new Map([[key, metric]]))
+    // `a.b` and `a_b` are one name here, which means one kind, and each of its labels once.
+    else if (kindOf(family) === metric.kind && !family.has(key)) family.set(key, metric)
   }
-  return [...families].map(([name, family]) => renderFamily(name, family)).join('')
+  return [...families].map(([name, family]) => renderFamily(name, [...family.values()])).join('')
+}
+
+function kindOf(family: ReadonlyMap<string, UserMetric>): UserMetric['kind'] | undefined {
+  const [first] = family.values()
+  return first?.kind
 }
 
 /** A counter's samples get `_total`, a timing's unit is a part of its name. */

@@ -7,6 +7,8 @@ import { Gather } from './gather.ts'
 /** With the keys of a `get` for many. */
 const LONGEST_LINE = 65_536
 const LF = 0x0a
+/** Of a command that stores, as far as one is sane. */
+const LONGEST_WORDS = 512
 /** The commands that have a data block, whose length is their fifth word. */
 const STORING: ReadonlySet<string> = new Set(['set', 'add', 'replace', 'append', 'prepend', 'cas'])
 
@@ -39,6 +41,12 @@ export class MemcachedDecoder {
     this.#longest = longest
   }
 
+  /** What is kept of a command that has not come as a whole, bytes. */
+  get pending(): number {
+    if (this.#words === null) return this.#line.length
+    return Math.min(this.#length, this.#longest) + LONGEST_WORDS
+  }
+
   /** Takes up to the end of one command; returns where that ends. Throws a MemcachedError. */
   decode(bytes: Buffer, from: number, to: number): number {
     this.command = null
@@ -61,7 +69,10 @@ export class MemcachedDecoder {
     if (found < 0) return to
     const line = this.#line.endsWith('\r') ? this.#line.slice(0, -1) : this.#line
     this.#line = ''
-    this.#begin(line.split(' ').filter((word) => word !== ''))
+    const words = line.split(' ').filter((word) => word !== '')
+    // Copies: a part of a string keeps all of it.
+    const long = line.length > LONGEST_WORDS
+    this.#begin(long ? words.map((word) => Buffer.from(word, 'latin1').toString('latin1')) : words)
     return end + 1
   }
 

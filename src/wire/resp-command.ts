@@ -19,6 +19,8 @@ export interface CommandLimits {
 /** As Redis has it. */
 const MOST_ARGUMENTS = 1024 * 1024
 const LONGEST_INLINE = 65_536
+/** What an argument takes beside its bytes. */
+export const ARGUMENT_COST = 32
 /** `*1048576`. */
 const LONGEST_HEAD = 16
 
@@ -44,6 +46,12 @@ export class CommandDecoder {
 
   constructor(limits: CommandLimits) {
     this.#limits = limits
+  }
+
+  /** What is kept of a command that has not come as a whole, bytes; what is announced of it counts. */
+  get pending(): number {
+    const begun = this.#step === Step.LINE ? 0 : this.#size + this.#args.length * ARGUMENT_COST
+    return begun + this.#line.length
   }
 
   /** Nothing of a command has come yet. */
@@ -164,6 +172,7 @@ export class CommandDecoder {
     if (--this.#left > 0) return
     this.#step = Step.LINE
     this.command = this.#args
+    this.#args = none
   }
 
   /** Where the line's LF is, or -1, with what there is of it kept. */
@@ -190,6 +199,8 @@ export class CommandDecoder {
     return line.endsWith('\r') ? line.slice(0, -1) : line
   }
 }
+
+const none: string[] = []
 
 /** Behind the line that `plainNumber` has read. */
 let lineEnd = 0
@@ -228,7 +239,8 @@ export function splitInline(line: string): string[] | null {
     const word =
       plain ?? single?.replace(/\\'/g, "'") ?? double?.replace(/\\(x[\da-fA-F]{2}|.)/g, unquote)
     if (word === undefined) return null
-    words.push(word)
+    // A copy: a part of a string keeps all of it.
+    words.push(Buffer.from(word, 'latin1').toString('latin1'))
   }
   return words
 }

@@ -70,20 +70,30 @@ export function encodeReply(reply: Reply, protocol: Protocol): string {
   if (reply instanceof Status) return `+${reply.text}\r\n`
   if (reply instanceof Failure) return `-${reply.text.replace(/[\r\n]/g, ' ')}\r\n`
   if (reply instanceof NoArray) return protocol === 3 ? '_\r\n' : '*-1\r\n'
-  if (reply instanceof Pairs) {
-    const { items } = reply
-    return protocol === 3
-      ? encodeAll(`%${items.length / 2}\r\n`, items, protocol)
-      : encodeAll(`*${items.length}\r\n`, items, protocol)
-  }
-  if (reply instanceof Push) {
-    return encodeAll(
-      `${protocol === 3 ? '>' : '*'}${reply.items.length}\r\n`,
-      reply.items,
-      protocol,
-    )
-  }
-  return encodeAll(`*${reply.length}\r\n`, reply, protocol)
+  const items = itemsOf(reply)!
+  return encodeAll(encodeHead(reply, items.length, protocol), items, protocol)
+}
+
+/**
+ * How long `reply` is on the wire, nearly, bytes; elements count a little more, for the place that they
+ * take here.
+ */
+export function sizeOfReply(reply: Reply): number {
+  if (typeof reply === 'string') return reply.length + 16
+  const items = itemsOf(reply)
+  return items === null ? 16 : items.reduce<number>((sum, item) => sum + sizeOfReply(item), 16)
+}
+
+/** What `reply` consists of; null where it is one thing. */
+export function itemsOf(reply: Reply): readonly Reply[] | null {
+  if (reply instanceof Pairs || reply instanceof Push) return reply.items
+  return Array.isArray(reply) ? (reply as readonly Reply[]) : null
+}
+
+/** How a reply of several items begins. */
+export function encodeHead(reply: Reply, length: number, protocol: Protocol): string {
+  if (protocol === 3 && reply instanceof Pairs) return `%${length / 2}\r\n`
+  return `${protocol === 3 && reply instanceof Push ? '>' : '*'}${length}\r\n`
 }
 
 function encodeAll(head: string, items: readonly Reply[], protocol: Protocol): string {

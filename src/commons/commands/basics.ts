@@ -6,6 +6,11 @@ import type { Command, Registry } from '../registry.ts'
 import { NOT_A_NUMBER, SYNTAX } from '../words.ts'
 
 const PONG = new Status('PONG')
+/** Clients are listed by them. */
+const CLIENT_NAME = /^[!-~]{0,200}$/
+const BAD_NAME = new Failure(
+  'ERR Client names cannot contain spaces, newlines or special characters.',
+)
 /** Whose behaviour clients may count on. */
 const AS_REDIS = '7.0.0'
 
@@ -68,8 +73,10 @@ function hello(client: Client, args: readonly string[]): Reply {
   }
   for (let i = 2; i < args.length; i++) {
     const option = args[i]!.toUpperCase()
-    if (option === 'SETNAME' && i + 1 < args.length) name = args[++i]!
-    else if (option === 'AUTH' && i + 2 < args.length) {
+    if (option === 'SETNAME' && i + 1 < args.length) {
+      name = args[++i]!
+      if (!CLIENT_NAME.test(name)) return BAD_NAME
+    } else if (option === 'AUTH' && i + 2 < args.length) {
       return new Failure('WRONGPASS invalid username-password pair or user is disabled.')
     } else return new Failure(`ERR Syntax error in HELLO option '${args[i]}'`)
   }
@@ -108,11 +115,7 @@ function clientCommand(commons: Commons, client: Client, args: readonly string[]
       return client.id
     case 'SETNAME':
       if (args.length !== 3) break
-      if (/[^!-~]/.test(value)) {
-        return new Failure(
-          'ERR Client names cannot contain spaces, newlines or special characters.',
-        )
-      }
+      if (!CLIENT_NAME.test(value)) return BAD_NAME
       client.name = value
       return OK
     case 'GETNAME':

@@ -35,11 +35,15 @@ const MOST_LISTED = 10_000
 const USUAL_LISTED = 100
 const states: readonly string[] = ['waiting', 'delayed', 'running', 'dead']
 
+/** An engine takes its time; a transaction takes none. */
+const NOT_IN_TRANSACTION = new Failure('ERR jobs are not for transactions')
+
 type Words = readonly string[]
 
 export function jobs(office: JobsOffice): readonly Command[] {
   /** Replies when the promise does; who has left meanwhile is told nothing. */
-  const later = (client: Client, work: () => Promise<Reply>): typeof LATER => {
+  const later = (client: Client, work: () => Promise<Reply>): Reply | typeof LATER => {
+    if (client.atomic) return NOT_IN_TRANSACTION
     const reply = client.wait(() => {})
     work().then(reply, (error: unknown) => reply(refusal(error)))
     return LATER
@@ -113,6 +117,7 @@ export function jobs(office: JobsOffice): readonly Command[] {
 
 /** A worker: what it has in hand goes to another one when its connection closes. */
 function lease(office: JobsOffice, client: Client, args: Words): Reply | typeof LATER {
+  if (client.atomic) return NOT_IN_TRANSACTION
   const [, waitText = '', leaseText = '', ...names] = args
   const wait = integer(waitText)
   const leaseMs = integer(leaseText)

@@ -5,14 +5,15 @@ import { never } from '../clock.ts'
 import type { Commons } from '../commons.ts'
 import { type Entry, typeName } from '../entry.ts'
 import { invalidExpiry, onOurClock } from '../expiry.ts'
-import { matches } from '../glob.ts'
+import { LONGEST_PATTERN, matches } from '../glob.ts'
 import type { Keyspace } from '../keyspace.ts'
 import type { Command } from '../registry.ts'
 import { Scans } from '../scans.ts'
-import { integer, NOT_A_NUMBER, SYNTAX } from '../words.ts'
+import { integer, NOT_A_NUMBER, SYNTAX, TOO_LONG_A_PATTERN } from '../words.ts'
 
 /** KEYS holds everybody up while it looks; SCAN does not. */
 const MOST_FOR_KEYS = 100_000
+const LONGEST_LOOK_MS = 500
 
 export function keys(commons: Commons): readonly Command[] {
   const scans = new Scans()
@@ -108,9 +109,17 @@ export function keys(commons: Commons): readonly Command[] {
         if (space.size > MOST_FOR_KEYS) {
           return new Failure(`ERR too many keys for KEYS (${space.size}); use SCAN`)
         }
-        return [...space.entries()]
-          .filter((entry) => !space.isExpired(entry) && matches(pattern!, entry.key))
-          .map((entry) => entry.key)
+        if (pattern!.length > LONGEST_PATTERN) return TOO_LONG_A_PATTERN
+        const until = performance.now() + LONGEST_LOOK_MS
+        const found: string[] = []
+        let seen = 0
+        for (const entry of space.entries()) {
+          if (++seen % 16 === 0 && performance.now() > until) {
+            return new Failure('ERR KEYS takes too long here; use SCAN')
+          }
+          if (!space.isExpired(entry) && matches(pattern!, entry.key)) found.push(entry.key)
+        }
+        return found
       },
     },
     { name: 'SCAN', arity: -2, run: (client, args) => scans.run(client.space, args) },

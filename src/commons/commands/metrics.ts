@@ -5,7 +5,7 @@
  *
  * A counter adds, a gauge is what was said last, a timing is in seconds and becomes a histogram.
  */
-import { Failure, OK, type Reply, textOf } from '../../wire/resp.ts'
+import { bytesOf, Failure, OK, type Reply, textOf } from '../../wire/resp.ts'
 import type { Commons } from '../commons.ts'
 import { ELEMENT_COST, ENTRY_COST } from '../memory.ts'
 import { TIMING_BOUNDS, type UserMetric } from '../protocol.ts'
@@ -42,19 +42,24 @@ export function metrics(commons: Commons): readonly Command[] {
     if (series === undefined || series.kind !== args[2]) {
       const made = make(args)
       if (made instanceof Failure) return made
-      if (all.size === MOST_SERIES) return new Failure('ERR too many series of metrics')
-      const known = kinds.get(made.name)
-      if (known !== undefined && known !== made.kind) {
-        return new Failure(`ERR ${made.name} is a ${known} already`)
+      series = all.get(seriesKey(made))
+      if (series === undefined || series.kind !== made.kind) {
+        if (all.size === MOST_SERIES) return new Failure('ERR too many series of metrics')
+        const known = kinds.get(made.name)
+        if (known !== undefined && known !== made.kind) {
+          return new Failure(`ERR ${made.name} is a ${known} already`)
+        }
+        const cost = ENTRY_COST + ELEMENT_COST * args.length + key.length * 2
+        if (!commons.memory.hasRoom(cost)) return NO_ROOM
+        commons.memory.used += cost
+        kinds.set(made.name, made.kind)
+        all.set(seriesKey(made), made)
+        series = made
       }
-      const cost = ENTRY_COST + ELEMENT_COST * args.length + key.length * 2
-      if (!commons.memory.hasRoom(cost)) return NO_ROOM
-      commons.memory.used += cost
-      kinds.set(made.name, made.kind)
-      all.set(key, made)
-      series = made
     }
     if (series.kind === 'counter' && value < 0) return new Failure('ERR a counter only grows')
+    // What JSON cannot say would be no number for whoever reads it.
+    if (series.kind !== 'gauge' && !Number.isFinite(series.value + value)) return NOT_A_FLOAT
     series.count++
     if (series.kind === 'gauge') series.value = value
     else series.value += value
@@ -71,6 +76,13 @@ export function metrics(commons: Commons): readonly Command[] {
   ]
 }
 
+/** However its labels are ordered. As `report` has it for those without labels, or in this order. */
+function seriesKey({ name, labels }: Series): string {
+  const pairs = Object.entries(labels)
+  if (pairs.length === 0) return name
+  return `${name}\0${pairs.map(([label, text]) => `${label}\0${bytesOf(text)}`).join('\0')}`
+}
+
 function make(args: readonly string[]): Series | Failure {
   const [, name, kind, , ...pairs] = args
   if (/^portico[_.:-]/i.test(name!)) {
@@ -83,15 +95,24 @@ function make(args: readonly string[]): Series | Failure {
   }
   if (pairs.length % 2 === 1) return new Failure('ERR a label without a value')
   const labels: Record<string, string> = {}
-  for (let i = 0; i < pairs.length; i += 2) {
-    const [label, value] = [pairs[i]!, textOf(pairs[i + 1]!)]
+  const sorted = chunks(pairs).sort(([one], [other]) => (one < other ? -1 : 1))
+  for (const [label, bytes] of sorted) {
+    const value = textOf(bytes)
     if (!LABEL.test(label) || value.length > LONGEST_LABEL) {
       return new Failure('ERR a label is called by letters, digits and _, and is not long')
+    }
+    // Prometheus' own, and of a histogram's buckets.
+    if (label.startsWith('__') || label === 'le' || Object.hasOwn(labels, label)) {
+      return new Failure(`ERR a label called ${label} cannot be, or not twice`)
     }
     labels[label] = value
   }
   const buckets = kind === 'timing' ? new Array<number>(TIMING_BOUNDS.length).fill(0) : []
   return { name: name!, kind, labels, value: 0, count: 0, buckets }
+}
+
+function chunks(pairs: readonly string[]): [string, string][] {
+  return Array.from({ length: pairs.length / 2 }, (_, i) => [pairs[2 * i]!, pairs[2 * i + 1]!])
 }
 
 /** Each bucket holds what its bound and the bounds below it do. */

@@ -2,13 +2,18 @@
 import { Failure, Pairs, Push, type Reply } from '../../wire/resp.ts'
 import type { Client, Subscriptions } from '../client.ts'
 import type { Commons } from '../commons.ts'
-import { matches } from '../glob.ts'
+import { LONGEST_PATTERN, matches } from '../glob.ts'
 import { ELEMENT_COST } from '../memory.ts'
 import { type Command, LATER } from '../registry.ts'
-import { NO_ROOM } from '../words.ts'
+import { NO_ROOM, TOO_LONG_A_PATTERN } from '../words.ts'
 
 type Kind = keyof Subscriptions
 type Listeners = Map<string, Set<Client>>
+
+/** Each message is held against each pattern. */
+const MOST_PATTERNS = 1000
+const LONGEST_CHANNEL = 4096
+const TOO_LONG_A_CHANNEL = new Failure('ERR the name of the channel is too long')
 
 const NOT_IN_TRANSACTION = new Failure('ERR subscribing is not allowed in a transaction')
 
@@ -40,7 +45,13 @@ export function pubsub(commons: Commons): readonly Command[] {
     if (client.atomic) return NOT_IN_TRANSACTION
     const own = begin(client)
     for (const name of args.slice(1)) {
+      if (kind === 'patterns' && name.length > LONGEST_PATTERN) return TOO_LONG_A_PATTERN
+      if (name.length > LONGEST_CHANNEL) return TOO_LONG_A_CHANNEL
       if (!own[kind].has(name)) {
+        const isNew = !listeners[kind].has(name)
+        if (kind === 'patterns' && isNew && listeners.patterns.size >= MOST_PATTERNS) {
+          return new Failure('ERR too many patterns')
+        }
         if (!commons.memory.hasRoom(cost(name))) return NO_ROOM
         commons.memory.used += cost(name)
         own[kind].add(name)
@@ -69,7 +80,8 @@ export function pubsub(commons: Commons): readonly Command[] {
     return LATER
   }
 
-  const publish = (channel: string, message: string): number => {
+  const publish = (channel: string, message: string): number | Failure => {
+    if (channel.length > LONGEST_CHANNEL) return TOO_LONG_A_CHANNEL
     let heard = 0
     for (const client of listeners.channels.get(channel) ?? []) {
       heard++
@@ -105,6 +117,7 @@ export function pubsub(commons: Commons): readonly Command[] {
       run: (_client, [, word, ...names]) => {
         switch (word!.toUpperCase()) {
           case 'CHANNELS':
+            if ((names[0]?.length ?? 0) > LONGEST_PATTERN) return TOO_LONG_A_PATTERN
             return [...listeners.channels.keys()].filter((name) => matches(names[0] ?? '*', name))
           case 'NUMSUB':
             return new Pairs(

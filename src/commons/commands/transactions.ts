@@ -1,12 +1,16 @@
 /** Several commands as one: MULTI, EXEC, and WATCH for what they depend on. */
-import { Failure, NO_ARRAY, OK, type Reply } from '../../wire/resp.ts'
+import { Failure, NO_ARRAY, OK, type Reply, sizeOfReply } from '../../wire/resp.ts'
+import { ARGUMENT_COST } from '../../wire/resp-command.ts'
 import type { Client, Transaction } from '../client.ts'
 import type { Commons } from '../commons.ts'
 import { type Command, LATER, type Registry } from '../registry.ts'
+import { TOO_LARGE_REPLY } from '../words.ts'
 
+/** Of the largest reply, for those of its commands: what cannot be told has a reply, too. */
+const SHARE = 0.9
 const MOST_WATCHED = 10_000
 
-export function transactions(_commons: Commons, registry: Registry): readonly Command[] {
+export function transactions(commons: Commons, registry: Registry): readonly Command[] {
   const exec = (client: Client): Reply => {
     const { transaction } = client
     if (transaction?.open !== true) return new Failure('ERR EXEC without MULTI')
@@ -16,10 +20,14 @@ export function transactions(_commons: Commons, registry: Registry): readonly Co
     }
     if (!transaction.watched.every(isUnchanged)) return NO_ARRAY
     client.atomic = true
+    let size = 0
     try {
       return transaction.commands.map((args) => {
         const reply = registry.run(client, args)
-        return reply === LATER ? null : reply
+        if (reply === LATER) return null
+        // All is done, however much of it can be told.
+        size += sizeOfReply(reply)
+        return size > SHARE * commons.limits.size ? TOO_LARGE_REPLY : reply
       })
     } finally {
       client.atomic = false
@@ -51,9 +59,14 @@ export function transactions(_commons: Commons, registry: Registry): readonly Co
       name: 'WATCH',
       arity: -2,
       run: (client, args) => {
-        const { open, watched } = begun(client)
+        const transaction = begun(client)
+        const { open, watched } = transaction
         if (open) return new Failure('ERR WATCH inside MULTI is not allowed')
-        if (watched.length + args.length > MOST_WATCHED) return new Failure('ERR too many keys')
+        const bytes = args.reduce((sum, arg) => sum + arg.length + ARGUMENT_COST, transaction.bytes)
+        if (watched.length + args.length > MOST_WATCHED || bytes > registry.limits.whole) {
+          return new Failure('ERR too many keys')
+        }
+        transaction.bytes = bytes
         const { space } = client
         for (const key of args.slice(1)) {
           watched.push({ space, key, version: space.get(key)?.version ?? 0 })
