@@ -40,6 +40,9 @@ export function markdown(): string {
     '## What answers: handlers\n',
     `A path has exactly one of ${handlers.map((name) => `\`${name}\``).join(', ')}.\n`,
     ...handlers.flatMap((name) => chapter(`\`${name}\``, definitions[name])),
+    '## Filters\n',
+    FILTERS,
+    ...chapter('`limit`', definitions.limit),
     '## Applications: `apps`\n',
     `An application has exactly one of ${apps.map((name) => `\`${name}\``).join(', ')}.\n`,
     ...apps.flatMap((name) => chapter(`\`${name}\``, definitions[name])),
@@ -80,7 +83,7 @@ export function markdown(): string {
     `${settings.jobs?.description}\n`,
     table(mappingIn(settings.jobs) ?? {}),
     ...chapter('`jobs.queues`', definitions['job-queue']),
-    ...chapter('`apps.NAME.jobs`', definitions['job-workers']),
+    ...chapter('`apps.NAME.jobs`', definitions['node-job-workers']),
     ENDING,
   ]
   return chapters.join('\n')
@@ -123,6 +126,10 @@ function showDefault(preset: unknown): string {
   if (Array.isArray(preset)) return preset.map((each) => `\`${each}\``).join(', ')
   return typeof preset === 'object' ? '' : `\`${preset}\``
 }
+
+const FILTERS = `Every route may have these, whatever answers it. [filters.md](filters.md) has examples, and the names that
+other servers have for them.
+`
 
 const BEGINNING = `# The site file
 

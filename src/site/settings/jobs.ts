@@ -130,7 +130,7 @@ const workers = {
 const module = {
   module: text(
     '',
-    'The module that exports `jobs`. Default: the application’s own. Relative to this site file.',
+    'Node: the module that exports `jobs`. Default: the application’s own. Relative to this site file.',
     'a file such as ./jobs.ts',
   ) as Text,
 }
@@ -142,12 +142,11 @@ export type NodeJobWorkersType = Workers<typeof workers & typeof module>
 function workersType<Shape extends z.ZodRawShape>(
   shape: Shape,
   id: string,
-  language: string,
   how: string,
 ): Workers<Shape> {
   const type = mapping(shape).register(z.globalRegistry, {
     id,
-    description: `Processes of a ${language} application that do jobs: \`apps.NAME.jobs\`.`,
+    description: 'Processes of an application that do jobs: `apps.NAME.jobs`.',
   })
   return type.optional().register(z.globalRegistry, {
     description: `Processes in this application’s code that do jobs: \`{ workers: 2, queues: [default] }\`. They call functions that ${how}.`,
@@ -155,14 +154,9 @@ function workersType<Shape extends z.ZodRawShape>(
 }
 
 export function jobWorkersType(): JobWorkersType {
-  return workersType(workers, 'job-workers', 'Python', 'are decorated with `@portico.job`')
+  return workersType(workers, 'job-workers', 'are decorated with `@portico.job`')
 }
 
 export function nodeJobWorkersType(): NodeJobWorkersType {
-  return workersType(
-    { ...workers, ...module },
-    'node-job-workers',
-    'Node',
-    'its module exports as `jobs`',
-  )
+  return workersType({ ...workers, ...module }, 'node-job-workers', 'its module exports as `jobs`')
 }
