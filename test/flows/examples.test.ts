@@ -63,7 +63,7 @@ test('operations: an order is a job, what can never be done a dead letter, and t
   expect((await order('nobody')).status).toBe(202)
   await until('the mail', async () => (await ask(port, '/orders')).text === '{"sold":1}\n')
   expect((await portico.logged(/^mail to a@b\.c$/)).app).toBe('shop')
-  await portico.logged(/nobody is no address/)
+  await portico.logged(/is a dead letter \(attempt 1 of 4\): nobody is no address$/)
   expect((await portico.logged(/INFO [0-9a-f]+ ordered by a@b\.c/)).app).toBe('shop')
   const slow = ask(port, '/report?seconds=2')
   await portico.logged(/slow request: GET \/report/)

@@ -124,8 +124,8 @@ class Worker:
             said = ("DONE", result)
         except self.jobs.Retry as wish:
             said = ("FAIL", str(wish), "RETRY", max(0, round(wish.after * 1000)))
-        except (self.jobs.Dead, self.jobs.Missing):
-            said = self.failure(lease, "DEAD")
+        except (self.jobs.Dead, self.jobs.Missing) as verdict:
+            said = self.failure(lease, "DEAD") if verdict.__cause__ else self.verdict(lease, verdict)
         except Exception:  # noqa: B902
             said = self.failure(lease)
         finally:
@@ -142,11 +142,22 @@ class Worker:
                 flush=True,
             )
 
+    def verdict(self, lease, verdict):
+        """Its own words say all: where they were raised does not matter."""
+        print(
+            "portico: job %s %s is a dead letter (attempt %d of %d): %s"
+            % (lease.name, lease.id, lease.attempt, lease.attempts, verdict),
+            file=sys.stderr,
+            flush=True,
+        )
+        return ("FAIL", str(verdict)[-LONGEST_ERROR:], "DEAD")
+
     def failure(self, lease, *more):
         text = trace.text(sys.exc_info()[1])
+        last = "DEAD" in more or lease.attempt >= lease.attempts
         print(
-            "portico: job %s %s failed (attempt %d of %d)\n%s"
-            % (lease.name, lease.id, lease.attempt, lease.attempts, text),
+            "portico: job %s %s failed (attempt %d of %d)%s\n%s"
+            % (lease.name, lease.id, lease.attempt, lease.attempts, ", and is a dead letter now" if last else "", text),
             file=sys.stderr,
             end="",
             flush=True,
