@@ -30,6 +30,7 @@ export function showStatus(status: SiteStatus): string {
     appTable(apps),
     isolationTable(apps),
     workerTable(apps),
+    jobWorkerTable(apps),
     routeTable(status),
     ...background,
   ]
@@ -52,7 +53,7 @@ function appTable(apps: Apps): string[] {
     'mean',
     'p50',
     'p99',
-    'queued',
+    'had to wait',
     'restarts',
   ]
   const rows = apps.map(([name, app]) => [
@@ -108,6 +109,26 @@ function workerTable(apps: Apps): string[] {
       showLast(worker),
     ])
   return [...table([head, ...rows], 1), ...more(all.length, 'workers')]
+}
+
+/** Those of jobs; mules have a table of their own. */
+function jobWorkerTable(apps: Apps): string[] {
+  const all = apps.flatMap(([name, { roles = [] }]) =>
+    roles.filter(({ kind }) => kind === 'jobs').map((role) => [name, role] as const),
+  )
+  if (all.length === 0) return []
+  const rows = all
+    .slice(0, MOST_ROWS)
+    .map(([app, { slot, pid, uptimeMs, restarts }]) => [
+      `${app} ${slot}`,
+      pid === 0 ? '-' : `${pid}`,
+      showTime(uptimeMs),
+      `${restarts}`,
+    ])
+  return [
+    ...table([['job worker', 'pid', 'age', 'restarts'], ...rows], 1),
+    ...more(all.length, 'job workers'),
+  ]
 }
 
 function showLast({ lastRestart }: WorkerStatus): string {
@@ -167,7 +188,10 @@ function showTimeShort(ms: number): string {
 
 function showPhase({ phase, generation, draining, lastReload }: SiteStatus): string {
   const old = draining.length === 0 ? '' : `, still finishing ${draining.join(', ')}`
-  const failed = lastReload?.ok === false ? `; the last reload failed: ${lastReload.message}` : ''
+  // Of a traceback the last line says what it was; the log has all of it.
+  const lines = lastReload?.message.trimEnd().split('\n') ?? []
+  const why = lines.length > 1 ? `${lines[0]} … ${lines.at(-1)}` : lines[0]
+  const failed = lastReload?.ok === false ? `; the last reload failed: ${why}` : ''
   return `${phase}, generation ${generation}${old}${failed}`
 }
 

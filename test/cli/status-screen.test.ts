@@ -111,6 +111,26 @@ test('the plain status has workers with their last restart, and routes', () => {
   expect(text).toMatch(/shop 0 +4711 .* 20\.0 MiB +2026-11-21 14:00:00 signal \(SIGKILL\)/)
   expect(text).toMatch(/www\.example\.com \/ +1000 +2 +10 /)
   expect(text).not.toContain('no route')
+  expect(text).not.toContain('job worker')
+})
+
+test('the plain status has job workers, and why the last reload failed in one line', () => {
+  const role = { slot: 8, pid: 4720, restarts: 1, uptimeMs: 60_000 }
+  const roles = [
+    { ...role, kind: 'jobs' },
+    { ...role, kind: 'mule', slot: 9 },
+  ]
+  const message = 'application shop did not load: Traceback:\n  File "shop.py"\nNameError: x'
+  const at = '2026-11-21T14:00:00.000Z'
+  const text = showStatus(
+    siteStatus({
+      apps: { shop: appStatus({ roles }) },
+      lastReload: { ok: false, message, generation: 1, at },
+    }),
+  )
+  expect(text).toMatch(/^job worker +pid +age +restarts\nshop 8 +4720 +1 min 0 s +1$/m)
+  expect(text).not.toContain('shop 9')
+  expect(text).toContain('failed: application shop did not load: Traceback: … NameError: x\n')
 })
 
 test('requests are listed without what a terminal obeys', () => {
