@@ -113,9 +113,10 @@ function adminPath({ admin }: Flags): string {
 
 async function status(flags: Flags): Promise<number> {
   const { askAdmin } = await import('../supervisor/ask-admin.ts')
+  const { calm } = await import('./show.ts')
   const { body } = await askAdmin(adminPath(flags), 'GET', '/status')
   if (flags.json === true) process.stdout.write(body)
-  else process.stdout.write(showFarm(JSON.parse(body)))
+  else process.stdout.write(calm(showFarm(JSON.parse(body))))
   return 0
 }
 

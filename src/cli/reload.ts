@@ -4,6 +4,7 @@ import { askAdmin } from '../supervisor/ask-admin.ts'
 import type { ReloadResult } from '../supervisor/status.ts'
 import { findAdmin } from './admin-client.ts'
 import { EXIT_FAILURE } from './exit.ts'
+import { calm } from './show.ts'
 
 interface Flags {
   readonly admin?: string
@@ -53,11 +54,11 @@ async function reload(target: string, flags: Flags): Promise<number> {
   if (flags.json === true) process.stdout.write(answer.body)
   else if (app !== undefined) tellApp(app, result)
   else if (result.ok) process.stdout.write(`reloaded: generation ${result.generation} serves\n`)
-  else process.stderr.write(`not reloaded, the site serves as before: ${result.message}\n`)
+  else process.stderr.write(`not reloaded, the site serves as before: ${calm(result.message)}\n`)
   return result.ok ? 0 : EXIT_FAILURE
 }
 
 function tellApp(app: string, { ok, message }: ReloadResult): void {
   if (ok) process.stdout.write(`reloaded: application ${app}\n`)
-  else process.stderr.write(`not reloaded, the site serves as before: ${message}\n`)
+  else process.stderr.write(`not reloaded, the site serves as before: ${calm(message)}\n`)
 }

@@ -45,6 +45,11 @@ export function harmless(text: string): string {
   return text.replace(/[^\x20-\x7e…]/g, '?')
 }
 
+/** Lines of text in which applications may have had their say, without what a terminal would obey. */
+export function calm(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, '\uFFFD')
+}
+
 /** Columns as wide as their widest cell; the first `names` stand left, numbers right. */
 export function table(rows: readonly (readonly string[])[], names: number): string[] {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)))

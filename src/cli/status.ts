@@ -55,12 +55,13 @@ async function tell(path: string, flags: Flags): Promise<string> {
   const ask = async (what: string): Promise<string> => (await askAdmin(path, 'GET', what)).body
   if (flags.metrics === true) return ask('/metrics')
   const { showRequests, showStatus } = await import('./status-text.ts')
+  const { calm } = await import('./show.ts')
   if (flags.requests === true) {
     const body = await ask(flags.queries === true ? '/requests?queries' : '/requests')
-    return flags.json === true ? body : showRequests(JSON.parse(body))
+    return flags.json === true ? body : calm(showRequests(JSON.parse(body)))
   }
   const body = await ask('/status')
-  return flags.json === true ? body : showStatus(JSON.parse(body))
+  return flags.json === true ? body : calm(showStatus(JSON.parse(body)))
 }
 
 /** `5s`, `500ms`, or a number of seconds. */

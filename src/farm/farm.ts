@@ -7,7 +7,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } fr
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from '../supervisor/logger.ts'
-import { delay } from '../supervisor/timers.ts'
+import { delay, settledWithin } from '../supervisor/timers.ts'
 import type { ServiceManager } from '../system/sd-notify.ts'
 import { type Credentials, findCredentials } from '../system/users.ts'
 import { type Behind, frontSite, hostsOf, shareHosts } from './front.ts'
@@ -40,6 +40,8 @@ export interface FarmStatus {
 const FRONT = 'front'
 const FORWARD_MS = 50
 const RETRY_MS = 1_000
+/** For the hosts of sites that have just appeared. */
+const FIRST_READS_MS = 10_000
 
 export class Farm {
   readonly #options: FarmOptions
@@ -51,6 +53,8 @@ export class Farm {
   readonly #leaving = new Set<string>()
   readonly #hosts = new Map<string, readonly string[]>()
   readonly #over = new AbortController()
+  /** Of sites that have just appeared: their hosts. */
+  readonly #reads: Promise<void>[] = []
   #owners = new Map<string, string>()
   #front: Member | null = null
   #frontText = ''
@@ -157,8 +161,14 @@ export class Farm {
     const credentials = asOwners ? credentialsOf(site) : null
     const member = this.#createMember(site, folder, flags, credentials)
     this.#members.set(site.file, member)
-    const [hosts] = await Promise.all([this.#readHosts(member, credentials), member.start()])
-    await this.#claim(member, site.stamp, hosts)
+    // Its hosts are its own from the beginning, however long it takes to start.
+    const read = this.#readHosts(member, credentials).then((hosts) => {
+      if (hosts !== null && this.#members.get(site.file) === member)
+        this.#hosts.set(site.name, hosts)
+    })
+    this.#reads.push(read)
+    await Promise.all([read, member.start()])
+    await this.#forward()
   }
 
   async #change(member: Member, site: FoundSite): Promise<void> {
@@ -248,14 +258,15 @@ export class Farm {
     if (this.#front === null || this.#frontWanted || this.#over.signal.aborted) return
     this.#frontWanted = true
     await delay(FORWARD_MS)
+    // So that what is there from the beginning is shared out in order, not by who is quick.
+    await settledWithin(Promise.all(this.#reads.splice(0)), FIRST_READS_MS)
     this.#frontWanted = false
     const { site } = this.#front
-    const sites = [...this.#members.values()]
-      .filter(({ facts }) => facts.state === 'running')
-      .map(({ site: { name } }): Behind => {
-        const socket = join(this.#folder, name, 'site.sock')
-        return { name, socket, hosts: this.#hosts.get(name) ?? [] }
-      })
+    const sites = [...this.#members.values()].map(({ site: { name }, facts }): Behind => {
+      const socket = join(this.#folder, name, 'site.sock')
+      const hosts = this.#hosts.get(name) ?? []
+      return { name, socket, hosts, running: facts.state === 'running' }
+    })
     if (!this.#writeFront(site.file, sites) || (await this.#front.change(site))) return
     // It serves as before, which is not what the sites are.
     this.#frontText = ''

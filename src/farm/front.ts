@@ -16,6 +16,7 @@ export interface Behind {
   /** Where it listens. */
   readonly socket: string
   readonly hosts: readonly string[]
+  readonly running: boolean
 }
 
 /**
@@ -45,7 +46,7 @@ export async function hostsOf(
 /** As the Plan has them. */
 const HOST = /^(\*|(\*\.)?[a-z0-9_.:[\]-]{1,253})$/
 
-/** Whoever has a host keeps it for as long as it names it; else the first in order gets it. */
+/** Whoever has a host keeps it for as long as it names it, whether it runs or not; else the first in order gets it. */
 export function shareHosts(
   sites: readonly Behind[],
   before: ReadonlyMap<string, string>,
@@ -65,6 +66,9 @@ export function shareHosts(
   return { owners, refused }
 }
 
+/** Of a site that does not run just now: nobody else gets its visitors. */
+const AWAY = { '~.*': { respond: 'this site does not run at the moment\n', status: 503 } }
+
 /** The site file of the front; JSON is YAML. */
 export function frontSite(
   listen: readonly string[],
@@ -72,8 +76,13 @@ export function frontSite(
   sites: readonly Behind[],
   owners: ReadonlyMap<string, string>,
 ): string {
-  const pools = sites.map(({ name, socket }) => [name, { servers: [`unix:${socket}`] }])
-  const hosts = [...owners].map(([host, name]) => [host, { '/': { proxy: name } }])
+  const running = sites.filter((site) => site.running)
+  const pools = running.map(({ name, socket }) => [name, { servers: [`unix:${socket}`] }])
+  const names = new Set(running.map(({ name }) => name))
+  const hosts = [...owners].map(([host, name]) => [
+    host,
+    names.has(name) ? { '/': { proxy: name } } : AWAY,
+  ])
   const nobody = { '~.*': { respond: 'no such host here\n', status: 421 } }
   return JSON.stringify(
     {

@@ -210,7 +210,7 @@ export class Member {
   }
 
   #say(level: Level, message: string, fields: Fields = {}): void {
-    this.#options.logger[level](message, { site: this.#site.name, ...fields })
+    this.#options.logger[level](message, { ...fields, site: this.#site.name })
   }
 
   #become(state: MemberState, detail: string): void {

@@ -56,6 +56,12 @@ function unlike(taken: ReadonlySet<string>, name: string): string {
 function refusal(file: string, stats: Stats): string {
   if ((stats.mode & OTHERS_MAY_WRITE) !== 0) return 'everybody may write it; `chmod o-w` it'
   if (lstatSync(file).uid !== stats.uid) return 'a link to a file of somebody else'
+  for (let path = dirname(file); path !== dirname(path); path = dirname(path)) {
+    const { uid } = lstatSync(path)
+    // Whoever made it would choose which of another's files are sites.
+    if (uid !== 0 && uid !== stats.uid && lstatSync(path).isSymbolicLink())
+      return `somebody else’s link leads to it: ${path}`
+  }
   const folder = statSync(dirname(file))
   if (folder.uid !== stats.uid && folder.uid !== 0) {
     return 'its folder is neither its owner’s nor root’s'

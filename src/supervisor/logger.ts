@@ -90,10 +90,20 @@ function isJournal(fd: number | undefined, stream = ''): boolean {
 }
 
 function journalLine(level: Level, message: string, fields: Fields): string {
-  const facts = Object.entries(fields).map(([name, value]) => ` ${name}=${value}`)
+  const facts = showFacts(fields)
   const [first = '', ...others] = message.trimEnd().split('\n')
-  const lines = [`${first}${facts.join('')}`, ...others.map((line) => `    ${line}`)]
+  const lines = [
+    `${first}${facts === '' ? '' : ` ${facts}`}`,
+    ...others.map((line) => `    ${line}`),
+  ]
   return lines.map((line) => `${priorities[level]}${line}\n`).join('')
+}
+
+/** On one line, whatever an application has to say of itself. */
+function showFacts(fields: Fields): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `${name}=${value}`.replace(/\p{Cc}/gu, '\uFFFD'))
+    .join(' ')
 }
 
 function jsonLine(level: Level, message: string, fields: Fields): string {
@@ -102,9 +112,7 @@ function jsonLine(level: Level, message: string, fields: Fields): string {
 
 function textLine(level: Level, message: string, fields: Fields, coloured: boolean): string {
   const time = new Date().toTimeString().slice(0, 8)
-  const facts = Object.entries(fields)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(' ')
+  const facts = showFacts(fields)
   // An application may log what a visitor sent: no escape sequence may reach the terminal.
   const text = message.trimEnd().replace(/[^\P{Cc}\n\t]/gu, '\uFFFD')
   const [first = '', ...others] = text.split('\n')

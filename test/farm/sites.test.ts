@@ -2,6 +2,7 @@
 import {
   chmodSync,
   chownSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   rmSync,
@@ -11,7 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { shareHosts } from '../../src/farm/front.ts'
+import { frontSite, shareHosts } from '../../src/farm/front.ts'
 import { findSites } from '../../src/farm/sites.ts'
 
 let folder = ''
@@ -64,9 +65,13 @@ test('what others could have put there is refused, with the reason', () => {
   chownSync(put('secret/site.yaml'), 9, 9)
   symlinkSync(join(folder, 'secret/site.yaml'), join(folder, 'apps.d/link.yaml'))
   put('srv/stranger/site.yaml')
+  put('elsewhere/site.yaml')
+  symlinkSync(join(folder, 'elsewhere'), join(folder, 'srv/linked'))
+  lchownSync(join(folder, 'srv/linked'), 5, 5)
   chownSync(join(folder, 'srv/stranger'), 5, 5)
   const refused = findSites(PATTERNS, folder).map((site) => [site.name, site.refused])
   expect(Object.fromEntries(refused)).toEqual({
+    linked: `somebody else’s link leads to it: ${join(folder, 'srv/linked')}`,
     link: 'a link to a file of somebody else',
     open: 'everybody may write it; `chmod o-w` it',
     own: '',
@@ -75,7 +80,7 @@ test('what others could have put there is refused, with the reason', () => {
 })
 
 test('a host stays with the site that has it, for as long as it names it', () => {
-  const site = (name: string, ...hosts: string[]) => ({ name, socket: '', hosts })
+  const site = (name: string, ...hosts: string[]) => ({ name, socket: '', hosts, running: true })
   const first = shareHosts([site('b', 'x.test', 'y.test')], new Map())
   expect([...first.owners]).toEqual([
     ['x.test', 'b'],
@@ -84,4 +89,14 @@ test('a host stays with the site that has it, for as long as it names it', () =>
   const second = shareHosts([site('a', 'x.test', 'y.test'), site('b', 'x.test')], first.owners)
   expect(Object.fromEntries(second.owners)).toEqual({ 'x.test': 'b', 'y.test': 'a' })
   expect(second.refused).toEqual([['x.test', 'a', 'b']])
+})
+
+test('a site that is away for a moment does not lose its hosts to another that names them', () => {
+  const away = { name: 'bank', socket: '/b', hosts: ['bank.test'], running: false }
+  const other = { name: 'evil', socket: '/e', hosts: ['bank.test'], running: true }
+  const { owners } = shareHosts([other, away], new Map([['bank.test', 'bank']]))
+  expect([...owners]).toEqual([['bank.test', 'bank']])
+  const front = JSON.parse(frontSite([':80'], '', [other, away], owners))
+  expect(front.hosts['bank.test']['~.*'].status).toBe(503)
+  expect(Object.keys(front.pools)).toEqual(['evil'])
 })

@@ -52,3 +52,14 @@ test('the journal is what the environment says it is, and nothing else', () => {
     closeSync(file)
   }
 })
+
+test('nor can what they call themselves, which begins no line of its own', () => {
+  for (const format of ['text', 'journal'] as const) {
+    let text = ''
+    const sink = { write: (piece: string) => (text += piece) }
+    const fields = { app: 'shop\x1b[2J\n<0>the machine is on fire' }
+    createLogger(sink, { format, colours: false, level: 'info' }).info('hello', fields)
+    expect(text.match(/\n/g)).toHaveLength(1)
+    expect(text).not.toContain('\x1b')
+  }
+})
