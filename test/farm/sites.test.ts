@@ -71,12 +71,13 @@ test('what others could have put there is refused, with the reason', () => {
   chownSync(join(folder, 'srv/stranger'), 5, 5)
   const refused = findSites(PATTERNS, folder).map((site) => [site.name, site.refused])
   expect(Object.fromEntries(refused)).toEqual({
-    linked: `somebody else’s link leads to it: ${join(folder, 'srv/linked')}`,
     link: 'a link to a file of somebody else',
     open: 'everybody may write it; `chmod o-w` it',
     own: '',
     stranger: 'its folder is neither its owner’s nor root’s',
   })
+  const [linked] = findSites(['srv/linked/site.yaml'], folder)
+  expect(linked?.refused).toBe(`somebody else’s link leads to it: ${join(folder, 'srv/linked')}`)
 })
 
 test('a host stays with the site that has it, for as long as it names it', () => {
