@@ -17,7 +17,9 @@ test('serve, status, reload, stop: a whole life', async () => {
   // The server's threads publish their counters a few times a second.
   const status = await until('the request to be counted', () => {
     const run = portico(['status', 'app:application'], folder)
-    return /^answers +2xx 1$/m.test(run.out) && /^app +running +1 +0 +0 +1 +0 /m.test(run.out) && run
+    return (
+      /^answers +2xx 1$/m.test(run.out) && /^app +running +1 +0 +0 +1 +0 /m.test(run.out) && run
+    )
   })
   expect(status.code).toBe(0)
   expect(status.out).toMatch(/^urls {6}http:\/\/127.0.0.1:\d+\/$/m)

@@ -294,7 +294,9 @@ test('code that does not load is not taken: why, exit code 1, the old code goes 
     for (const how of [[], ['--rolling']]) {
       const { code, err, out } = await portico.run('reload', '--app', 'shop', ...how)
       expect([code, out]).toEqual([1, ''])
-      expect(err).toMatch(/^not reloaded, the site serves as before: application shop did not load: /)
+      expect(err).toMatch(
+        /^not reloaded, the site serves as before: application shop did not load: /,
+      )
       expect(err).toMatch(why)
       expect((await ask(portico.port, '/')).text).toMatch('one')
     }

@@ -164,8 +164,8 @@ test.concurrent.each<[string, string, RegExp]>([
         request_id: reply.fields['x-request-id'],
       })
       await until(`the stack; the log:\n${portico.messages}`, () =>
-      portico.log.some((line) => line.app === app && stack.test(line.message)),
-    )
+        portico.log.some((line) => line.app === app && stack.test(line.message)),
+      )
     })
     turns.set(
       app,

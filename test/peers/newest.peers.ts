@@ -55,7 +55,7 @@ test.each([
   expect(reply.status).toBe(200)
   const told: Record<string, string> = JSON.parse(reply.text)
   expect(told[name]).toMatch(/^[0-9]+\.[0-9]/)
-  expect(told['path']).toContain(venv)
+  expect(told.path).toContain(venv)
 })
 
 function site(target: string): string {

@@ -1,6 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type MemcachedCommand, MemcachedDecoder, MemcachedError } from '../../src/wire/memcached.ts'
+import {
+  type MemcachedCommand,
+  MemcachedDecoder,
+  MemcachedError,
+} from '../../src/wire/memcached.ts'
 
 function commands(text: string, size = text.length): MemcachedCommand[] {
   const decoder = new MemcachedDecoder(1000)
@@ -44,7 +48,18 @@ test('a line without an end is refused', () => {
 })
 
 test('whatever comes, the decoder goes on', () => {
-  const piece = fc.constantFrom('set ', 'get ', 'k ', '0 ', '2', '\r\n', '\n', ' ', 'noreply', '\x00')
+  const piece = fc.constantFrom(
+    'set ',
+    'get ',
+    'k ',
+    '0 ',
+    '2',
+    '\r\n',
+    '\n',
+    ' ',
+    'noreply',
+    '\x00',
+  )
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 60 }), fc.integer({ min: 1, max: 9 }), (all, size) => {
       const text = all.join('')

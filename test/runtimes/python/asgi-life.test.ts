@@ -136,7 +136,9 @@ describe.each(loops)('ends in $name', ({ how }) => {
     const waiting = worker.request({ path: '/sleep', query: 'seconds=1' })
     await pause(100)
     supervisor.say({ type: 'traceback', slot: 0 })
-    await supervisor.logged(/Task of GET \/sleep, for 0\.\d s.*\n.*asgi_cases\.py", line \d+, in do_sleep/s)
+    await supervisor.logged(
+      /Task of GET \/sleep, for 0\.\d s.*\n.*asgi_cases\.py", line \d+, in do_sleep/s,
+    )
     expect((await waiting).body).toBe('slept')
     const blocked = worker.request({ path: '/block', query: 'seconds=1' })
     await pause(100)
