@@ -456,7 +456,9 @@ class Supervisor {
       () => null,
       (error: Error) => error,
     )
-    if (failure !== null) {
+    if (failure !== null && this.#stopRequested.signal.aborted) {
+      this.#logger.info('the reload is given up: the site is to stop')
+    } else if (failure !== null) {
       this.#phase = 'ready'
       this.#logger.error(`not reloaded, the site keeps serving as before: ${briefly(failure)}`)
       this.#manager.ready('Serving as before; the last reload failed')
@@ -518,6 +520,10 @@ class Supervisor {
     }
     if (!isDeepStrictEqual(before.commons, after.commons)) {
       this.#logger.warn('cache: takes effect after a restart')
+    }
+    for (const key of ['engine', 'size'] as const) {
+      if (before.jobs[key] === after.jobs[key]) continue
+      this.#logger.warn(`jobs.${key}: takes effect after a restart`)
     }
   }
 

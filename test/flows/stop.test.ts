@@ -94,6 +94,19 @@ test('a request longer than the bound does not hold up a stop', async () => {
   expect(portico.processes()).toEqual([])
 })
 
+test('a reload that is under way is given up, which is no failure of it', async () => {
+  const files = site('5s')
+  await using portico = await Portico.serve(files)
+  portico.write('shop.py', `import time\ntime.sleep(60)\n${files['shop.py']}`)
+  portico.signal('SIGHUP')
+  await portico.logged(/^reloading/)
+  portico.signal('SIGTERM')
+  await portico.logged(/^the reload is given up: the site is to stop$/)
+  await portico.exited
+  expect(portico.log.filter(({ level }) => level === 'error')).toEqual([])
+  expect(portico.processes()).toEqual([])
+})
+
 test('a second signal stops at once', async () => {
   await using portico = await Portico.serve(site('30s'))
   await portico.settled()
