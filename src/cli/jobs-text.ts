@@ -1,13 +1,9 @@
 /** How jobs look for people. */
+import type { QueueStatus } from '../commons/protocol.ts'
 import { harmless, showTime, table } from './show.ts'
 
-/** As the commons tells them. */
-export interface ShownQueue {
-  readonly queue: string
-  readonly waiting: number
-  readonly delayed: number
-  readonly running: number
-  readonly dead: number
+/** As the commons tells them to whoever asks for them; the status has ages. */
+export interface ShownQueue extends Omit<QueueStatus, 'oldestMs'> {
   readonly oldest: number
 }
 
@@ -29,26 +25,32 @@ export interface ShownJob {
 
 const LONGEST_ERROR = 80
 
-export function queueTable(queues: readonly ShownQueue[], now: number): string {
+export function queuesText(queues: readonly ShownQueue[], now: number): string {
   if (queues.length === 0) return 'no jobs'
-  const rows = queues.map(({ queue, waiting, delayed, running, dead, oldest }) => [
+  const aged = queues.map(({ oldest, ...queue }) => ({
+    ...queue,
+    oldestMs: oldest === 0 ? 0 : now - oldest,
+  }))
+  return queueTable(aged).join('\n')
+}
+
+/** Empty where there is none. */
+export function queueTable(queues: readonly QueueStatus[]): string[] {
+  if (queues.length === 0) return []
+  const rows = queues.map(({ queue, waiting, delayed, running, dead, oldestMs }) => [
     queue,
     ...[waiting, delayed, running, dead].map(String),
-    oldest === 0 ? '-' : showTime(now - oldest),
+    oldestMs === 0 ? '-' : showTime(oldestMs),
   ])
   const head = ['queue', 'waiting', 'delayed', 'running', 'dead', 'oldest']
-  return table([head, ...rows], 1).join('\n')
+  return table([head, ...rows], 1)
 }
 
 export function jobTable(jobs: readonly ShownJob[], now: number): string {
   if (jobs.length === 0) return 'no jobs'
   const rows = jobs.map((job) => {
-    // What went wrong: Python says it last, JavaScript above the stack.
-    const lines = job.error
-      .trimEnd()
-      .split('\n')
-      .filter((line) => !/^\s+at /.test(line))
-    // The last line of a traceback says what it was.
+    // The last line of a traceback says what it was; JavaScript's frames come after it.
+    const lines = job.error.split('\n').filter((line) => !/^\s+at |^$/.test(line))
     const error = shorten(harmless(lines.at(-1) ?? ''))
     const age = showTime(now - job.put)
     const attempts = `${job.attempt}/${job.attempts}`

