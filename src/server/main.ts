@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { PoolMemory } from '../balance/pool-memory.ts'
+import { allocateLimits } from '../filters/limit/allocate.ts'
 import { AppCounts } from '../request/app-counts.ts'
 import { Counters } from '../request/counters.ts'
 import type { SitePlan } from '../site/plan.ts'
@@ -74,6 +75,7 @@ class Server {
     const pools = Object.fromEntries(
       Object.values(plan.pools).map((pool) => [pool.name, PoolMemory.allocate(pool)]),
     )
+    const limits = allocateLimits(plan)
     for (let thread = 0; thread < threads; thread++) {
       const data: ThreadStart = {
         plan,
@@ -87,6 +89,7 @@ class Server {
         counters: this.#counters,
         apps: this.#apps,
         pools,
+        limits,
         spool: this.#spool,
         quarters: Object.fromEntries(
           Object.entries(start.quarters).map(([name, own]) => [

@@ -24,6 +24,8 @@ export interface ThreadStart {
   readonly apps: Readonly<Record<string, AppMemory>>
   /** See PoolMemory. */
   readonly pools: Readonly<Record<string, SharedArrayBuffer>>
+  /** Tables of limits: see filters/limit/allocate.ts. */
+  readonly limits: Readonly<Record<string, SharedArrayBuffer>>
   readonly spool: string
   /** Of applications that have any, with the link socket of this thread. */
   readonly quarters: Readonly<Record<string, QuartersInServer & { readonly link: number }>>

@@ -3,6 +3,8 @@ import { existsSync, unlinkSync } from 'node:fs'
 import { getSystemErrorMessage } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createPool } from '../balance/pool.ts'
+import { filtered } from '../filters/compose.ts'
+import type { FilterHost } from '../filters/filter.ts'
 import { files } from '../handlers/files.ts'
 import { type HealthHost, health } from '../handlers/health.ts'
 import { metrics, Scrapes } from '../handlers/metrics.ts'
@@ -19,7 +21,7 @@ import { AccessLog } from '../request/log.ts'
 import { Router, routesOf } from '../request/route.ts'
 import { Tracer } from '../request/trace.ts'
 import { Trust } from '../request/trust.ts'
-import type { HandlerPlan } from '../site/plan.ts'
+import type { HandlerPlan, RoutePlan } from '../site/plan.ts'
 import { type LinkOwner, WorkerLink } from '../transports/worker-link/link.ts'
 import { type AppsHost, type ServedApp, serveApp } from './apps.ts'
 import { Gateways } from './gateways.ts'
@@ -91,8 +93,10 @@ function hasCgi(): boolean {
   return plan.hosts.some(({ routes }) => routes.some(({ handler }) => handler.kind === 'cgi'))
 }
 
-function makeHandler(plan: HandlerPlan): Handler {
-  const handler = handlerOf(plan)
+const filterHost: FilterHost = { limits: start.limits }
+
+function makeHandler(plan: HandlerPlan, { filters }: RoutePlan): Handler {
+  const handler = filtered(filters, handlerOf(plan), filterHost)
   handlers.push(handler)
   return handler
 }
