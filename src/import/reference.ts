@@ -25,7 +25,8 @@ one that VIRTUAL_ENV names, else \`.venv\` or \`venv\` in the application's fold
 What is different on purpose:
 
 - No reload loses a request: where uWSGI kills workers (TERM, \`R\`, \`W\`), these finish what they have in hand.
-- Static files: \`static-map\` is a route, and what is not there is 404; the application is not asked for it.
+- Static files: \`static-map\` is a route, and what is not there is 404; the application is not asked for it. A folder
+  that is not there yet is left out, with a warning, until a reload.
 - \`mount\` is a route: the application gets the path below it, and the mount as SCRIPT_NAME, as with
   \`manage-script-name\`.
 - An option that uWSGI does not know is passed over with a warning, or is an error with \`strict\`.

@@ -1,4 +1,5 @@
 /** Static files and CGI programs → `routes:`. */
+import { existsSync } from 'node:fs'
 import { showDuration } from '../../site/units.ts'
 import type { Value } from '../tree-builder.ts'
 import type { Draft } from './draft.ts'
@@ -33,6 +34,14 @@ function staticRoutes(draft: Draft): void {
     const [path, folder] = split(draft, option, 'static-map = /static=/srv/static')
     if (path === '') continue
     const root = option.name === 'static-map2' ? `${folder}${path}` : folder
+    // Before the first `collectstatic`, say. uWSGI starts all the same.
+    if (!existsSync(draft.inFolder(root))) {
+      draft.leave(
+        option,
+        'there is no such folder yet: the application answers there until a reload',
+      )
+      continue
+    }
     draft.set(
       ['routes', path === '/' ? path : `${path}/`],
       { files: draft.inFolder(root), ...more },
