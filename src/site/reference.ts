@@ -5,6 +5,7 @@ import { siteSchema } from './settings.ts'
 /** The part of JSON Schema that the settings use. */
 interface Form {
   readonly title?: string
+  readonly type?: string
   readonly description?: string
   readonly default?: unknown
   readonly enum?: readonly unknown[]
@@ -118,7 +119,7 @@ function typeOf(form: Form): string {
   if (form.title === 'number' && form.enum !== undefined) {
     return form.enum.filter((value) => typeof value === 'number').join(', ')
   }
-  return form.title ?? 'mapping'
+  return form.title ?? (form.type === 'array' ? 'list' : 'mapping')
 }
 
 function showDefault(preset: unknown): string {

@@ -188,10 +188,10 @@ const watch = {
 const SIGNALS = ['TERM', 'INT', 'QUIT', 'HUP', 'USR1', 'USR2', 'KILL'] as const
 
 const daemon = {
-  run: commandType().register(z.globalRegistry, { description: COMMAND }) as z.ZodType<
-    Command,
-    Command
-  >,
+  run: commandType().register(z.globalRegistry, {
+    title: 'text or list',
+    description: COMMAND,
+  }) as z.ZodType<Command, Command>,
   restart: choice(
     'always',
     ['always', 'on-failure', 'never'],
