@@ -38,6 +38,8 @@ export type ErrorCode =
   | 'NO_WEBSOCKET'
   | 'METHOD_NOT_ALLOWED'
   | 'FORBIDDEN'
+  | 'TOO_MANY'
+  | 'TOO_MANY_NOW'
   | 'NOT_FOUND'
   | 'NO_HOST'
   | 'VISITOR_LEFT'
@@ -160,6 +162,9 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     message: 'method not allowed here',
   },
   FORBIDDEN: { status: 403, fault: 'visitor', retry: false, message: 'forbidden' },
+  TOO_MANY: { status: 429, fault: 'visitor', retry: true, message: 'too many requests' },
+  // What nginx answers by default.
+  TOO_MANY_NOW: { status: 503, fault: 'visitor', retry: true, message: 'too many requests' },
   NOT_FOUND: { status: 404, fault: 'visitor', retry: false, message: 'not found' },
   NO_HOST: { status: 421, fault: 'visitor', retry: false, message: 'no such host here' },
   VISITOR_LEFT: {
@@ -301,7 +306,7 @@ export class PorticoError extends Error {
   readonly fault: Fault
   readonly retry: boolean
   readonly remedy: string
-  /** Of a 503: seconds after which another try makes sense. */
+  /** Of a 429 or 503: seconds after which another try makes sense. */
   readonly retryAfter: number
 
   constructor(code: ErrorCode, detail = '', options?: ErrorOptions & { retryAfter?: number }) {

@@ -9,7 +9,7 @@
 import type { Duplex } from 'node:stream'
 import { PorticoError } from '../errors.ts'
 import { errorPage } from '../request/error-page.ts'
-import type { AnswerHead, BodySink, Peer } from '../request/exchange.ts'
+import type { AnswerHead, BodySink, EditHead, Peer } from '../request/exchange.ts'
 import type { RoutedExchange } from '../request/flow.ts'
 import type { Trace } from '../request/trace.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
@@ -43,6 +43,8 @@ export abstract class GatewayExchange implements RoutedExchange {
   gone = false
   onGone: (() => void) | null = null
   onDrain: (() => void) | null = null
+  onFinished: (() => void) | null = null
+  edit: EditHead | null = null
 
   /** Status of the final answer, 0 before it. */
   status = 0

@@ -22,7 +22,8 @@ export function errorPage(
   const phrase = STATUS_CODES[error.status] ?? 'Error'
   const detail = dev || error.fault === 'visitor' ? error.message : ''
   const form = wanted((fields === null ? undefined : fieldValue(fields, 'accept')) ?? '')
-  const retry = error.status === 503 ? `Retry-After: ${error.retryAfter}\r\n` : ''
+  const retry =
+    error.status === 503 || error.status === 429 ? `Retry-After: ${error.retryAfter}\r\n` : ''
   const make = (type: string, text: string): ErrorPage => ({
     head: {
       status: error.status,

@@ -73,6 +73,9 @@ export interface AnswerHead {
   readonly orders?: string
 }
 
+/** Changes an answer's head on its way to the visitor. The same head for the same one, where it can. */
+export type EditHead = (head: AnswerHead) => AnswerHead
+
 export interface Exchange {
   readonly line: RequestLine
   readonly fields: RequestFields
@@ -96,6 +99,10 @@ export interface Exchange {
   onGone: (() => void) | null
   /** Called when the answer may continue after `write` returned false. */
   onDrain: (() => void) | null
+  /** Called once when the exchange is over, however it ends: also for tunnels and for who has left. */
+  onFinished?: (() => void) | null
+  /** Every final answer's head goes through it, error pages included; a 101 does not. */
+  edit?: EditHead | null
 
   /**
    * Starts the request's body. Without a body `sink.end('')` is called at once. Sends `100 Continue`

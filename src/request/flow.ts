@@ -1,7 +1,7 @@
 /**
  * The whole life of a request, whatever protocol brought it:
  *
- *     begin ── host ── route ── body bound ── handler ──▶ … the handler answers … ──▶ finished ── log
+ *     begin ── host ── route ── body bound ── filters ── handler ──▶ … the handler answers … ──▶ finished ── log
  *
  * Gateways call `begin` with a complete head and `finished` when the exchange is over.
  */
@@ -31,6 +31,7 @@ export interface RoutedExchange extends Routable {
   trace: Trace | null
   peer: Peer
   fields: RequestFields
+  onFinished: (() => void) | null
   readonly status: number
   readonly sent: number
   readonly error: PorticoError | null
@@ -148,7 +149,11 @@ export class Flow {
   }
 
   finished(exchange: RoutedExchange): void {
-    const { status, error } = exchange
+    const { status, error, onFinished } = exchange
+    if (onFinished !== null) {
+      exchange.onFinished = null
+      onFinished()
+    }
     const ms = performance.now() - exchange.began
     this.#counters.finished(status)
     const failed = status >= 500 || (error !== null && error.status >= 500)

@@ -31,6 +31,9 @@ export interface NumberedRoute {
   readonly plan: RoutePlan
 }
 
+/** What answers a route, from the plan of both. */
+export type MakeHandler = (plan: HandlerPlan, route: RoutePlan) => Handler
+
 /** The routes of one host. */
 export class HostRoutes {
   readonly #exact = new Map<string, Match>()
@@ -38,12 +41,14 @@ export class HostRoutes {
   readonly #prefixes: Match[] = []
 
   /** `first`: the number of its first route. */
-  constructor(plan: HostPlan, make: (plan: HandlerPlan) => Handler, first: number) {
+  constructor(plan: HostPlan, make: MakeHandler, first: number) {
     let number = first
-    for (const { match, handler, maxBody, source } of plan.routes) {
+    for (const each of plan.routes) {
+      const { match, maxBody, source } = each
+      const handler = make(each.handler, each)
       const path = match.kind === 'regex' ? utf8(match.path) : decodePath(utf8(match.path))
       const prefix = match.kind === 'regex' ? '' : path
-      const route: Route = { number: number++, handler: make(handler), prefix, maxBody, source }
+      const route: Route = { number: number++, handler, prefix, maxBody, source }
       if (match.kind === 'exact') this.#exact.set(path, { route, captures: null })
       else if (match.kind === 'prefix') this.#prefixes.push({ route, captures: null })
       else this.#patterns.push({ pattern: new RegExp(path), route })
@@ -86,7 +91,7 @@ export class Router {
   readonly #suffixes: { suffix: string; routes: HostRoutes }[] = []
   readonly #any: HostRoutes | null
 
-  constructor(hosts: readonly HostPlan[], make: (plan: HandlerPlan) => Handler) {
+  constructor(hosts: readonly HostPlan[], make: MakeHandler) {
     let any: HostRoutes | null = null
     let first = 1
     for (const host of hosts) {

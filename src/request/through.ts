@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { PorticoError } from '../errors.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
 import type { RequestLine } from '../wire/request-line.ts'
-import type { AnswerHead, BodySink, Exchange, Peer } from './exchange.ts'
+import type { AnswerHead, BodySink, EditHead, Exchange, Peer } from './exchange.ts'
 import type { Trace } from './trace.ts'
 
 /** Everything goes through to `visitor`, but what a subclass does otherwise. */
@@ -61,6 +61,22 @@ export class ExchangeThrough implements Exchange {
 
   set onDrain(call: (() => void) | null) {
     this.visitor.onDrain = call
+  }
+
+  get onFinished(): (() => void) | null {
+    return this.visitor.onFinished ?? null
+  }
+
+  set onFinished(call: (() => void) | null) {
+    this.visitor.onFinished = call
+  }
+
+  get edit(): EditHead | null {
+    return this.visitor.edit ?? null
+  }
+
+  set edit(edit: EditHead | null) {
+    this.visitor.edit = edit
   }
 
   receive(sink: BodySink): void {

@@ -1,6 +1,7 @@
 /** `hosts:` and `routes:` → the Plan's hosts and routes. */
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
+import { Filters } from './draw-filters.ts'
 import { drawHandler } from './draw-handler.ts'
 import type { Pools } from './draw-pools.ts'
 import type { Drawing } from './drawing.ts'
@@ -12,6 +13,7 @@ import { locate } from './tree.ts'
 export function drawHosts(drawing: Drawing, pools: Pools, usedApps: Set<string>): HostPlan[] {
   const { settings, report } = drawing
   const hosts = new Map<string, Map<string, RoutePlan>>()
+  const filters = new Filters(drawing)
   const add = (name: string, path: KeyPath, routes: Record<string, HandlerSettings>): void => {
     const known = hosts.get(name) ?? new Map<string, RoutePlan>()
     hosts.set(name, known)
@@ -24,8 +26,10 @@ export function drawHosts(drawing: Drawing, pools: Pools, usedApps: Set<string>)
         report.problem(here, `this path has a handler already, in ${first.source}`, { key: true })
         continue
       }
+      const before = filters.draw(here, handler)
       known.set(text, {
         match,
+        ...(before === undefined ? {} : { filters: before }),
         handler: drawHandler(drawing, here, handler, match, pools, usedApps),
         maxBody: bodyLimit(handler.body ?? settings.limits.body),
         source: sourceOf(drawing, here),

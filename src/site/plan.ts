@@ -6,6 +6,7 @@
 
 import type { ScalerPlan } from '../supervisor/scaling/scaler.ts'
 import type { BackgroundPlan } from './background-plan.ts'
+import type { FiltersPlan } from './filters-plan.ts'
 import type { JobsPlan, JobWorkersPlan } from './jobs-plan.ts'
 
 /** Where a socket listens. */
@@ -143,6 +144,8 @@ export type HandlerPlan =
 export interface RoutePlan {
   readonly match: RouteMatch
   readonly handler: HandlerPlan
+  /** What stands before the handler; absent: nothing. */
+  readonly filters?: FiltersPlan
   /** Largest request body in bytes. */
   readonly maxBody: number
   /** `file:line:column` where it was written, for `explain`. */
@@ -284,6 +287,8 @@ export interface PythonAppPlan extends CommonAppPlan {
   readonly lazy?: boolean
   /** `import uwsgi` works. */
   readonly compat?: 'uwsgi'
+  /** Of `uwsgi.opt`, beside what is in the plan. */
+  readonly options?: Readonly<Record<string, string>>
   /** A file with Gunicorn's server hooks, absolute; absent: none. */
   readonly hooks?: string
 }

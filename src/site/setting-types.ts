@@ -9,7 +9,10 @@ import { z } from 'zod'
 import {
   DURATION_PATTERN,
   parseDuration,
+  parseRate,
   parseSize,
+  RATE_PATTERN,
+  type Rate,
   SIZE_PATTERN,
   showDuration,
   showSize,
@@ -29,6 +32,7 @@ export type Duration = Preset<number, string | number>
 export type Size = Preset<number, string | number>
 export type OptionalSize = Optional<number, string | number>
 export type OptionalDuration = Optional<number, string | number>
+export type OptionalRate = Optional<Rate, string | number>
 export type RequiredDuration = z.ZodType<number, string | number>
 export type Count = Preset<number, string | number>
 export type AutoCount = Preset<number | 'auto', string | number>
@@ -48,6 +52,8 @@ export type Mapping<Shape extends z.ZodRawShape> = z.ZodObject<Shape, z.core.$st
 
 /** Node's timers count in 31 bits of milliseconds. */
 const LONGEST_TIMER = 24 * 86_400_000
+
+const RATE_FORM = 'a rate such as 100/s, 5/m or 1/10s'
 
 /** Text that stands for a value until the environment is known. */
 const REFERENCE = '\\$\\{.*\\}'
@@ -109,6 +115,15 @@ export function optionalDuration(sentence: string): OptionalDuration {
 /** For a setting that has other forms as well. */
 export function requiredDuration(): RequiredDuration {
   return durationType(0, LONGEST_TIMER)
+}
+
+/** How often. */
+export function optionalRate(sentence: string): OptionalRate {
+  const read = (input: string | number): Rate | undefined => parseRate(String(input))
+  const form = { pattern: `${RATE_PATTERN}|${REFERENCE}`, maximum: 0 }
+  return scalar('rate', RATE_FORM, read, form)
+    .optional()
+    .register(z.globalRegistry, { description: sentence })
 }
 
 function sizeType(smallest: number, largest: number): z.ZodType<number, string | number> {

@@ -46,6 +46,23 @@ export function parseSize(text: string): number | undefined {
   return Math.round(Number.parseFloat(trimmed) * (SIZES[unit] ?? 0))
 }
 
+export const RATE_PATTERN = '^\\d+r?/\\d*(ms|s|m|h|d)$'
+
+/** How often: so many in so many ms. */
+export interface Rate {
+  readonly count: number
+  readonly perMs: number
+}
+
+/** `100/s`, `5/m`, `1/10s`, and nginx's `100r/s`; undefined for anything else, and for none at all. */
+export function parseRate(text: string): Rate | undefined {
+  const match = /^(\d{1,9})r?\/(\d{1,5})?(ms|s|m|h|d)$/.exec(text.trim())
+  if (match === null) return undefined
+  const count = Number(match[1])
+  const perMs = Number(match[2] ?? '1') * (DURATIONS[match[3] ?? ''] ?? 0)
+  return count > 0 && perMs > 0 ? { count, perMs } : undefined
+}
+
 /** The largest unit that says it exactly: 90000 is `90s`, 3600000 is `1h`. */
 export function showDuration(ms: number): string {
   const unit = ['d', 'h', 'm', 's'].find((name) => ms > 0 && ms % (DURATIONS[name] ?? 1) === 0)

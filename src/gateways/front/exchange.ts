@@ -88,8 +88,9 @@ export class FrontExchange extends GatewayExchange {
   /** These protocols know no interim answers. */
   inform(): void {}
 
-  respond(head: AnswerHead, body: Uint8Array, length: number = body.length): void {
+  respond(given: AnswerHead, body: Uint8Array, length: number = body.length): void {
     if (this.state !== AnswerState.NONE || this.gone) return
+    const head = this.edit === null ? given : this.edit(given)
     const bodiless = this.beginAnswer(head)
     // RFC 9110 §8.6: no length with 204; with 304 only one that a 200 would have had.
     const untold = head.status === 204 || (head.status === 304 && length === 0)
@@ -101,8 +102,9 @@ export class FrontExchange extends GatewayExchange {
     this.finish()
   }
 
-  start(head: AnswerHead, length: number): void {
+  start(given: AnswerHead, length: number): void {
     if (this.state !== AnswerState.NONE || this.gone) return
+    const head = this.edit === null ? given : this.edit(given)
     this.dropBody = this.beginAnswer(head)
     const told = head.status === 204 || (head.status === 304 && length === 0) ? -1 : length
     this.owed = told

@@ -229,8 +229,9 @@ export class Http1Exchange extends GatewayExchange {
     this.state = AnswerState.DONE
   }
 
-  /** A trusted proxy may be the one that a backend's orders are for. */
-  #toldTo(head: AnswerHead): AnswerHead {
+  /** As filters have it. A trusted proxy may be the one that a backend's orders are for. */
+  #toldTo(given: AnswerHead): AnswerHead {
+    const head = this.edit === null ? given : this.edit(given)
     return head.orders === undefined || this.peer.proxy === undefined ? head : withOrders(head)
   }
 

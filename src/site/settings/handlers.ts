@@ -30,6 +30,7 @@ import {
   optionalDeadline,
   USUAL_DEADLINE,
 } from './deadline.ts'
+import { filters, type Limits } from './filters.ts'
 import { FIELD_NAME, VARIABLE } from './names.ts'
 import { variables } from './pools.ts'
 
@@ -39,6 +40,7 @@ const common = {
   body: optionalSize(
     'Largest request body here; 0: no limit. Default: `limits.body`.',
   ) as OptionalSize,
+  limit: filters.limit as Limits,
 }
 
 type Handler<Shape extends z.ZodRawShape> = Mapping<Shape & typeof common>

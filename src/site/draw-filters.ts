@@ -1,0 +1,112 @@
+/** What stands before a route's handler. */
+import type { Drawing } from './drawing.ts'
+import type { FiltersPlan, LimitKeyPlan, LimitPlan } from './filters-plan.ts'
+import { nearest } from './nearest.ts'
+import { type KeyPath, quote, showPath } from './problem.ts'
+import { type FilterSettings, type LimitSettings, parseLimit } from './settings/filters.ts'
+import { namesAt, nodeAt } from './tree.ts'
+import { parseRate } from './units.ts'
+
+/** Longest that a request may be held back, ms: then its visitor has long given up. */
+const LONGEST_DELAY_MS = 60_000
+
+/** Draws the filters of routes. */
+export class Filters {
+  readonly #drawing: Drawing
+  /** The first limit of each shared name. */
+  readonly #shared = new Map<string, LimitPlan>()
+
+  constructor(drawing: Drawing) {
+    this.#drawing = drawing
+  }
+
+  /** Undefined where the route has none. */
+  draw(path: KeyPath, settings: FilterSettings): FiltersPlan | undefined {
+    const limits = this.#limits([...path, 'limit'], settings.limit)
+    if (limits.length === 0) return undefined
+    return { limits }
+  }
+
+  #limits(path: KeyPath, settings: FilterSettings['limit']): LimitPlan[] {
+    if (settings === undefined) return []
+    if (!Array.isArray(settings)) return this.#limit(path, settings)
+    return settings.flatMap((each, index) => this.#limit([...path, index], each))
+  }
+
+  #limit(path: KeyPath, form: string | LimitSettings): LimitPlan[] {
+    const { report } = this.#drawing
+    if (typeof form === 'string' && parseRate(form) === undefined) {
+      report.problem(path, 'wrong value', { expected: 'a rate such as 100/s, 5/m or 1/10s' })
+      return []
+    }
+    const settings = typeof form === 'string' ? parseLimit({ rate: form }) : form
+    const { rate, concurrency, share, answer, tell, keys } = settings
+    if (rate === undefined && concurrency === 0) {
+      const given = namesAt(this.#drawing.root, path)
+      // Of what was wrong it has been said.
+      if (!given.some((key) => report.isBroken([...path, key]))) {
+        const expected = 'rate: 100/s, or concurrency: 20, or both'
+        report.problem(path, 'nothing is limited', { expected, key: true })
+      }
+      return []
+    }
+    const burst = rate === undefined ? 0 : settings.burst || rate.count
+    const intervalMs = rate === undefined ? 0 : rate.perMs / rate.count
+    const prompt = settings.delay === 0 ? burst : Math.min(settings.delay, burst)
+    if ((burst - prompt) * intervalMs > LONGEST_DELAY_MS) {
+      const seconds = Math.round(((burst - prompt) * intervalMs) / 1000)
+      report.problem([...path, 'delay'], `the last of a burst would wait for ${seconds}s`, {
+        expected: 'a smaller burst, so that nobody waits longer than a minute',
+      })
+    }
+    if (rate === undefined) {
+      for (const key of ['burst', 'delay', 'tell'] as const) {
+        if (nodeAt(this.#drawing.root, [...path, key]) === undefined) continue
+        report.problem([...path, key], `${quote(key)} goes with ${quote('rate')}`, { key: true })
+      }
+    }
+    const plan: LimitPlan = {
+      table: share === '' ? showPath(path) : `share ${share}`,
+      by: this.#key([...path, 'by'], settings.by),
+      intervalMs,
+      burst,
+      prompt,
+      concurrency,
+      status: answer === 503 ? 503 : 429,
+      tell,
+      keys,
+    }
+    if (share !== '') this.#join([...path, 'share'], share, plan)
+    return [plan]
+  }
+
+  /** Limits that count together have to count the same. */
+  #join(path: KeyPath, share: string, plan: LimitPlan): void {
+    const first = this.#shared.get(share)
+    if (first === undefined) return void this.#shared.set(share, plan)
+    const same =
+      first.intervalMs === plan.intervalMs &&
+      first.keys === plan.keys &&
+      first.by.of === plan.by.of &&
+      first.by.name === plan.by.name
+    if (same) return
+    const message = `the first limit that shares ${quote(share)} has another rate, by or keys`
+    this.#drawing.report.problem(path, message, { expected: 'the same, or another name' })
+  }
+
+  #key(path: KeyPath, text: string): LimitKeyPlan {
+    const [of = '', ...rest] = text.split(':')
+    const name = rest.join(':')
+    if (name === '' && rest.length === 0) {
+      if (of === 'address' || of === 'host' || of === 'everyone') return { of, name: '' }
+    } else if ((of === 'header' || of === 'cookie') && NAME.test(name)) {
+      return { of, name: of === 'header' ? name.toLowerCase() : name }
+    }
+    const meant = nearest(text, ['address', 'host', 'everyone'])
+    const expected = 'address, host, header:NAME, cookie:NAME or everyone'
+    this.#drawing.report.problem(path, `no such key: ${quote(text)}`, { nearest: meant, expected })
+    return { of: 'everyone', name: '' }
+  }
+}
+
+const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/

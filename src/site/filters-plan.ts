@@ -1,0 +1,31 @@
+/** What stands before a route's handler. Absent parts do nothing and cost nothing. */
+
+/** By what visitors are told apart. `name`: of a header (in lower case) or cookie; else ''. */
+export interface LimitKeyPlan {
+  readonly of: 'address' | 'host' | 'everyone' | 'header' | 'cookie'
+  readonly name: string
+}
+
+export interface LimitPlan {
+  /** Of its table in shared memory; routes that count together have the same one. */
+  readonly table: string
+  readonly by: LimitKeyPlan
+  /** What one request takes, ms: 1000 / rate; 0: requests are not counted over time. */
+  readonly intervalMs: number
+  /** Requests that may come at once. */
+  readonly burst: number
+  /** Of these, how many are answered without delay; the others at the rate. */
+  readonly prompt: number
+  /** Requests in hand at a time; 0: as many as come. */
+  readonly concurrency: number
+  /** Of the answer to who comes too often. */
+  readonly status: 429 | 503
+  /** Visitors are told how much is left (RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset). */
+  readonly tell: boolean
+  /** Visitors that are remembered at a time. */
+  readonly keys: number
+}
+
+export interface FiltersPlan {
+  readonly limits?: readonly LimitPlan[]
+}
