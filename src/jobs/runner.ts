@@ -11,6 +11,8 @@ const BEAT_MS = 10_000
 const USUAL_DEADLINE_MS = 300_000
 /** Between being told to end and being killed, ms. */
 const GRACE_MS = 5_000
+/** Its last words may still be in the pipe when it has ended, ms. */
+const LAST_WORDS_MS = 500
 /** sysexits.h, EX_DATAERR: what it was given is wrong, and will be. */
 const HOPELESS = 65
 /** Of what a failed program said last, bytes. */
@@ -124,8 +126,15 @@ export class Runner {
       child.once('error', (error) => {
         if (child.pid === undefined) over(null, `it cannot be started: ${error.message}`)
       })
-      // What it has started goes with it, and with that the pipes are closed.
-      child.once('exit', () => void endGroup(child, late === '' ? 0 : GRACE_MS))
+      // What it has started goes with it, and with that the pipes are closed, or soon: what has left the
+      // group may hold them for as long as it likes.
+      child.once('exit', async () => {
+        await endGroup(child, late === '' ? 0 : GRACE_MS)
+        setTimeout(() => {
+          child.stdout.destroy()
+          child.stderr.destroy()
+        }, LAST_WORDS_MS)
+      })
       child.once('close', (code, signal) => over(code, signal ?? `exit code ${code}`))
     })
   }

@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { enforce, V8_RESERVES } from '../../src/isolation/limits.ts'
 import { readSecret, revealSecrets, Secret } from '../../src/isolation/secrets.ts'
 import { bubblewrap, isBelow, within } from '../../src/isolation/walls.ts'
-import { containerArguments } from '../../src/runtimes/container/arguments.ts'
+import { containerArguments, passVariables } from '../../src/runtimes/container/arguments.ts'
 import { pinSocket } from '../../src/server/pin.ts'
 import type { ContainerAppPlan, IsolationPlan } from '../../src/site/plan.ts'
 
@@ -220,4 +220,17 @@ test('a container’s command line: no value of a variable is in it', () => {
   )
   const socket = { ...app, port: 0, socket: '/run/app/app.sock' }
   expect(containerArguments(socket, place).join(' ')).toContain('--volume /run/x:/run/app:rw')
+})
+
+test('a container’s variables command its engine in no way', () => {
+  const env = { TOKEN: 'hunter2', LD_PRELOAD: '/x.so', DOCKER_HOST: 'tcp://x', http_proxy: 'y' }
+  const passed = passVariables(env, ['TOKEN'])
+  expect(passed.env).toEqual({ TOKEN: 'hunter2' })
+  expect(passed.variables).toEqual([
+    'TOKEN',
+    'LD_PRELOAD=/x.so',
+    'DOCKER_HOST=tcp://x',
+    'http_proxy=y',
+  ])
+  expect(() => passVariables(env, ['DOCKER_HOST'])).toThrow(/would command the engine/)
 })

@@ -10,10 +10,33 @@ export interface ContainerPlace {
   readonly folder: string
   /** Uid and gid on this machine, `65534:65534`; '' for the image's. */
   readonly user: string
-  /** Names of variables, whose values are in our own environment: no command line shows them. */
+  /** Names of variables, whose values are in the engine's environment: no command line shows them. */
   readonly variables: readonly string[]
   /** Files that it is to see, to read: here → there. */
   readonly files: Readonly<Record<string, string>>
+}
+
+/**
+ * Variables by which one commands the engine, or what loads it, and the engine runs as we do: the
+ * application's own are in its command line, never in its environment.
+ */
+const ACTS_ON_ENGINE =
+  /^(LD_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|MALLOC_.*|PATH|HOME|TMPDIR|XDG_.*|DBUS_.*|GO[A-Z]+|_?CONTAINERS?_.*|DOCKER_.*|PODMAN_.*|BUILDAH_.*|STORAGE_.*|REGISTRY_.*|SSL_CERT_.*|NOTIFY_SOCKET|LISTEN_.*|(https?|no|all|ftp)_proxy)$/i
+
+/** The engine's environment, and what names it in the command line. Throws for a secret that cannot be given. */
+export function passVariables(
+  env: Readonly<Record<string, string>>,
+  secrets: readonly string[],
+): { readonly env: Record<string, string>; readonly variables: string[] } {
+  const unsafe = secrets.find((name) => ACTS_ON_ENGINE.test(name))
+  if (unsafe !== undefined) {
+    throw new Error(`the secret ${unsafe} would command the engine: set \`as: file\``)
+  }
+  const all = Object.entries(env)
+  return {
+    env: Object.fromEntries(all.filter(([name]) => !ACTS_ON_ENGINE.test(name))),
+    variables: all.map(([name, value]) => (ACTS_ON_ENGINE.test(name) ? `${name}=${value}` : name)),
+  }
 }
 
 /** Behind the name of the engine. */

@@ -7,7 +7,7 @@ import type { Address, ContainerAppPlan } from '../../site/plan.ts'
 import { isAlive } from '../../supervisor/alive.ts'
 import { type Credentials, findCredentials } from '../../system/users.ts'
 import type { Reach, Service, ServiceNews, ServicePlace, ServiceRuntime } from '../service.ts'
-import { containerArguments } from './arguments.ts'
+import { containerArguments, passVariables } from './arguments.ts'
 import { abandoned, ask, type Engine, findEngine, removal, remove } from './engine.ts'
 import { answers } from './probe.ts'
 
@@ -41,18 +41,20 @@ export const container: ServiceRuntime = {
       ...app.env,
       ...revealed,
     }
+    const hidden = secrets.filter((secret) => secret.as === 'env').map((secret) => secret.name)
+    const passed = passVariables(env, hidden)
     const args = containerArguments(app, {
       name,
       label: supervisorLabel(process.pid),
       folder: place.folder,
       user: user === null ? '' : `${user.uid}:${user.gid}`,
-      variables: Object.keys(env),
+      variables: passed.variables,
       files: Object.fromEntries(files.map((each) => [join(folder, each), `${SECRETS}/${each}`])),
     })
     return {
       version: `${app.image} (${engine.name})`,
       // The engine's own settings are in the environment, too.
-      command: { file: engine.file, args, env: { ...ours(), ...env }, cwd: '/' },
+      command: { file: engine.file, args, env: { ...ours(), ...passed.env }, cwd: '/' },
       files: {},
       stopSignal: 'SIGTERM',
       traces: '',

@@ -18,8 +18,10 @@ import datetime
 import difflib
 import functools
 import importlib
+import importlib.util
 import json
 import os
+import sys
 import threading
 import time
 
@@ -168,7 +170,7 @@ def unpack(payload):
 def find(name):
     """The Job of that name: whole, or the last part of it alone where that is one job's only."""
     found = _registered.get(name)
-    if found is None and "." in name:
+    if found is None and _is_ours(name):
         # Perhaps nobody has imported it yet.
         try:
             importlib.import_module(name.rpartition(".")[0])
@@ -186,6 +188,21 @@ def find(name):
         names += "; did you mean %r?" % near[0] if near else ""
         raise Missing("no function is decorated with @portico.job for %r; there is %s" % (name, names))
     return found
+
+
+def _is_ours(name):
+    """Whether the application has that package itself: a name must not run whatever Python knows."""
+    package = name.partition(".")[0]
+    if "." not in name or package in getattr(sys, "stdlib_module_names", ()):
+        return False
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return False
+    if spec is None:
+        return False
+    places = [*(spec.submodule_search_locations or ()), spec.origin or ""]
+    return not any(part in place for place in places for part in ("site-packages", "dist-packages"))
 
 
 def put(name, payload=b"", *, queue=QUEUE, delay=None, at=None, priority=None, retries=None, backoff=None,
