@@ -11,12 +11,14 @@ interface Options {
 }
 
 const EXAMPLES = `
-TARGET is a site file, a folder, or module:callable; without one, the current folder.
+TARGET is a site file, a folder, module:callable, or a configuration of uWSGI or Gunicorn (app.ini,
+gunicorn.conf.py); without one, the current folder.
 
 Examples:
   portico check                       the site of this folder
   portico check /etc/portico/site.yaml
   portico check --plan shop:app       what would be served, with every default
+  portico check uwsgi.ini             what becomes of each of its options
   portico check --json site.yaml      problems as JSON, for editors and CI
 
 Exit codes: 0 the site is good, 1 it has problems.

@@ -123,7 +123,14 @@ async function status(flags: Flags): Promise<number> {
 function showFarm({ listen, sites }: FarmStatus): string {
   const rows = Object.entries(sites).map(([name, site]) => {
     const where = listen.length > 0 ? site.hosts : site.urls
-    return [name, site.state, site.user, `${site.restarts}`, where.join(' ') || '-', site.file]
+    return [
+      name,
+      site.state,
+      site.user || '-',
+      `${site.restarts}`,
+      where.join(' ') || '-',
+      site.file,
+    ]
   })
   const table = [
     ['site', 'state', 'user', 'restarts', listen.length > 0 ? 'hosts' : 'urls', 'file'],

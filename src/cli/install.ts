@@ -22,7 +22,8 @@ interface Flags {
 const LAUNCHER = fileURLToPath(new URL('../../bin/portico', import.meta.url))
 
 const EXAMPLES = `
-TARGET is a site file, a folder, or module:callable; without one, the current folder.
+TARGET is a site file, a folder, module:callable, or a configuration of uWSGI or Gunicorn (app.ini,
+gunicorn.conf.py); without one, the current folder.
 
 Examples:
   portico install                       this folder's site as a service of systemd

@@ -23,8 +23,8 @@ interface Flags {
 }
 
 const EXAMPLES = `
-TARGET is a site file, a folder, module:callable, or a uWSGI configuration (app.ini); without one,
-the current folder. Flags go before what the site file says.
+TARGET is a site file, a folder, module:callable, or a configuration of uWSGI or Gunicorn (app.ini,
+gunicorn.conf.py); without one, the current folder. Flags go before what the site file says.
 
 Examples:
   portico serve                               what this folder holds: Django, Flask, files, …

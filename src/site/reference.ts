@@ -167,6 +167,10 @@ pools:
   \`manage.py\`; \`wsgi.py\`, \`asgi.py\`, \`app.py\` or \`main.py\` with \`application\` or \`app\` in it; \`index.php\`;
   \`package.json\`; \`app.psgi\`; \`config.ru\`; \`cgi-bin/\`; else the files of the folder), or \`module:callable\`.
 
+Beside this page: [background.md](background.md) (crons, timers, file watches, mules, daemons), [jobs.md](jobs.md),
+[python.md](python.md) (cache, locks, counters, metrics and log context for applications), [metrics.md](metrics.md),
+[fetch.md](fetch.md) (Node) and [dropin.md](dropin.md) (coming from uWSGI and Gunicorn).
+
 This page and the schema are made by \`portico docs --write docs\`.
 `
 
