@@ -15,6 +15,7 @@ interface Found {
 
 const MODULES = ['module', 'wsgi', 'test']
 const FILES = ['wsgi-file', 'file']
+const PYTHON_ONLY = ['jobs', 'mules']
 const PYTHON = [...MODULES, ...FILES, 'mount', 'worker-mount']
 
 export function composeApplications(draft: Draft): void {
@@ -26,8 +27,13 @@ export function composeApplications(draft: Draft): void {
     names.add(name)
     for (const [key, value] of Object.entries(settings))
       draft.set(['apps', name, key], value, option)
-    for (const each of draft.forApps)
+    for (const each of draft.forApps) {
+      if (PYTHON_ONLY.includes(each.path[0]!) && settings.python === undefined) continue
       draft.set(['apps', name, ...each.path], each.value, each.option)
+    }
+    // A task's function is in the code of one of them.
+    if (apps.length > 1 && draft.tree.has(['apps', name, 'jobs']))
+      draft.set(['apps', name, 'jobs', 'queues'], [name], option)
     if (routed.has(path)) {
       draft.problem(option, `another application answers for ${path} already`)
       continue
@@ -108,7 +114,13 @@ function fileTarget(draft: Draft, text: string, callable: string): string {
 }
 
 function pythonSettings(draft: Draft): Record<string, Value> {
-  const settings: Record<string, Value> = { dir: draft.folder, ...workersOf(draft) }
+  const settings: Record<string, Value> = {
+    dir: draft.folder,
+    ...workersOf(draft),
+    compat: 'uwsgi',
+  }
+  const own = draft.ownNames()
+  if (Object.keys(own).length > 0) settings.options = own
   const home = draft.last('home', 'virtualenv', 'venv', 'pyhome')
   if (home !== undefined && home.value !== '') settings.venv = draft.atStart(home.value)
   const threads = draft.count('threads')

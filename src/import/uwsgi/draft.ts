@@ -3,7 +3,9 @@ import { resolve } from 'node:path'
 import type { Hint, Report } from '../../site/report.ts'
 import type { Place } from '../../site/tree.ts'
 import { TreeBuilder, type Value } from '../tree-builder.ts'
+import { ENDS } from './logic.ts'
 import type { Option } from './option.ts'
+import { OPTIONS } from './option-names.ts'
 
 interface AppSetting {
   readonly path: readonly string[]
@@ -38,6 +40,12 @@ export class Draft {
 
   all(...names: readonly string[]): Option[] {
     return this.#options.filter(({ name }) => names.includes(name))
+  }
+
+  /** What is no option of uWSGI's: names of the file's, and what the application reads in `uwsgi.opt`. */
+  ownNames(): Record<string, string> {
+    const own = this.#options.filter(({ name }) => !OPTIONS.has(name) && !ENDS.has(name))
+    return Object.fromEntries(own.map(({ name, value }) => [name, value]))
   }
 
   /** Whether the last of these switches is on. */

@@ -10,6 +10,7 @@ import {
   interpreterFile,
   isReadable,
   stat,
+  textAsWritten,
 } from '../drawing.ts'
 import { nearest } from '../nearest.ts'
 import type { PythonAppPlan } from '../plan.ts'
@@ -46,12 +47,32 @@ export function drawPython(
     ...(settings.hooks === ''
       ? {}
       : { hooks: existingFile(drawing, [...path, 'hooks'], settings.hooks) }),
-    ...(settings.compat === 'none' ? {} : { compat: settings.compat }),
+    ...compatibility(drawing, path, settings),
     ...(settings.lazy ? { lazy: true } : {}),
     mules: settings.mules,
     ...drawJobWorkers(settings),
     ...drawCommon(drawing, path, settings),
   }
+}
+
+function compatibility(
+  drawing: Drawing,
+  path: KeyPath,
+  { compat, options }: PythonSettings,
+): Pick<PythonAppPlan, 'compat' | 'options'> {
+  const hasOptions = Object.keys(options).length > 0
+  if (compat === 'none') {
+    if (hasOptions) {
+      drawing.report.problem([...path, 'options'], 'nobody reads them', {
+        expected: 'compat: uwsgi beside it',
+        key: true,
+      })
+    }
+    return {}
+  }
+  return hasOptions
+    ? { compat, options: textAsWritten(drawing, [...path, 'options'], options) }
+    : { compat }
 }
 
 /** It may be installed for the interpreter, which alone can tell. */

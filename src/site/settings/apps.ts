@@ -52,6 +52,9 @@ const common = {
   ) as Count,
 }
 
+/** Of uWSGI's, or of the application's own: what an INI file has before the `=`. */
+const OPTION_NAME = /^[^\s=:;#]+$/
+
 const dir = text(
   '.',
   'The folder of the application: its working directory. Relative to this site file.',
@@ -79,8 +82,13 @@ const python = {
   compat: choice(
     'none',
     ['none', 'uwsgi'],
-    '`uwsgi`: `import uwsgi` works, with a cache, locks, signals and the number of the worker; see docs/python.md.',
+    '`uwsgi`: `import uwsgi` and `import uwsgidecorators` work, as far as docs/python.md says; so it is in what is read from a configuration of uWSGI.',
   ) as Choice<'none' | 'uwsgi'>,
+  options: textMap(
+    'With `compat: uwsgi`: what `uwsgi.opt` holds beside what this file says itself.',
+    OPTION_NAME,
+    'the name of an option',
+  ) as TextMap,
   dir: text(
     '.',
     'The folder of the application: first on `sys.path`, and its working directory. Relative to this site file.',

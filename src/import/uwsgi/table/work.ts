@@ -2,12 +2,13 @@
 
 import { basename, extname } from 'node:path'
 import { showDuration, showSize } from '../../../site/units.ts'
+import type { Value } from '../../tree-builder.ts'
 import type { Draft } from '../draft.ts'
 import type { Option } from '../option.ts'
 import { type Declaration, mapped, needless, unsupported } from '../rule.ts'
 
 const HOOK = 'run it before or after: ExecStartPre= and ExecStopPost= of the service manager'
-const JOBS = 'use jobs: (`from portico import job`); docs/jobs.md maps uwsgidecorators to it'
+const JOBS = 'import it in the application: job workers are forked from that'
 
 /** How many have written die-on-term. */
 export const STOPS_ON_TERM: RegExp = /^unix_signal:15 gracefully_kill_them_all$/
@@ -23,10 +24,21 @@ export function pairs(text: string): Map<string, string> {
   return found
 }
 
-/** -1 is every, -5 is every fifth. */
-function field(number: number): string {
+/** Least and most of each field of a cron. */
+const BOUNDS = [
+  [0, 59],
+  [0, 23],
+  [1, 31],
+  [1, 12],
+  [0, 6],
+] as const
+
+/** -1 is every, -5 is what five divides; a step of crontab(5) counts from the least. */
+function field(number: number, at: number): string {
   if (number === -1) return '*'
-  return number < 0 ? `*/${-number}` : String(number)
+  if (number >= 0) return String(number)
+  const [least, most] = BOUNDS[at]!
+  return least === 0 ? `*/${-number}` : `${Math.min(-number, most)}-${most}/${-number}`
 }
 
 function cron(draft: Draft, option: Option, overlap: 'skip' | 'allow'): void {
@@ -38,7 +50,7 @@ function cron(draft: Draft, option: Option, overlap: 'skip' | 'allow'): void {
   const at = match[1]!
     .trim()
     .split(/\s+/)
-    .map((each) => field(Number(each)))
+    .map((each, position) => field(Number(each), position))
   draft.add(['cron'], { at: at.join(' '), run: match[2]!, overlap, dir: draft.folder }, option)
 }
 
@@ -48,10 +60,10 @@ function cron2(draft: Draft, option: Option): void {
   const facts = pairs(match?.[1] ?? '')
   const run = match?.[2] ?? option.value.trim()
   const keys = ['minute', 'hour', 'day', 'month', 'week']
-  const at = keys.map((key) => {
+  const at = keys.map((key, position) => {
     const text = facts.get(key) ?? '-1'
     // Ranges and lists mean in both what they mean in crontab(5).
-    return /^-\d+$/.test(text) ? field(Number(text)) : text
+    return /^-\d+$/.test(text) ? field(Number(text), position) : text
   })
   const seconds = Number(facts.get('harakiri') ?? '0')
   draft.add(
@@ -82,19 +94,33 @@ function daemon(draft: Draft, option: Option, command: string): void {
   draft.set(['daemons', name], { run: command, dir: draft.folder }, option)
 }
 
-function mule(draft: Draft, option: Option): void {
-  if (
-    /^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?$/.test(option.value) &&
-    !option.value.includes('.py:')
-  ) {
-    const mules = draft
-      .all('mule')
-      .filter((each) => each.value.includes(':') && !draft.left.has(each))
-    const targets = mules.map((each) => each.value.replace(/\(\)$/, ''))
-    draft.setApp(['mules'], targets, option)
-  } else {
-    draft.leave(option, 'put its code into a function of the application: mule = module:function')
-  }
+/** Waits for messages, and does what decorators have for its number. */
+const PLAIN_MULE = 'uwsgidecorators:serve_mule'
+
+/** In the order of the options: mules have numbers. */
+function mules(draft: Draft, option: Option): void {
+  const targets = draft.all('mule', 'mules').flatMap((each): string[] => {
+    if (each.name === 'mules') return Array(Math.min(draft.number(each), 1000)).fill(PLAIN_MULE)
+    if (each.value === '' || each.value === 'true') return [PLAIN_MULE]
+    const isFunction = /^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?$/.test(each.value)
+    if (isFunction && !each.value.includes('.py:')) return [each.value.replace(/\(\)$/, '')]
+    draft.leave(each, 'put its code into a function of the application: mule = module:function')
+    return []
+  })
+  if (targets.length > 0) draft.setApp(['mules'], targets, option)
+}
+
+/** All folders' tasks are done by the same processes. */
+function spooler(draft: Draft, option: Option): void {
+  const folders = draft.all('spooler', 'spooler-external').length
+  const set = (key: string, value: Value, why: Option): void =>
+    draft.setApp(['jobs', key], value, why)
+  const each = draft.count('spooler-processes') || 1
+  set('workers', Math.min(1000, folders * each), option)
+  const harakiri = draft.count('spooler-harakiri')
+  set('deadline', harakiri > 0 ? showDuration(harakiri * 1000) : 0, option)
+  const most = draft.count('spooler-max-tasks')
+  if (most > 0) set('recycle', most, option)
 }
 
 function touch(draft: Draft, option: Option): void {
@@ -126,8 +152,19 @@ function cacheSize(draft: Draft, option: Option): void {
 }
 
 export const work: readonly Declaration[] = [
-  mapped('mule', 'apps.NAME.mules', mule),
-  unsupported('mules', 'name a function of the application for each: mule = module:function'),
+  mapped('mule mules', 'apps.NAME.mules', mules),
+  mapped(
+    'spooler spooler-external',
+    'apps.NAME.jobs; what waits in the folder stays there',
+    spooler,
+  ),
+  mapped('spooler-processes', 'apps.NAME.jobs.workers'),
+  mapped('spooler-harakiri', 'apps.NAME.jobs.deadline'),
+  mapped('spooler-max-tasks', 'apps.NAME.jobs.recycle'),
+  needless(
+    'spooler-frequency spooler-freq spooler-ordered spooler-quiet spooler-chdir',
+    'a task begins when it is put, in the application’s folder',
+  ),
   mapped('cron', 'cron', (draft, option) => cron(draft, option, 'allow')),
   mapped('unique-cron', 'cron (overlap: skip)', (draft, option) => cron(draft, option, 'skip')),
   mapped('cron2', 'cron', cron2),
@@ -179,7 +216,7 @@ export const work: readonly Declaration[] = [
     'cache-store-sync cache-no-expire cache-expire-freq cache-report-freed-items cache-use-last-modified check-cache',
     'what is expired goes by itself',
   ),
-  unsupported('spooler* ', JOBS),
+  unsupported('spooler*', JOBS),
   unsupported(
     'farm mule-harakiri touch-mules-reload touch-spoolers-reload',
     'a mule is reloaded with its application; jobs have queues of their own',

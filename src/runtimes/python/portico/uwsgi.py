@@ -1,141 +1,70 @@
 """What applications that were written for uWSGI ask it for, as far as Portico has the same.
 
 With `compat: uwsgi` in the site file this is what `import uwsgi` finds. What is missing is missing here, too:
-`hasattr(uwsgi, "…")` tells. docs/python.md has the whole list and what to use instead.
+`hasattr(uwsgi, "…")` tells. docs/python.md has the whole list and what to use instead. Constants, and what
+needs job workers, `uwsgi_parts.install` puts here.
 """
-import os
-import sys
-import threading
+# ruff: noqa: F401: these are uWSGI's names
+from .uwsgi_parts.caching import (
+    cache_clear,
+    cache_dec,
+    cache_del,
+    cache_exists,
+    cache_get,
+    cache_inc,
+    cache_keys,
+    cache_num,
+    cache_set,
+    cache_update,
+)
+from .uwsgi_parts.facts import (
+    accepting,
+    i_am_the_spooler,
+    in_farm,
+    log,
+    logsize,
+    masterpid,
+    mem,
+    micros,
+    ready,
+    request_id,
+    set_logvar,
+    set_user_harakiri,
+    total_requests,
+    worker_id,
+    workers,
+)
+from .uwsgi_parts.guards import is_locked, lock, unlock
+from .uwsgi_parts.messages import mule_get_msg, mule_id, mule_msg
+from .uwsgi_parts.rpc import call, register_rpc, rpc, rpc_list
+from .uwsgi_parts.tasks import (
+    add_cron,
+    add_file_monitor,
+    add_rb_timer,
+    add_timer,
+    register_signal,
+    signal,
+    signal_registered,
+)
 
-from . import log as _log
-from .connection import pool
-from .locks import Lock as _Lock
-from .mules import mule_get_msg, mule_id, mule_msg  # noqa: F401: these are uWSGI's names
-from .shared import cache as _cache
-
-version = b"2.0.21"
-version_info = (2, 0, 21, 0, b"")
-opt = {}
-applist = []
-env = {}
-
-_locks = {}
-_guard = threading.Lock()
-
-
-# The cache. As in uWSGI, values are bytes, `expires` is in seconds with 0 for none, and what takes a `cache`
-# takes the name of one.
-
-
-def _named(cache):
-    return _cache.named("uwsgi:%s" % (cache or ""))
-
-
-def cache_get(key, cache=None):
-    return _named(cache).get(key)
-
-
-def cache_exists(key, cache=None):
-    return True if _named(cache).exists(key) else None
-
-
-def cache_set(key, value, expires=0, cache=None):
-    """Only where there is nothing yet."""
-    return True if _named(cache).add(key, value, expires or None) else None
-
-
-def cache_update(key, value, expires=0, cache=None):
-    _named(cache).set(key, value, expires or None)
-    return True
-
-
-def cache_del(key, cache=None):
-    return True if _named(cache).delete(key) else None
-
-
-def cache_clear(cache=None):
-    _named(cache).clear()
-    return True
-
-
-def cache_inc(key, amount=1, expires=0, cache=None):
-    return _count(_named(cache), key, amount, expires)
-
-
-def cache_dec(key, amount=1, expires=0, cache=None):
-    return _count(_named(cache), key, -amount, expires)
-
-
-def _count(cache, key, amount, expires):
-    cache.incr(key, amount)
-    if expires:
-        cache.touch(key, expires)
-    return True
-
-
-# Locks, by number.
-
-
-def lock(number=0):
-    taken = _Lock("uwsgi:%d" % number)
-    taken.acquire()
-    with _guard:
-        _locks[number] = taken
-
-
-def unlock(number=0):
-    with _guard:
-        taken = _locks.pop(number, None)
-    if taken is not None:
-        taken.release()
-
-
-def is_locked(number=0):
-    name = b"uwsgi:%d" % number
-    return any(held[0] == name for held in pool.ask(None, "PORTICO.LOCKS"))
-
-
-# Signals.
-
-
-def signal(number):
-    from .signals import signal as raise_signal
-
-    raise_signal(number)
-
-
-def signal_registered(number):
-    from . import schedule
-
-    return any(one["signal"] == str(number) for one in schedule.declares()["signals"])
-
-
-# Who and where.
-
-
-def worker_id():
-    """1 for the first; 0 in what is no worker."""
-    return 0 if _log.worker.slot is None else _log.worker.slot + 1
-
-
-def masterpid():
-    return os.getppid()
-
-
-def log(message):
-    print(message, file=sys.stderr, flush=True)
-    return True
-
-
-def i_am_the_spooler():
-    return False
-
-
-def in_farm(_name=None):
-    return False
+#: What there is in place of names that begin so.
+_INSTEAD = {
+    "async_": "an ASGI application",
+    "farm_": "uwsgi.mule_msg, which is for whichever mule asks first",
+    "metric_": "portico.metrics",
+    "queue_": "portico.queue",
+    "reload": "`portico reload`, or `touch-reload` in uwsgi.ini",
+    "send_to_spooler": "`jobs: { workers: 1 }` for the application, or `spooler = folder` in uwsgi.ini",
+    "sendfile": "wsgi.file_wrapper",
+    "sharedarea_": "portico.cache and portico.counter",
+    "signal_": "portico.queue, whose get() waits",
+    "spool": "`jobs: { workers: 1 }` for the application, or `spooler = folder` in uwsgi.ini",
+    "stop": "`portico stop`",
+    "websocket_": "an ASGI application",
+}
 
 
 def __getattr__(name):
-    raise AttributeError(
-        "Portico has no uwsgi.%s; docs/python.md says what it has instead" % name
-    )
+    instead = [_INSTEAD[each] for each in _INSTEAD if name.startswith(each)]
+    hint = "use %s" % instead[0] if instead else "docs/python.md says what it has instead"
+    raise AttributeError("Portico has no uwsgi.%s; %s" % (name, hint))

@@ -22,7 +22,11 @@ def close_connections():
         connection.pool.forget()
 
 
-def run_after_fork():
+def run_after_fork(role):
+    uwsgi = sys.modules.get("portico.uwsgi_parts.facts")
+    if uwsgi is not None:
+        # It is asked who this process is by what runs next.
+        uwsgi.begin(role)
     schedule = sys.modules.get("portico.schedule")
     if schedule is not None:
         schedule.run_after_fork()

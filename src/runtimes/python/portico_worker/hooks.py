@@ -41,6 +41,10 @@ def load(app):
     """Raises LoadFailed."""
     path = app.get("hooks")
     if not path:
+        if app.get("compat") == "uwsgi":
+            from .uwsgi_hooks import UwsgiHooks
+
+            return UwsgiHooks()
         return NoHooks()
     loader = FileLoader("__config__", path)
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader("__config__", loader))

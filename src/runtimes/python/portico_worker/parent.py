@@ -131,8 +131,7 @@ class Parent:
             if app["mode"] in engines.MODES:
                 engines.patch(app["mode"])
             if app.get("compat") == "uwsgi":
-                # Nobody else's module may be found by that name.
-                sys.modules["uwsgi"] = importlib.import_module("portico.uwsgi")
+                importlib.import_module("portico.uwsgi_parts").install(app)
             self.hooks = hooks.load(app)
             self.hooks.on_starting()
             if app.get("lazy"):

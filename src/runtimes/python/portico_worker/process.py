@@ -93,7 +93,7 @@ def run(parent, slot, role):
         scout = parent.scout if slot is None else None
         application = lazy.load_here(settings, scout)
         slot = scout.wait() if slot is None else slot
-    declares.run_after_fork()
+    declares.run_after_fork(role)
     if role is None:
         try:
             worker.run(application, settings, slot, parent.hooks)
