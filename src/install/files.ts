@@ -36,7 +36,7 @@ export function installedFiles(plan: SitePlan, choices: Choices): InstalledFile[
     files.push({ path: join(units, `portico-${name}.socket`), content: socketUnit(facts) })
   }
   const { access } = plan.log
-  if (isAbsolute(access) && scope === 'system') {
+  if (isAbsolute(access) && scope === 'system' && isPlainPath(access)) {
     const content = logrotate(access, { unit: `portico-${name}.service`, user: facts.user })
     files.push({ path: `/etc/logrotate.d/portico-${name}`, content })
   }
@@ -85,10 +85,15 @@ function listenStream(address: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
+/** What else logrotate would read as more than a name: such a file is left to its owner to rotate. */
+function isPlainPath(path: string): boolean {
+  return !/[\p{Cc}"\\*?[{]/u.test(path)
+}
+
 function hasOwnUser(app: SitePlan['apps'][string]): boolean {
-  return Reflect.get(app, 'user') !== undefined && Reflect.get(app, 'user') !== ''
+  return app.isolation !== undefined && app.isolation.user !== ''
 }
 
 function isSandboxed(app: SitePlan['apps'][string]): boolean {
-  return !['', 'none', undefined].includes(Reflect.get(app, 'sandbox'))
+  return app.isolation !== undefined && app.isolation.sandbox !== 'none'
 }

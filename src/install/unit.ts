@@ -98,7 +98,7 @@ export function socketUnit({ name, description, sockets }: UnitFacts): string {
   return unit({
     Unit: [`Description=${plain(description)}: sockets`],
     Socket: [
-      ...sockets.map((socket) => `ListenStream=${socket}`),
+      ...sockets.map((socket) => `ListenStream=${plain(socket)}`),
       `Service=portico-${name}.service`,
       'Backlog=4096',
       'NoDelay=yes',
@@ -107,13 +107,17 @@ export function socketUnit({ name, description, sockets }: UnitFacts): string {
   })
 }
 
-function identity({ scope, user, group, lowPort }: UnitFacts): string[] {
+function identity({ scope, user, group, lowPort, sandboxes }: UnitFacts): string[] {
   if (scope === 'user') return []
-  if (user === '') return [`CapabilityBoundingSet=${ROOT_CAPABILITIES.join(' ')}`]
+  if (user === '') {
+    // Walls are mounts.
+    const all = [...ROOT_CAPABILITIES, ...(sandboxes ? ['CAP_SYS_ADMIN'] : [])]
+    return [`CapabilityBoundingSet=${all.join(' ')}`]
+  }
   const capabilities = lowPort ? 'CAP_NET_BIND_SERVICE' : ''
   return [
-    `User=${user}`,
-    ...(group === '' ? [] : [`Group=${group}`]),
+    `User=${plain(user)}`,
+    ...(group === '' ? [] : [`Group=${plain(group)}`]),
     `AmbientCapabilities=${capabilities}`,
     `CapabilityBoundingSet=${capabilities}`,
   ]

@@ -73,6 +73,29 @@ describe('units', () => {
     expect(verify('portico-shop.service')).toBe('')
   })
 
+  test('so does one whose applications have users of their own: else they would all be one', () => {
+    writeFileSync(join(folder, 'shop.py'), '')
+    const app = (more: string): string =>
+      `listen: ":80"\nroutes: { /: { app: shop } }\napps: { shop: { python: "shop:app", ${more} } }\n`
+    install(app('user: nobody'))
+    const unit = written(`${UNITS}/portico-shop.service`)
+    expect(unit).not.toContain('User=')
+    expect(unit).toContain('RestrictNamespaces=yes\n')
+    install(app('user: nobody, sandbox: bubblewrap, read-only: [/]'))
+    const walled = written(`${UNITS}/portico-shop.service`)
+    expect(walled).toMatch(/^CapabilityBoundingSet=.*CAP_SYS_ADMIN/m)
+    expect(walled).not.toContain('RestrictNamespaces')
+  })
+
+  test('names in a site file begin no line of a unit, and no section of what logrotate runs', () => {
+    const files = install(
+      `log: { access: '${folder}/a" *.conf "' }\nlisten: "unix:${folder}/a\\nExecStartPre=/bin/evil"\n${PLAIN.split('\n')[1]}\n`,
+      '--sockets',
+    )
+    expect(files.join(' ')).not.toContain('logrotate.d')
+    expect(written(`${UNITS}/portico-shop.socket`)).not.toMatch(/^ExecStartPre/m)
+  })
+
   test('one that gives its rights away itself starts as root, with the rights for that', () => {
     install(`user: www-data\n${PLAIN}`)
     const unit = written(`${UNITS}/portico-shop.service`)
