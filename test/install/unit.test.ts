@@ -89,7 +89,7 @@ describe('units', () => {
 
   test('names in a site file begin no line of a unit, and no section of what logrotate runs', () => {
     const files = install(
-      `log: { access: '${folder}/a" *.conf "' }\nlisten: "unix:${folder}/a\\nExecStartPre=/bin/evil"\n${PLAIN.split('\n')[1]}\n`,
+      `log: { access: '${folder}/a" *.conf "' }\nlisten: "unix:${folder}/a\\nExecStartPre=evil"\n${PLAIN.split('\n')[1]}\n`,
       '--sockets',
     )
     expect(files.join(' ')).not.toContain('logrotate.d')
