@@ -5,8 +5,6 @@ const MEMORY_MS = 10_000
 /** The unit that the average is kept in: a microsecond. */
 const UNITS = 1_000
 const LONGEST = 2 ** 30
-/** Threads count milliseconds from different beginnings; `timeOrigin` is when that was. */
-const ORIGIN: number = performance.timeOrigin % LONGEST
 
 /** Shared Int32 places that it needs. */
 export const LATENCY_CELLS = 2
@@ -48,7 +46,7 @@ export class Latency {
   }
 }
 
-/** The same for all threads, ms. */
+/** The same for all threads, which count from different beginnings; the lower 32 bits, ms. */
 function instant(nowMs: number): number {
-  return Math.floor(ORIGIN + nowMs) | 0
+  return Math.floor(performance.timeOrigin + nowMs) | 0
 }
