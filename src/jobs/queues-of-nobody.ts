@@ -19,15 +19,18 @@ export function queuesOfNobody(
   for (const { name, queue } of jobsIn(told)) {
     if (!done.has(queue) && !names.has(queue) && names.size < MOST) names.set(queue, name)
   }
-  return [...names].map(
-    ([queue, name]) =>
-      `nobody does the jobs of queue ${queue}, such as ${name}: they wait; name it in apps.${app}.jobs.queues`,
-  )
+  const hasWorkers = plan.apps[app]?.jobs !== undefined
+  return [...names].map(([queue, name]) => {
+    const remedy = hasWorkers
+      ? `name it in apps.${app}.jobs.queues`
+      : `give the application \`jobs: { queues: [${queue}] }\` in a site file`
+    return `nobody does the jobs of queue ${queue}, such as ${name}: they wait; ${remedy}`
+  })
 }
 
 function doneIn({ apps, jobs }: Pick<SitePlan, 'apps' | 'jobs'>): string[] {
   const byApps = Object.values(apps).flatMap((app) =>
-    app.kind === 'python' && app.jobs !== undefined && app.jobs.workers > 0 ? app.jobs.queues : [],
+    app.jobs !== undefined && app.jobs.workers > 0 ? app.jobs.queues : [],
   )
   const byPrograms = Object.entries(jobs.queues).filter(([, { run }]) => run.length > 0)
   return [...byApps, ...byPrograms.map(([name]) => name)]

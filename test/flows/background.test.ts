@@ -66,6 +66,8 @@ def feed():
 def forked(): note("forks", str(os.getpid()))
 @portico.thread
 def aside(): note("threads", "in a thread")
+try: portico.timer("30s")
+except TypeError as error: note("seconds", str(error))
 @portico.cron("@yearly")
 def raises():
     aside().join()
@@ -96,6 +98,9 @@ def raises():
     /no task rises; there is .*shop\/app:raises/,
   )
   expect(read(portico, 'threads')).toBe('in a thread\n')
+  expect(read(portico, 'seconds')).toBe(
+    "times are numbers of seconds, such as 30 or 0.5, not '30s'\n",
+  )
   await noted(portico, 'signals', 'heard 17')
   await noted(portico, 'messages', 'hello for 1')
   await noted(portico, 'messages', 'you for 1')

@@ -29,7 +29,9 @@ it('queues without anybody who does their jobs, each once, with the remedy', asy
   expect(await warnings(shop({ jobs: {} }), told)).toEqual([
     'nobody does the jobs of queue mail, such as shop.send: they wait; name it in apps.shop.jobs.queues',
   ])
-  expect(await warnings(shop({}), told)).toHaveLength(2)
+  const without = await warnings(shop({}), told)
+  expect(without).toHaveLength(2)
+  expect(without[0]).toMatch(/give the application `jobs: \{ queues: \[mail\] \}` in a site file$/)
 })
 
 it('none where an application or a program does them, or a broker that other machines ask', async () => {

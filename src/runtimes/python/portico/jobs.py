@@ -27,7 +27,7 @@ import time
 
 from .connection import Unavailable, pool
 from .resp import CommandError
-from .values import to_json
+from .values import as_seconds, to_json
 
 QUEUE = "default"
 #: Longest that putting a job may take, in seconds: a broker may be restarting.
@@ -213,7 +213,7 @@ def put(name, payload=b"", *, queue=QUEUE, delay=None, at=None, priority=None, r
     command = ["PORTICO.JOB.PUT", queue, name, payload, "ID", id]
     for word, seconds in (("DELAY", delay), ("BACKOFF", backoff), ("DEADLINE", deadline), ("KEEP", keep)):
         if seconds is not None:
-            command += (word, round(_seconds(seconds) * 1000))
+            command += (word, round(as_seconds(seconds) * 1000))
     if at is not None:
         command += ("AT", round((at.timestamp() if isinstance(at, datetime.datetime) else at) * 1000))
     for word, value in (("PRIORITY", priority), ("RETRIES", retries), ("KEY", key)):
@@ -227,10 +227,6 @@ def put(name, payload=b"", *, queue=QUEUE, delay=None, at=None, priority=None, r
             if time.monotonic() > patient_until:
                 raise
             time.sleep(0.05)
-
-
-def _seconds(value):
-    return value.total_seconds() if isinstance(value, datetime.timedelta) else value
 
 
 def facts(id):

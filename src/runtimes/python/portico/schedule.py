@@ -17,6 +17,8 @@ import inspect
 import os
 import threading
 
+from .values import as_seconds
+
 #: What Portico is told.
 _declared = {"cron": [], "timers": [], "watch": [], "signals": [], "mules": []}
 #: What it names: key → function.
@@ -107,7 +109,7 @@ def _field(number, low, high):
 
 
 def _ms(seconds):
-    return round(seconds * 1000)
+    return round(as_seconds(seconds) * 1000)
 
 
 def _declare(kind, name, facts):

@@ -1,4 +1,5 @@
 """What the parts of this package do with replies."""
+import datetime
 import json
 
 
@@ -27,6 +28,15 @@ def to_json(value):
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def as_seconds(value):
+    """Of a number or a timedelta; the site file's `30s` is neither."""
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    if isinstance(value, (int, float)):
+        return value
+    raise TypeError("times are numbers of seconds, such as 30 or 0.5, not %r" % (value,))
+
+
 def milliseconds(seconds):
     """At least one: 0 means something else to most commands."""
-    return max(1, round(seconds * 1000))
+    return max(1, round(as_seconds(seconds) * 1000))
