@@ -1,6 +1,6 @@
 /** Named pipes that take letters, as uWSGI's master FIFO does: `echo r > fifo` reloads. */
 import { execFileSync } from 'node:child_process'
-import { constants, lstatSync, openSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, unlinkSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { LETTERS, type Meaning } from './guise.ts'
 import type { Logger } from './logger.ts'
@@ -12,7 +12,7 @@ export interface Fifo {
 
 /** Only who owns the site may write; both ends are ours, so that a writer's end is no end. */
 const MODE = '600'
-const FLAGS = constants.O_RDWR | constants.O_NONBLOCK
+const FLAGS = constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOFOLLOW
 
 /** Throws with the reason when there can be no pipe at `path`. One that is there is replaced. */
 export function openFifo(
@@ -27,7 +27,13 @@ export function openFifo(
   }
   execFileSync('mkfifo', ['-m', MODE, path], { stdio: 'ignore' })
   const { ino } = lstatSync(path)
-  const stream = new Socket({ fd: openSync(path, FLAGS), readable: true, writable: false })
+  const fd = openSync(path, FLAGS)
+  // In a folder of somebody else's it may be another's by now.
+  if (fstatSync(fd).ino !== ino || !fstatSync(fd).isFIFO()) {
+    closeSync(fd)
+    throw new Error(`${path} was exchanged for something else`)
+  }
+  const stream = new Socket({ fd, readable: true, writable: false })
   stream.on('data', (chunk: Buffer) => {
     for (const letter of chunk.toString('latin1')) {
       if (letter === '\n' || letter === '\r' || letter === ' ') continue

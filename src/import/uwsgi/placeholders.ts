@@ -1,6 +1,9 @@
 /** What stands in a value for something else: `%(option)`, `$(VARIABLE)`, `@(file)`. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
+
+/** Of a file that is a value, bytes. */
+const LARGEST = 65_536
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -14,9 +17,14 @@ export function replaceVariables(value: string, environment: Environment): strin
 
 /** The first line is what counts. Throws an Error when a file cannot be read. */
 export function replaceFiles(value: string, cwd: string): string {
-  return value.replace(/@\(([^()]+)\)/g, (_whole, name: string) =>
-    readFileSync(resolve(cwd, name), 'utf8').trimEnd(),
-  )
+  return value.replace(/@\(([^()]+)\)/g, (_whole, name: string) => {
+    const path = resolve(cwd, name)
+    const stats = statSync(path)
+    if (!stats.isFile() || stats.size > LARGEST) {
+      throw new Error(`${path} is no file, or larger than ${LARGEST} bytes`)
+    }
+    return readFileSync(path, 'utf8').trimEnd()
+  })
 }
 
 /** `%(name)`, and sums: `%(workers * 2)`. One pass, innermost first. */

@@ -77,12 +77,7 @@ export class Reader {
   }
 
   add(option: Option): void {
-    if (this.#options.length >= MOST_OPTIONS) {
-      if (this.#options.length === MOST_OPTIONS) {
-        this.#report.problem(option.place, [option.name], `more than ${MOST_OPTIONS} options`)
-      }
-      return
-    }
+    if (this.#options.length > MOST_OPTIONS) return
     if (ENDS.has(option.name)) this.#block = null
     else if (this.#block !== null) return this.#addInBlock(option, this.#block)
     this.#take(option)
@@ -159,6 +154,10 @@ export class Reader {
   /** An option that counts: what acts at once does. */
   #take(option: Option): void {
     const { name, value, place } = option
+    if (this.#options.length > MOST_OPTIONS) return
+    if (this.#options.length === MOST_OPTIONS) {
+      this.#report.problem(place, [name], `more than ${MOST_OPTIONS} options`)
+    }
     this.#options.push(option)
     if (Object.hasOwn(LOGIC, name)) this.#block = { rule: name, data: value }
     else if (FILES.has(name)) this.#read(value, place)
@@ -211,8 +210,10 @@ export class Reader {
     let text: string
     let inode: number
     try {
-      const { size, ino } = statSync(path)
+      const stats = statSync(path)
+      const { size, ino } = stats
       inode = ino
+      if (!stats.isFile()) throw new Error('it is no file')
       if (size > LARGEST) throw new Error(`${size} bytes are too many for a configuration`)
       text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
     } catch (error) {
