@@ -1,7 +1,8 @@
 /** What stands before a route's handler. */
 import type { Drawing } from './drawing.ts'
-import type { FiltersPlan, LimitKeyPlan, LimitPlan } from './filters-plan.ts'
+import type { AccessPlan, FiltersPlan, LimitKeyPlan, LimitPlan } from './filters-plan.ts'
 import { nearest } from './nearest.ts'
+import { parseNetwork } from './networks.ts'
 import { type KeyPath, quote, showPath } from './problem.ts'
 import { type FilterSettings, type LimitSettings, parseLimit } from './settings/filters.ts'
 import { namesAt, nodeAt } from './tree.ts'
@@ -23,8 +24,36 @@ export class Filters {
   /** Undefined where the route has none. */
   draw(path: KeyPath, settings: FilterSettings): FiltersPlan | undefined {
     const limits = this.#limits([...path, 'limit'], settings.limit)
-    if (limits.length === 0) return undefined
-    return { limits }
+    const access = this.#access(path, settings)
+    const plan: FiltersPlan = {
+      ...(limits.length === 0 ? {} : { limits }),
+      ...(access === undefined ? {} : { access }),
+    }
+    return Object.keys(plan).length === 0 ? undefined : plan
+  }
+
+  #access(path: KeyPath, { allow, deny }: FilterSettings): AccessPlan | undefined {
+    if (allow === undefined && deny === undefined) return undefined
+    if (allow?.length === 0) {
+      const expected = 'deny: all, if nobody is to be let in'
+      this.#drawing.report.problem([...path, 'allow'], 'an empty list', { expected })
+    }
+    return {
+      allow: this.#networks([...path, 'allow'], allow ?? []),
+      deny: this.#networks([...path, 'deny'], deny ?? []),
+    }
+  }
+
+  #networks(path: KeyPath, texts: readonly string[]): string[] {
+    const isList = nodeAt(this.#drawing.root, path)?.kind === 'list'
+    return texts.flatMap((text, index) => {
+      if (text === 'all') return ['0.0.0.0/0', '::/0', 'unix']
+      const network = text === 'unix' ? text : parseNetwork(text)
+      if (network !== undefined) return [network]
+      const expected = 'an address, a network such as 10.0.0.0/8, unix or all'
+      this.#drawing.report.problem(isList ? [...path, index] : path, 'not a network', { expected })
+      return []
+    })
   }
 
   #limits(path: KeyPath, settings: FilterSettings['limit']): LimitPlan[] {

@@ -1,6 +1,5 @@
 /** Settings → Plan, with every check that needs more than one setting or the machine. */
 import { accessSync, constants } from 'node:fs'
-import { isIP } from 'node:net'
 import { availableParallelism, tmpdir } from 'node:os'
 import { defaultAdminPath } from './admin-path.ts'
 import { drawApps } from './draw-apps.ts'
@@ -12,6 +11,7 @@ import { checkSocketPath, drawListeners } from './draw-listeners.ts'
 import { Pools } from './draw-pools.ts'
 import { drawStats } from './draw-stats.ts'
 import { absolutePath, type Drawing, existingFolder, stat, writableFile } from './drawing.ts'
+import { parseNetwork } from './networks.ts'
 import type { LogPlan, SitePlan, TracePlan } from './plan.ts'
 import type { TraceSettings } from './settings/trace.ts'
 import { defaultStatePath } from './state-path.ts'
@@ -88,11 +88,8 @@ export function drawPlan(drawing: Drawing, origin: Origin): SitePlan {
 function drawTrusted({ settings, report }: Drawing): readonly string[] {
   return settings.trusted.flatMap((text, index) => {
     if (text === 'unix') return [text]
-    const [address = '', bits, ...rest] = text.split('/')
-    const longest = isIP(address) === 6 ? 128 : 32
-    const prefix = bits ?? String(longest)
-    const valid = isIP(address) !== 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= longest
-    if (valid && rest.length === 0) return [`${address}/${prefix}`]
+    const network = parseNetwork(text)
+    if (network !== undefined) return [network]
     const expected = '10.0.0.0/8, fd00::/8, an address, or unix'
     report.problem(['trusted', index], 'not a network', { expected })
     return []

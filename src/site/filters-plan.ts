@@ -26,6 +26,13 @@ export interface LimitPlan {
   readonly keys: number
 }
 
+/** Networks as `address/bits`, `unix` for visitors without an address. The most specific decides, then deny. */
+export interface AccessPlan {
+  readonly allow: readonly string[]
+  readonly deny: readonly string[]
+}
+
 export interface FiltersPlan {
   readonly limits?: readonly LimitPlan[]
+  readonly access?: AccessPlan
 }

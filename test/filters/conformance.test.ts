@@ -33,6 +33,7 @@ const FILTERS: Readonly<Record<string, { readonly plan: FiltersPlan; readonly ma
     plan: { limits: [{ ...LIMIT, intervalMs: 5, burst: 10, prompt: 0.01 }] },
   },
   'limit concurrency': { plan: { limits: [{ ...LIMIT, intervalMs: 0, concurrency: 2 }] } },
+  'allow and deny': { plan: { access: { allow: ['127.0.0.1/32'], deny: ['127.0.0.0/8'] } } },
   'two limits': {
     plan: { limits: [LIMIT, { ...LIMIT, table: 'b', intervalMs: 0, concurrency: 3 }] },
   },

@@ -41,6 +41,7 @@ routes:
   /named/: { respond: named, limit: { rate: 1/h, by: "header:X-Key", tell: true } }
   /slow/: { respond: slow, limit: { rate: 20/s, burst: 5, delay: 1 } }
   /many/: { proxy: "127.0.0.1:${port}", limit: { concurrency: 3, by: everyone } }
+  /inside/: { files: ./files, allow: [192.0.2.0/24, unix], deny: 192.0.2.66 }
   /app/: { app: bare, limit: [ 1000/s, { concurrency: 1 } ] }
 apps:
   bare: { python: "asgi_cases:application", dir: ${BARE}, interpreter: ${PYTHON}, workers: 1, deadline: 2s }
@@ -138,4 +139,15 @@ describe('limit', () => {
     socket.close()
     await until('its place to be free', async () => (await get('/app/hello')).status !== 429)
   })
+})
+
+test('allow and deny know who is behind a trusted proxy, and nobody can pretend', async () => {
+  const from = async (address: string, where: number | string): Promise<number> =>
+    (await ask(where, '/inside/a.txt', { fields: { 'X-Forwarded-For': address } })).status
+  const front = `${portico.folder}/front.sock`
+  expect(await from('192.0.2.7', front)).toBe(200)
+  expect(await from('192.0.2.66', front)).toBe(403)
+  expect(await from('198.51.100.1', front)).toBe(403)
+  expect(await from('192.0.2.7', portico.port)).toBe(403)
+  expect((await ask(front, '/inside/a.txt')).status).toBe(200)
 })

@@ -93,10 +93,30 @@ export function parseLimit(input: object): LimitSettings {
   return mapping(limit).parse(input)
 }
 
+const NETWORKS = 'an address, a network such as 10.0.0.0/8, unix or all'
+
+export type OptionalTexts = z.ZodOptional<z.ZodType<string[], string | string[]>>
+
+function networks(sentence: string): OptionalTexts {
+  const one = z.string({ error: NETWORKS })
+  return z
+    .union([one, z.array(one)], { error: `${NETWORKS}, or a list of them` })
+    .transform((input) => (typeof input === 'string' ? [input] : input))
+    .register(z.globalRegistry, { title: 'text or list' })
+    .optional()
+    .register(z.globalRegistry, { description: sentence })
+}
+
 export const filters = {
   limit: limits(
     'How often visitors may come, and how many requests they may have in hand: a rate such as `100/s`, or a mapping, or a list of both. See [Filters](#filters).',
   ) as Limits,
+  allow: networks(
+    'Who is let in, by address: `10.0.0.0/8`, `::1`, `unix` for visitors by a unix socket, `all`. Everybody else gets 403. See [Filters](#filters) for both lists.',
+  ) as OptionalTexts,
+  deny: networks(
+    'Who is refused, by address. The most specific network that has an address decides, whatever the order; of two equal ones `deny`.',
+  ) as OptionalTexts,
 }
 
 export type FilterSettings = z.output<Mapping<typeof filters>>

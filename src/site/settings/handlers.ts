@@ -30,7 +30,7 @@ import {
   optionalDeadline,
   USUAL_DEADLINE,
 } from './deadline.ts'
-import { filters, type Limits } from './filters.ts'
+import { filters, type Limits, type OptionalTexts } from './filters.ts'
 import { FIELD_NAME, VARIABLE } from './names.ts'
 import { variables } from './pools.ts'
 
@@ -41,6 +41,8 @@ const common = {
     'Largest request body here; 0: no limit. Default: `limits.body`.',
   ) as OptionalSize,
   limit: filters.limit as Limits,
+  allow: filters.allow as OptionalTexts,
+  deny: filters.deny as OptionalTexts,
 }
 
 type Handler<Shape extends z.ZodRawShape> = Mapping<Shape & typeof common>
