@@ -224,6 +224,13 @@ test('an application that imports uwsgi finds what Portico has of it', async () 
   const app = `
 import json
 import uwsgi
+import uwsgidecorators
+
+def remedy(work):
+    try:
+        return work()
+    except (AttributeError, RuntimeError) as error:
+        return type(error).__name__ + " " + str(error)
 
 def application(environ, start_response):
     start_response("200 OK", [])
@@ -241,6 +248,11 @@ def application(environ, start_response):
         uwsgi.is_locked(),
         uwsgi.worker_id() in (1, 2),
         hasattr(uwsgi, "spool"),
+        uwsgi.register_rpc("name", lambda word: b"called with " + word),
+        uwsgi.call("name", "a word").decode(),
+        remedy(lambda: uwsgi.spool({"a": b"b"})),
+        remedy(lambda: uwsgi.websocket_handshake()),
+        remedy(lambda: uwsgidecorators.spool(print)),
     ]
     uwsgi.unlock()
     uwsgi.signal(17)
@@ -252,7 +264,11 @@ def application(environ, start_response):
     'shop.py': app,
   })
   expect(await get(portico, '/')).toEqual([
-    ...[true, null, true, '3', null, true, null, true, true, true, false, false],
+    ...[true, null, true, '3', null, true, null, true, true, true, false, true, 'called with a word'],
+    expect.stringMatching(/^AttributeError .*uwsgi.spool; use `jobs: { workers: 1 }`/),
+    expect.stringMatching(/^AttributeError .*uwsgi.websocket_handshake; use an ASGI application$/),
+    expect.stringMatching(/^RuntimeError nobody would do the tasks of print: .*jobs: { workers: 1 }/),
+    false,
   ])
   await portico.logged(/^said through uwsgi$/)
 })

@@ -15,7 +15,7 @@ interface Found {
 
 const MODULES = ['module', 'wsgi', 'test']
 const FILES = ['wsgi-file', 'file']
-const PYTHON_ONLY = ['jobs', 'mules']
+const PYTHON_ONLY = ['jobs', 'mules', 'options']
 const PYTHON = [...MODULES, ...FILES, 'mount', 'worker-mount']
 
 export function composeApplications(draft: Draft): void {

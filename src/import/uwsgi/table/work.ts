@@ -161,8 +161,14 @@ export const work: readonly Declaration[] = [
   mapped('spooler-processes', 'apps.NAME.jobs.workers'),
   mapped('spooler-harakiri', 'apps.NAME.jobs.deadline'),
   mapped('spooler-max-tasks', 'apps.NAME.jobs.recycle'),
+  mapped(
+    'spooler-frequency spooler-freq',
+    'apps.NAME.options: seconds until a task that was not SPOOL_OK is begun again',
+    (draft, option) =>
+      draft.setApp(['options', 'spooler-frequency'], String(draft.number(option)), option),
+  ),
   needless(
-    'spooler-frequency spooler-freq spooler-ordered spooler-quiet spooler-chdir',
+    'spooler-ordered spooler-quiet spooler-chdir',
     'a task begins when it is put, in the application’s folder',
   ),
   mapped('cron', 'cron', (draft, option) => cron(draft, option, 'allow')),

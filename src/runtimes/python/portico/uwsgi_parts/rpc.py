@@ -9,12 +9,11 @@ def register_rpc(name, function, _arguments=0):
 
 
 def call(name, *arguments):
-    """What the function returns, as bytes; None where there is none."""
+    """What the function returns; it gets bytes, as it would from another server."""
     function = _functions.get(_text(name))
     if function is None:
-        return None
-    result = function(*arguments)
-    return result.encode() if isinstance(result, str) else result
+        raise ValueError("unable to call rpc function")
+    return function(*(each.encode() if isinstance(each, str) else each for each in arguments))
 
 
 def rpc(node, name, *arguments):

@@ -11,6 +11,8 @@ from . import facts
 
 NAME = "uwsgi.spool"
 OK = -2
+#: Unless the configuration says otherwise: when a task that was not OK is begun again, in seconds.
+FREQUENCY = 30
 #: Names that say how a task is to be done, and are no part of it.
 HOW = ("spooler", "priority", "at", "body")
 #: Most tasks that `spooler_jobs` tells.
@@ -19,13 +21,13 @@ MOST = 1000
 
 class _Spooler:
     queue = jobs.QUEUE
-    #: When a task that was not OK is looked at again, in seconds.
-    frequency = 30
+    frequency = 0
 
 
 def names(workers):
     """What `uwsgi` has where somebody does jobs. `workers`: the application's `jobs`."""
     _Spooler.queue = workers["queues"][0]
+    _Spooler.frequency = int(facts.opt.get("spooler-frequency", FREQUENCY))
     jobs.Job(run, NAME, _Spooler.queue, {"keep": 0}, None, True)
     shown = (spool, spooler_jobs, spooler_pid, spooler_pids, set_spooler_frequency)
     return {**{each.__name__: each for each in shown}, "send_to_spooler": spool}
@@ -34,11 +36,10 @@ def names(workers):
 def spool(message=None, **named):
     """Puts a task; its name. Keys and values are bytes or text; `at` (seconds since 1970), `priority` (0 is
     first) and `body` mean what they mean to uWSGI, and one that names a `spooler` goes to the only one."""
-    if message is not None and not isinstance(message, dict):
-        raise TypeError("The argument of spooler callable must be a dictionary")
-    task = {_text(key): _text(value) for key, value in {**(message or {}), **named}.items()}
-    if not task:
+    given = {} if message is None else message
+    if not isinstance(given, dict) or not (given or named):
         raise ValueError("The argument of spooler callable must be a dictionary")
+    task = {_text(key): _text(value) for key, value in {**given, **named}.items()}
     how = {key: task.pop(key) for key in HOW if key in task}
     payload = {"task": task, **({"body": how["body"]} if "body" in how else {})}
     options = {}
