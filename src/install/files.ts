@@ -60,7 +60,7 @@ function unitFacts(plan: SitePlan, choices: Choices): UnitFacts {
     scope,
     user: startsAsRoot || scope === 'user' ? '' : choices.user,
     group: startsAsRoot ? '' : plan.group,
-    runtimeDirectory: `portico/${siteStem(identity)}`,
+    directory: `portico/${siteStem(identity)}`,
     sockets: choices.sockets ? plan.listeners.map(({ address }) => listenStream(address)) : [],
     lowPort: ports.some((port) => port > 0 && port < 1024) && !choices.sockets,
     inHome: places.some((path) => /^\/(home|root|run\/user)(\/|$)/.test(path)),

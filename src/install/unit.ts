@@ -16,8 +16,8 @@ export interface UnitFacts {
   /** Who everything runs as; '' where Portico itself starts as root and gives its rights away. */
   readonly user: string
   readonly group: string
-  /** Below the manager's runtime directory, such as `portico/shop-1a2b3c4d`. */
-  readonly runtimeDirectory: string
+  /** Below the manager's directories for what runs and what lasts, such as `portico/shop-1a2b3c4d`. */
+  readonly directory: string
   /** As socket units name them: `0.0.0.0:80`, `[::]:80`, `/run/shop.sock`. Empty: no socket unit. */
   readonly sockets: readonly string[]
   /** A port below 1024 is listened on. */
@@ -73,7 +73,8 @@ export function serviceUnit(facts: UnitFacts): string {
       `ExecReload=${command} reload ${target}`,
       `WorkingDirectory=${plain(facts.folder)}`,
       ...identity(facts),
-      `RuntimeDirectory=${facts.runtimeDirectory}`,
+      `RuntimeDirectory=${facts.directory}`,
+      `StateDirectory=${facts.directory}`,
       'Restart=always',
       'RestartSec=1s',
       `WatchdogSec=${WATCHDOG_S}s`,

@@ -3,9 +3,9 @@
  * processes. However a test ends, nothing of it is left.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { afterAll } from 'vitest'
 import type { SiteStatus } from '../../../src/supervisor/status.ts'
 import { until } from '../../supervisor/site.ts'
@@ -17,6 +17,8 @@ export const PYTHON = '/usr/bin/python3'
 export const APPS: string = new URL('../apps', import.meta.url).pathname
 
 const LAUNCHER = new URL('../../../bin/portico', import.meta.url).pathname
+/** Where a site keeps what outlives it, unless it says otherwise. */
+const STATES = '/var/lib/portico'
 /** From the start to the first answer, on a busy machine, ms. */
 const READY_MS = 30_000
 const STOP_MS = 15_000
@@ -202,6 +204,9 @@ export class Portico {
     for (const process of this.processes()) kill(process.pid)
     // One that was killed could not remove its own.
     for (const { admin } of this.log) if (admin !== undefined) rmSync(admin, { force: true })
+    for (const state of globSync(join(STATES, `${basename(this.folder)}-*`))) {
+      rmSync(state, { recursive: true, force: true })
+    }
     rmSync(this.folder, { recursive: true, force: true })
   }
 
