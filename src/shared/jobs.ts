@@ -76,23 +76,34 @@ export interface Job<Payload = unknown, Result = unknown> {
   (payload: Payload, job: CurrentJob): Result | Promise<Result>
   /** Has it called by a job worker; the id. */
   enqueue(payload: Payload, options?: EnqueueOptions): Promise<string>
-  /** With its name, '' where it has none. */
   readonly settings: JobSettings
+  /** Its name where it has none of its own; Portico tells that of the property of `jobs`. */
+  called(name: string): void
 }
+
+/** By name, of this process: their options count where it puts them by name. */
+const declared = new Map<string, JobOptions>()
 
 /** Makes a function something that has options as a job, and can be put by itself. */
 export function job<Payload, Result>(
   settings: JobSettings,
   run: JobFunction<Payload, Result>,
 ): Job<Payload, Result> {
-  const { name = run.name, raw: _, ...usual } = settings
+  const { name, raw: _, ...usual } = settings
+  const whole = { ...settings, name: name ?? run.name }
   const call = (payload: Payload, current: CurrentJob): Result | Promise<Result> =>
     run(payload, current)
   const put = (payload: Payload, options: EnqueueOptions = {}): Promise<string> => {
-    if (name === '') throw new TypeError('a job without a name: job({ name: … }, …)')
-    return enqueue(name, payload, { ...usual, ...options })
+    if (whole.name === '') throw new TypeError('a job without a name: job({ name: … }, …)')
+    return enqueue(whole.name, payload, { ...usual, ...options })
   }
-  return Object.assign(call, { enqueue: put, settings: { ...settings, name } })
+  const called = (property: string): void => {
+    whole.name ||= property
+    declared.set(property, usual)
+    declared.set(whole.name, usual)
+  }
+  if (whole.name !== '') called(whole.name)
+  return Object.assign(call, { enqueue: put, settings: whole, called })
 }
 
 /** Thrown by a job: it has failed, and is to be tried again after so long. */
@@ -108,8 +119,8 @@ export class Retry extends Error {
 
 /** Thrown by a job: it has failed for good, no further attempt makes sense. */
 export class Dead extends Error {
-  constructor(reason: string) {
-    super(reason)
+  constructor(reason: string, options?: ErrorOptions) {
+    super(reason, options)
     this.name = 'Dead'
   }
 }
@@ -139,7 +150,8 @@ export class Unknown extends Error {
 }
 
 /**
- * Puts a job for whoever does those of this name; its id. It is kept when this resolves. `payload`: what
+ * Puts a job for whoever does those of this name; its id. Options that it was declared with count where
+ * this process has loaded it. It is kept when this resolves. `payload`: what
  * JSON can say, or bytes. Rejects with Refused, or with Unavailable when Portico is away for long.
  */
 export async function enqueue(
@@ -147,13 +159,14 @@ export async function enqueue(
   payload: unknown = null,
   options: EnqueueOptions = {},
 ): Promise<string> {
-  const { queue = QUEUE, at, key } = options
+  const wish = { ...declared.get(name), ...options }
+  const { queue = QUEUE, at, key } = wish
   const bytes = asBytes(payload instanceof Uint8Array ? payload : JSON.stringify(payload))
   // Named here, so that one that is put again after a lost answer is still one.
   const id = `${Date.now().toString(16)}-${randomBytes(9).toString('hex')}`
   const command = ['PORTICO.JOB.PUT', asBytes(queue), asBytes(name), bytes, 'ID', id]
   for (const word of ['delay', 'backoff', 'deadline', 'keep', 'priority', 'retries'] as const) {
-    const value = options[word]
+    const value = wish[word]
     if (value !== undefined) command.push(word.toUpperCase(), String(Math.round(value)))
   }
   if (at !== undefined) command.push('AT', String(at.getTime()))

@@ -1,13 +1,13 @@
-/** Jobs of a whole site: put by an application, redis-cli and the command line; done by Python and by any program. */
+/** Jobs of a whole site: put by an application, redis-cli and the command line; done by Python, Node and any program. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { until } from '../supervisor/site.ts'
-import { Portico, PYTHON, portico, run } from './support/portico.ts'
+import { Portico, PYTHON, portico, type Ran, run } from './support/portico.ts'
 import { kill } from './support/processes.ts'
 import { ask } from './support/visitor.ts'
 
-const APP = `
+const PYTHON_APP = `
 import os, time
 import portico
 
@@ -55,13 +55,67 @@ def application(environ, start_response):
     return [str(answer).encode()]
 `
 
+const NODE_APP = `
+import { appendFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Dead, enqueue, job, result, Retry } from 'portico'
+
+function note(text) {
+  appendFileSync('notes', text + ' ' + process.pid + '\\n')
+}
+
+const send = job({ queue: 'mail', retries: 2, backoff: 50 }, async function send([to, subject = ''], job) {
+  note('send')
+  return { sent: [to, subject], attempt: job.attempt }
+})
+
+export const jobs = {
+  send,
+  boom: job({ retries: 1, backoff: 50 }, () => {
+    throw new TypeError('it never works')
+  }),
+  hang: job({ deadline: 400, retries: 0 }, async function hang() {
+    for (;;);
+  }),
+  async nap([seconds]) {
+    note('nap begins')
+    await sleep(seconds * 1000)
+    note('nap ends')
+  },
+  shout: job({ raw: true }, async (payload) => Buffer.from(Buffer.from(payload).toString().toUpperCase())),
+  idle: job({ deadline: 300, retries: 0 }, () => new Promise(() => {})),
+  async stray() {
+    setTimeout(() => {
+      throw new Error('where nobody catches it')
+    })
+    await sleep(5000)
+  },
+  async again(_, { attempt }) {
+    if (attempt < 3) throw new Retry(10)
+    throw new Dead('third time')
+  },
+  async leave(_, { attempt }) {
+    if (attempt === 1) process.exit(3)
+    return attempt
+  },
+}
+
+export default {
+  async fetch(request) {
+    const word = new URL(request.url).pathname.slice(1)
+    if (word === 'send') return Response.json(await result(await send.enqueue(['a@b.c', 'hi']), 10000))
+    return new Response(await enqueue(word))
+  },
+}
+`
+
 const PROGRAM = `#!/bin/sh
 read -r line
 case "$line" in bad) echo "cannot do $line" >&2; exit 65;; esac
 echo "$PORTICO_JOB_NAME $PORTICO_JOB_ATTEMPT $line"
 `
 
-const SITE = `
+const site = (app: string): string => `
 listen: "127.0.0.1:0"
 threads: 1
 state: ./state
@@ -72,13 +126,36 @@ jobs:
 routes: { /: { app: app } }
 apps:
   app:
-    python: app
-    interpreter: ${PYTHON}
+    ${app}
     workers: 1
     jobs: { workers: 2, queues: [mail, default] }
 `
 
-const files = { 'app.py': APP, 'program.sh': PROGRAM, 'site.yaml': SITE }
+interface Language {
+  readonly name: string
+  readonly files: Readonly<Record<string, string>>
+  readonly sent: string
+  /** Of a job that does nothing else for ever. */
+  readonly stuck: RegExp
+  readonly meant: string
+}
+
+const languages: readonly Language[] = [
+  {
+    name: 'Python',
+    files: { 'app.py': PYTHON_APP, 'site.yaml': site(`python: app\n    interpreter: ${PYTHON}`) },
+    sent: "{'sent': ['a@b.c', 'hi'], 'attempt': 1}",
+    stuck: /in hang\n.*\n.*longer than its deadline of 0.4 s/,
+    meant: "did you mean 'app.send'?",
+  },
+  {
+    name: 'Node',
+    files: { 'app.ts': NODE_APP, 'site.yaml': site('node: ./app.ts') },
+    sent: '{"sent":["a@b.c","hi"],"attempt":1}',
+    stuck: /at hang .*app\.ts:\d+:\d+\)\n.*longer than its deadline of 0.4 s/,
+    meant: "did you mean 'send'?",
+  },
+]
 
 interface Shown {
   readonly state: string
@@ -87,7 +164,9 @@ interface Shown {
   readonly attempt: number
 }
 
-describe('jobs', () => {
+describe.each(languages)('jobs of $name', ({ files: own, sent: answer, stuck, meant }) => {
+  const files = { ...own, 'program.sh': PROGRAM }
+
   it('are put, done, looked at and tried again', async () => {
     await using site = await Portico.serve(files)
     const jobs = async (...args: string[]): Promise<string> => {
@@ -104,10 +183,10 @@ describe('jobs', () => {
     const [sent, boom, hang] = await Promise.all(
       ['/send', '/boom', '/hang'].map(async (path) => (await ask(site.port, path)).body.toString()),
     )
-    expect(sent).toBe("{'sent': ['a@b.c', 'hi'], 'attempt': 1}")
+    expect(sent).toBe(answer)
     expect(await ended(boom!)).toMatchObject({ state: 'dead', attempt: 2 })
     const late = await ended(hang!)
-    expect(late.error).toMatch(/in hang\n.*\n.*longer than its deadline of 0.4 s/)
+    expect(late.error).toMatch(stuck)
     expect((await site.logged(/longer than its deadline of 0.4 s/)).app).toBe('app')
 
     const { commonsSocket } = await site.status()
@@ -128,18 +207,22 @@ describe('jobs', () => {
       error: 'cannot do bad\nexit code 65',
     })
     const unknown = (await jobs('put', 'snd')).trim()
-    expect((await ended(unknown)).error).toContain("did you mean 'app.send'?")
-    await site.logged(/job app\.boom \S+ failed \(attempt 2 of 2\), and is a dead letter now$/)
+    expect((await ended(unknown)).error).toContain(meant)
+    await site.logged(/job (app\.)?boom \S+ failed \(attempt 2 of 2\), and is a dead letter now$/)
     const words = (await jobs('put', 'send', 'a@b.c')).trim()
     expect(await ended(words)).toMatchObject({
       state: 'dead',
       attempt: 1,
-      error: expect.stringMatching(/^its payload is no JSON: Expecting value/),
+      error: expect.stringMatching(/^its payload is no JSON: (Expecting value|Unexpected token)/),
     })
     const delayed = (await jobs('put', 'send', '--queue', 'mail', '--delay', '1h')).trim()
 
     expect(await jobs()).toMatch(/mail +0 +1 +0 +0/)
-    expect(await jobs('dead')).toContain('ValueError: it never works')
+    const { out } = await site.run('status', '--metrics')
+    expect(out).toMatch(/^portico_jobs_delayed\{queue="mail"\} 1$/m)
+    expect(out).toMatch(/^portico_jobs_dead\{queue="default"\} [1-9]$/m)
+    expect((await site.run('status')).out).toMatch(/^mail +0 +1 +0 +0 +-$/m)
+    expect(await jobs('dead')).toMatch(/(Value|Type)Error: it never works/)
     expect(await jobs('cancel', delayed)).toBe('cancelled\n')
     expect((await ended(delayed)).state).toBe('cancelled')
     expect(await jobs('retry', '--all', '--queue', 'shell')).toBe('1 wait again\n')
@@ -173,10 +256,7 @@ describe('jobs', () => {
   }, 60_000)
 
   it('of a worker that is killed are begun again by another one', async () => {
-    await using site = await Portico.serve({
-      ...files,
-      'app.py': APP.replace('@portico.job(retries=0)\ndef nap', '@portico.job(retries=2)\ndef nap'),
-    })
+    await using site = await Portico.serve(files)
     const notes = (): string[] => {
       try {
         return readFileSync(join(site.folder, 'notes'), 'latin1').split('\n')
@@ -192,5 +272,73 @@ describe('jobs', () => {
     await until('the end of the nap', () => notes().some((line) => line.startsWith('nap ends')))
     const begun = notes().filter((line) => line.startsWith('nap begins'))
     expect(new Set(begun).size).toBe(2)
+  }, 60_000)
+})
+
+describe('jobs of Node', () => {
+  const [, { files }] = languages as [Language, Language]
+
+  it('fail with their reasons, whatever ends them; a worker that they break is replaced', async () => {
+    await using site = await Portico.serve({ ...files, 'program.sh': PROGRAM })
+    const { commonsSocket } = await site.status()
+    const jobs = (...args: string[]): Promise<Ran> =>
+      portico(['jobs', ...args, '--site', 'site.yaml'], { cwd: site.folder })
+    const put = async (name: string): Promise<string> => {
+      const command = ['PORTICO.JOB.PUT', 'default', name, '', 'RETRIES', '3', 'BACKOFF', '10']
+      return (await run('redis-cli', ['-s', commonsSocket, ...command])).out.trim()
+    }
+    const end = async (id: string): Promise<Shown> =>
+      until(`the end of ${id}`, async () => {
+        const { out } = await jobs('show', id, '--json')
+        const shown: Shown | undefined = out.startsWith('{') ? JSON.parse(out) : undefined
+        return shown !== undefined && ['done', 'dead'].includes(shown.state) && shown
+      })
+    const [stray, again, leave] = await Promise.all(['stray', 'again', 'leave'].map(put))
+    // With the options that it was declared with where it is put.
+    const idle = await end((await ask(site.port, '/idle')).body.toString())
+    expect(idle).toMatchObject({ state: 'dead', attempt: 1 })
+    expect(idle.error).toMatch(
+      /is not stuck: .*waits for something.*\nit ran longer than its deadline of 0.3 s/,
+    )
+    const broken = await end(stray!)
+    expect(broken).toMatchObject({ state: 'dead', attempt: 4 })
+    expect(broken.error).toMatch(/^Error: where nobody catches it\n +at .*app\.ts:/)
+    const dead = await end(again!)
+    expect(dead).toMatchObject({ state: 'dead', attempt: 3 })
+    expect(dead.error).toBe('third time')
+    await site.logged(/job again \S+ is a dead letter \(attempt 3 of 4\): third time$/)
+    expect(await end(leave!)).toMatchObject({ state: 'done', result: '2' })
+
+    site.write('site.yaml', files['site.yaml']!.replace('jobs:', 'jobs:\n  size: 1GB'))
+    expect((await site.run('reload')).code).toBe(0)
+    await site.logged(/^jobs.size: takes effect after a restart/)
+    const shouted = (await ask(site.port, '/shout')).body.toString()
+    expect(await end(shouted)).toMatchObject({ state: 'done', result: 'NULL' })
+  }, 60_000)
+
+  it('may have a module of their own; what it lacks, and queues that nobody does, are told', async () => {
+    const own = (module: string): string =>
+      files['site.yaml']!.replace('jobs: { workers: 2, queues: [mail, default] }', module)
+    await using site = await Portico.serve({
+      'app.ts': `
+import { job } from 'portico'
+export const jobs = { clean: job({ queue: 'cleaning' }, () => {}) }
+export default { fetch: () => new Response('ok') }
+`,
+      'tasks/mine.cjs': `exports.jobs = { hello: async (name) => 'hello ' + name }`,
+      'tasks/none.ts': 'export const job = 1',
+      'site.yaml': own('jobs: { module: ./tasks/mine.cjs }'),
+    })
+    await site.logged(/^nobody does the jobs of queue cleaning, such as clean/)
+    const jobs = (...args: string[]): Promise<Ran> =>
+      portico(['jobs', ...args, '--site', 'site.yaml'], { cwd: site.folder })
+    const id = (await jobs('put', 'hello', '"you"')).out.trim()
+    await until('the greeting', async () => {
+      const { out } = await jobs('show', id, '--json')
+      return out.startsWith('{') && JSON.parse(out).result === '"hello you"'
+    })
+    site.write('site.yaml', own('jobs: { module: ./tasks/none.ts }'))
+    await site.run('reload')
+    await site.logged(/none\.ts exports no jobs: `export const jobs/)
   }, 60_000)
 })

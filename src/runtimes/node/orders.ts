@@ -22,9 +22,14 @@ export type ToWorker =
   /** Write the stack of the main thread to stderr, however stuck it is. It goes on. */
   | { readonly type: 'traceback' }
 
+export interface DeclaredJob {
+  readonly name: string
+  readonly queue: string
+}
+
 export type FromWorker =
   /** The module is loaded, and it is known how it answers. */
-  | { readonly type: 'loaded' }
+  | { readonly type: 'loaded'; readonly jobs: readonly DeclaredJob[] }
   /** It cannot be served; the worker exits. */
   | { readonly type: 'failed'; readonly detail: string }
 

@@ -74,7 +74,8 @@ class Parent {
         if (message.type === 'failed') this.#trouble = message.detail
         else if (!this.#loaded) {
           this.#loaded = true
-          this.#say({ type: 'loaded', version: process.versions.node })
+          const declares = { jobs: message.jobs }
+          this.#say({ type: 'loaded', version: process.versions.node, declares })
         }
       },
       exited: (death) => {

@@ -166,8 +166,8 @@ export class JobTaker {
       process.kill(process.pid, 'SIGKILL')
       return
     }
-    say(`${name} failed (attempt ${job.attempt} of ${job.attempts})\n${end.error}`)
     const { retryMs, forGood } = end
+    if (retryMs < 0) say(`${name} ${failureOf(job, end.error, forGood)}`)
     const how = forGood ? ['DEAD'] : retryMs >= 0 ? ['RETRY', String(Math.round(retryMs))] : []
     await this.#say(lease, 'FAIL', end.error, ...how)
   }
@@ -193,6 +193,14 @@ export class JobTaker {
       }
     }
   }
+}
+
+/** What was said in one line needs no stack: where it was thrown does not matter. */
+function failureOf({ attempt, attempts }: JobInHand, error: string, forGood: boolean): string {
+  const which = `(attempt ${attempt} of ${attempts})`
+  if (forGood && !error.includes('\n')) return `is a dead letter ${which}: ${error}`
+  const last = forGood || attempt >= attempts ? ', and is a dead letter now' : ''
+  return `failed ${which}${last}\n${error}`
 }
 
 function tell(message: ToMain): void {

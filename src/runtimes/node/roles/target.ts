@@ -14,11 +14,6 @@ export async function load(file: string): Promise<object> {
   }
 }
 
-/** An export, also one of CommonJS that Node did not see. */
-export function exportOf(exports: object, name: string): unknown {
-  return member(exports, name) ?? member(defaultExport(exports), name)
-}
-
 /** `dir`: where its path begins. Rejects when there is no such function. */
 export async function functionOf(
   target: string,
@@ -29,7 +24,8 @@ export async function functionOf(
   const exports = await load(file)
   const [first = '', ...path] = target.slice(colon + 1).split('.')
   let self: unknown
-  let found = exportOf(exports, first)
+  // Of CommonJS, Node does not see every one.
+  let found = member(exports, first) ?? member(defaultExport(exports), first)
   for (const name of path) {
     self = found
     found = member(found, name)

@@ -7,7 +7,8 @@ import { defaultExport } from '../../../fetch/handler.ts'
 import { installFetch } from '../../../fetch/install.ts'
 import { loadErrorOf } from '../../../fetch/load-error.ts'
 import { findWebSocket } from '../../../fetch/websocket.ts'
-import type { FromWorker, ToMain, WorkerStart } from '../orders.ts'
+import { knownJobs } from '../known-jobs.ts'
+import type { DeclaredJob, FromWorker, ToMain, WorkerStart } from '../orders.ts'
 import { offerPortico } from '../portico-module.ts'
 import { FetchWorker } from './fetch-worker.ts'
 import { HttpWorker } from './http-worker.ts'
@@ -44,7 +45,7 @@ export function begin(start: WorkerStart): void {
       process.off('uncaughtException', giveUp)
       const life = new Life(start, program, exports, path)
       thread.hold()
-      tell({ type: 'loaded' })
+      tell({ type: 'loaded', jobs: declaredBy(exports) })
       thread.obey((order) => life.act(order))
     } catch (error) {
       giveUp(error)
@@ -63,6 +64,17 @@ export function begin(start: WorkerStart): void {
       return resolved
     },
   })
+}
+
+/** What is wrong with them, whoever is to do them says. */
+function declaredBy(exports: object): DeclaredJob[] {
+  try {
+    return [...knownJobs(exports)].flatMap(([name, { queue, declared }]) =>
+      declared ? { name, queue } : [],
+    )
+  } catch {
+    return []
+  }
 }
 
 function tell(message: FromWorker): void {
