@@ -17,20 +17,97 @@ def note(file, text):
 ${code}
 `
 
-function site(more: string, settings = ''): string {
+interface Language {
+  readonly name: string
+  /** The application's module, with code of its own. */
+  readonly file: string
+  readonly app: (code: string) => string
+  readonly key: string
+  /** What cases need of it. */
+  readonly slow: string
+  readonly mules: string
+  readonly deaf: string
+  /** A function of it, for the site file. */
+  readonly call: (name: string) => string
+}
+
+const PYTHON_CODE: Language = {
+  name: 'Python',
+  file: 'app.py',
+  app,
+  key: `python: "app:application", interpreter: ${PYTHON}`,
+  slow: `
+def slow():
+    note("calls", "begun")
+    while not os.path.exists("go"): time.sleep(0.02)
+    note("calls", "done")
+import portico
+@portico.cron("@yearly")
+def yearly(): note("calls", "VERSION")
+`,
+  mules: `
+def first(): note("mules", "first VERSION %d" % os.getpid()); time.sleep(600)
+def second(): note("mules", "second VERSION %d" % os.getpid()); time.sleep(600)
+`,
+  deaf: `
+def mule():
+    import signal
+    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+    time.sleep(600)
+def call(): time.sleep(600)
+`,
+  call: (name) => `app:${name}`,
+}
+
+const NODE_CODE: Language = {
+  name: 'Node',
+  file: 'app.ts',
+  app: (code) => `
+import { appendFileSync, existsSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+export default { fetch: () => new Response('ok') }
+const note = (file: string, text: string) => appendFileSync(file, text + '\\n')
+${code}
+`,
+  key: 'node: ./app.ts',
+  slow: `
+export async function slow() {
+  note('calls', 'begun')
+  while (!existsSync('go')) await sleep(20)
+  note('calls', 'done')
+}
+export const yearly = () => note('calls', 'VERSION')
+`,
+  mules: `
+export async function first() { note('mules', 'first VERSION ' + process.pid); await sleep(600_000) }
+export async function second() { note('mules', 'second VERSION ' + process.pid); await sleep(600_000) }
+`,
+  deaf: `
+export function mule() { process.on('SIGTERM', () => {}); for (;;); }
+export const call = () => sleep(600_000)
+`,
+  call: (name) => `./app.ts:${name}`,
+}
+
+const languages = [PYTHON_CODE, NODE_CODE]
+
+function site(more: string, settings = '', language = PYTHON_CODE): string {
   return `
 listen: "127.0.0.1:0"
 log: { access: "off" }
 state: ./state
 timeouts: { stop: 5s }
 routes: { /: { app: shop } }
-apps: { shop: { python: "app:application", interpreter: ${PYTHON}, workers: 1${settings} } }
+apps: { shop: { ${language.key}, workers: 1${settings} } }
 ${more}
 `
 }
 
-function serve(code: string, more = '', settings = ''): Promise<Portico> {
-  return Portico.serve({ 'app.py': app(code), 'site.yaml': site(more, settings) })
+function serve(code: string, more = '', settings = '', language = PYTHON_CODE): Promise<Portico> {
+  return Portico.serve({
+    [language.file]: language.app(code),
+    'site.yaml': site(more, settings, language),
+  })
 }
 
 function read(portico: Portico, name: string): string {
@@ -170,72 +247,99 @@ timers:
   expect((await runTask(portico, 'neither')).err).toContain('no task neither')
 })
 
-test('a run that goes on survives a reload, and nothing is run twice', async () => {
+test('calls into the code of Node: what they say is logged, and why they fail', async () => {
   const code = `
-def slow():
-    note("calls", "begun")
-    while not os.path.exists("go"): time.sleep(0.02)
-    note("calls", "done")
-import portico
-@portico.cron("@yearly")
-def yearly(): note("calls", "VERSION")
+class LookupError extends Error {}
+export const broken = async () => {
+  console.log('working on it')
+  throw new LookupError('nothing there')
+}
+export const slow = () => { for (;;); }
 `
-  const tasks = (more: string): string => `
-timers:
-  - { every: 24h, app: shop, call: "app:slow", name: call }
-  - { every: 24h, run: "echo begun >> runs; until [ -e go ]; do sleep 0.02; done; echo done >> runs", name: run }
-${more}`
-  const gone = '  - { every: 200ms, run: "echo again >> gone", name: gone }'
-  await using portico = await serve(code, tasks(gone))
-  await noted(portico, 'gone', 'again')
-  const runs = [runTask(portico, 'call'), runTask(portico, 'run')]
-  await noted(portico, 'calls', 'begun')
-  await noted(portico, 'runs', 'begun')
-  portico.write('app.py', app(code.replace('VERSION', 'anew')))
-  portico.write('site.yaml', site(tasks('')))
-  expect((await portico.run('reload')).code).toBe(0)
-  const left = read(portico, 'gone')
-  // They still run: another one is left out.
-  expect((await runTask(portico, 'call')).err).toContain('runs already')
-  expect((await runTask(portico, 'run')).err).toContain('runs already')
-  portico.write('go', '')
-  for (const run of await Promise.all(runs)) expect(run.out).toContain('done (exit code 0')
-  expect([read(portico, 'calls'), read(portico, 'runs')]).toEqual([
-    'begun\ndone\n',
-    'begun\ndone\n',
-  ])
-  await portico.logged(/^generation 1 has finished/)
-  await runTask(portico, 'shop/app:yearly')
-  await noted(portico, 'calls', 'anew')
-  expect(read(portico, 'gone')).toBe(left)
+  const task = (name: string, more = ''): string =>
+    `  - { every: 24h, app: shop, call: "./app.ts:${name}"${more} }`
+  await using portico = await serve(
+    code,
+    ['timers:', task('broken'), task('slow', ', timeout: 300ms'), task('nowhere')].join('\n'),
+    '',
+    NODE_CODE,
+  )
+  const result = async (name: string): Promise<string> => (await runTask(portico, name)).out
+  expect(await result('app.ts:broken')).toContain('failed (exit code 1')
+  expect((await portico.logged(/^app.ts:broken failed/)).message).toMatch(
+    /working on it\nError: nothing there\n +at broken \(.*app.ts:\d+:\d+\)$/s,
+  )
+  expect(await portico.logged(/^working on it/)).toMatchObject({ task: 'app.ts:broken' })
+  expect(await result('app.ts:slow')).toContain('timed out after 300ms')
+  expect(await result('app.ts:nowhere')).toContain('failed (exit code 1')
+  await portico.logged(
+    /app.ts exports no function nowhere; what it exports: broken, default, slow$/,
+  )
 })
 
-test('mules are kept alive, and a reload replaces them one for one', async () => {
-  const code = `
-def first(): note("mules", "first VERSION %d" % os.getpid()); time.sleep(600)
-def second(): note("mules", "second VERSION %d" % os.getpid()); time.sleep(600)
-`
-  await using portico = await serve(code, '', ', mules: ["app:first", "app:second"]')
-  await noted(portico, 'mules', 'second VERSION')
-  const mules = async (): Promise<number[]> => {
-    const { background } = await portico.status()
-    return background.mules.map(({ pid }) => pid).filter((pid) => pid > 0)
-  }
-  const [victim = 0, other] = await until('two mules', async () => {
-    const pids = await mules()
-    return pids.length === 2 && pids
-  })
-  process.kill(victim, 'SIGKILL')
-  await until('another', async () => {
-    const pids = await mules()
-    return pids.length === 2 && pids[0] !== victim && pids[1] === other
-  })
-  portico.write('app.py', app(code.replaceAll('VERSION', 'anew')))
-  expect((await portico.run('reload')).code).toBe(0)
-  await noted(portico, 'mules', 'first anew')
-  await noted(portico, 'mules', 'second anew')
-  await until('the old ones to end', async () => !(await mules()).includes(other ?? 0))
-})
+test.each(languages)(
+  'a run that goes on survives a reload, and nothing is run twice: $name',
+  async (language) => {
+    const { slow, call } = language
+    const tasks = (more: string): string => `
+timers:
+  - { every: 24h, app: shop, call: "${call('slow')}", name: call }
+  - { every: 24h, app: shop, call: "${call('yearly')}", name: yearly }
+  - { every: 24h, run: "echo begun >> runs; until [ -e go ]; do sleep 0.02; done; echo done >> runs", name: run }
+${more}`
+    const gone = '  - { every: 200ms, run: "echo again >> gone", name: gone }'
+    await using portico = await serve(slow, tasks(gone), '', language)
+    await noted(portico, 'gone', 'again')
+    const runs = [runTask(portico, 'call'), runTask(portico, 'run')]
+    await noted(portico, 'calls', 'begun')
+    await noted(portico, 'runs', 'begun')
+    portico.write(language.file, language.app(slow.replace('VERSION', 'anew')))
+    portico.write('site.yaml', site(tasks(''), '', language))
+    expect((await portico.run('reload')).code).toBe(0)
+    const left = read(portico, 'gone')
+    // They still run: another one is left out.
+    expect((await runTask(portico, 'call')).err).toContain('runs already')
+    expect((await runTask(portico, 'run')).err).toContain('runs already')
+    portico.write('go', '')
+    for (const run of await Promise.all(runs)) expect(run.out).toContain('done (exit code 0')
+    expect([read(portico, 'calls'), read(portico, 'runs')]).toEqual([
+      'begun\ndone\n',
+      'begun\ndone\n',
+    ])
+    await portico.logged(/^generation 1 has finished/)
+    await runTask(portico, language.name === 'Python' ? 'shop/app:yearly' : 'yearly')
+    await noted(portico, 'calls', 'anew')
+    expect(read(portico, 'gone')).toBe(left)
+  },
+)
+
+test.each(languages)(
+  'mules are kept alive, and a reload replaces them one for one: $name',
+  async (language) => {
+    const { mules: code, call } = language
+    const settings = `, mules: ["${call('first')}", "${call('second')}"]`
+    await using portico = await serve(code, '', settings, language)
+    await noted(portico, 'mules', 'second VERSION')
+    const mules = async (): Promise<number[]> => {
+      const { background } = await portico.status()
+      return background.mules.map(({ pid }) => pid).filter((pid) => pid > 0)
+    }
+    const [victim = 0, other] = await until('two mules', async () => {
+      const pids = await mules()
+      return pids.length === 2 && pids
+    })
+    process.kill(victim, 'SIGKILL')
+    await until('another', async () => {
+      const pids = await mules()
+      return pids.length === 2 && pids[0] !== victim && pids[1] === other
+    })
+    portico.write(language.file, language.app(code.replaceAll('VERSION', 'anew')))
+    expect((await portico.run('reload')).code).toBe(0)
+    await noted(portico, 'mules', 'first anew')
+    await noted(portico, 'mules', 'second anew')
+    await until('the old ones to end', async () => !(await mules()).includes(other ?? 0))
+  },
+)
 
 test('a task reloads one application, with its mules and what it declares; another puts jobs', async () => {
   const code = `
@@ -325,25 +429,22 @@ daemons: { it: { run: "echo no licence; sleep 600", ready: "log:never", start-ti
   expect((await portico.status()).background.daemons.map(({ name }) => name)).toEqual(['it'])
 })
 
-test('nothing survives a supervisor that is killed, nor one that is told to stop at once', async () => {
-  const code = `
-import portico
-@portico.mule
-def mule():
-    import signal
-    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
-    time.sleep(600)
-@portico.timer(0.1)
-def call(): time.sleep(600)
-`
-  const more = `
+const ways = languages.flatMap((language) =>
+  (['kill', 'stop'] as const).map((how) => ({ language, how, name: language.name })),
+)
+
+test.each(ways)(
+  'nothing survives a supervisor that is killed, nor one that is told to stop at once: $name, $how',
+  async ({ language, how }) => {
+    const more = `
 timers:
+  - { every: 100ms, app: shop, call: "${language.call('call')}", name: call }
   - { every: 100ms, run: "trap '' TERM INT HUP; sleep 600 & sleep 600", name: deaf }
 daemons:
   deaf: { run: "trap '' TERM; sleep 600 & wait", stop-timeout: 100s }
 `
-  for (const how of ['kill', 'stop'] as const) {
-    await using portico = await serve(code, more)
+    const settings = `, mules: ["${language.call('mule')}"]`
+    await using portico = await serve(language.deaf, more, settings, language)
     await until('everything', async () => {
       const { background } = await portico.status()
       const running = background.tasks.filter((task) => task.running.length > 0)
@@ -359,8 +460,8 @@ daemons:
     await until(`everything to end: ${JSON.stringify(portico.processes())}`, () => {
       return portico.processes().length === 0
     })
-  }
-})
+  },
+)
 
 test('files that change reload the site, and the state folder is made by and for its owner', async () => {
   const more = 'watch: [{ files: "conf/*.ini", reload: true }]'
