@@ -6,12 +6,13 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openUnix } from '../listen/open.ts'
 import type { Logger } from '../supervisor/logger.ts'
 import { delay, settledWithin } from '../supervisor/timers.ts'
 import type { ServiceManager } from '../system/sd-notify.ts'
 import { type Credentials, findCredentials } from '../system/users.ts'
 import { type Behind, frontSite, hostsOf, shareHosts } from './front.ts'
-import { Member, type MemberFacts } from './member.ts'
+import { type HeldSocket, Member, type MemberFacts } from './member.ts'
 import { type FoundSite, findSites } from './sites.ts'
 
 export interface FarmOptions {
@@ -38,6 +39,8 @@ export interface FarmStatus {
 }
 
 const FRONT = 'front'
+const SOCKET_MODE = 0o666
+const BACKLOG = 4_096
 const FORWARD_MS = 50
 const RETRY_MS = 1_000
 /** For the hosts of sites that have just appeared. */
@@ -152,14 +155,10 @@ export class Farm {
     // The same file of another owner begins anew once the one before has ended.
     if (this.#leaving.has(found.name)) return
     const site = names.has(found.name) ? { ...found, name: `${found.name}-${found.uid}` } : found
-    const folder = join(this.#folder, site.name)
-    const flags =
-      listen.length === 0
-        ? []
-        : ['--listen', `unix:${join(folder, 'site.sock')}`, '--trusted', 'unix']
     logger.info(`a site: ${site.file}`, { site: site.name })
     const credentials = asOwners ? credentialsOf(site) : null
-    const member = this.#createMember(site, folder, flags, credentials)
+    const socket = listen.length === 0 ? null : openSocket(this.#socketOf(site.name))
+    const member = this.#createMember(site, socket, credentials)
     this.#members.set(site.file, member)
     // Its hosts are its own from the beginning, however long it takes to start.
     const read = this.#readHosts(member, credentials).then((hosts) => {
@@ -199,16 +198,15 @@ export class Farm {
 
   #createMember(
     site: FoundSite,
-    folder: string,
-    flags: readonly string[],
+    socket: HeldSocket | null,
     credentials: Credentials | null,
   ): Member {
     const { launcher, logger } = this.#options
     return new Member({
       site,
-      folder,
+      folder: join(this.#folder, site.name),
+      socket,
       launcher,
-      flags,
       credentials,
       logger,
       turn: () => this.#turn(),
@@ -249,7 +247,7 @@ export class Farm {
     this.#writeFront(file, [])
     const { uid, gid } = statSync(file)
     const site: FoundSite = { file, name: FRONT, stamp: '', uid, gid, refused: '' }
-    this.#front = this.#createMember(site, folder, [], null)
+    this.#front = this.#createMember(site, null, null)
     void this.#front.start()
   }
 
@@ -263,7 +261,7 @@ export class Farm {
     this.#frontWanted = false
     const { site } = this.#front
     const sites = [...this.#members.values()].map(({ site: { name }, facts }): Behind => {
-      const socket = join(this.#folder, name, 'site.sock')
+      const socket = this.#socketOf(name)
       const hosts = this.#hosts.get(name) ?? []
       return { name, socket, hosts, running: facts.state === 'running' }
     })
@@ -272,6 +270,11 @@ export class Farm {
     this.#frontText = ''
     await delay(RETRY_MS, this.#over.signal).catch(() => {})
     await this.#forward()
+  }
+
+  /** In our folder, not the site's own: nobody else decides what the front speaks to. */
+  #socketOf(name: string): string {
+    return join(this.#folder, `${name}.sock`)
   }
 
   #writeFront(file: string, sites: readonly Behind[]): boolean {
@@ -301,6 +304,11 @@ function privateFolder(): string {
   const folder = mkdtempSync(join(base, `farm-${process.pid}-`))
   chmodSync(folder, 0o711)
   return folder
+}
+
+/** As reachable as a port of the machine; visitors wait in it while the site restarts. */
+function openSocket(path: string): HeldSocket {
+  return { path, fd: openUnix(path, SOCKET_MODE, BACKLOG).fd }
 }
 
 function credentialsOf({ uid, gid }: FoundSite): Credentials | null {

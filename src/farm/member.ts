@@ -7,7 +7,7 @@
  *                  └───── waiting ◄────┴─ it ended: anew, ever more slowly, or at once with a new file
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chownSync, mkdirSync, rmdirSync, rmSync } from 'node:fs'
+import { chownSync, closeSync, mkdirSync, rmdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { askAdmin } from '../supervisor/ask-admin.ts'
 import { Backoff } from '../supervisor/backoff.ts'
@@ -32,13 +32,19 @@ export interface MemberFacts {
   readonly urls: readonly string[]
 }
 
+/** A listening socket that the farm holds for a site. */
+export interface HeldSocket {
+  readonly path: string
+  readonly fd: number
+}
+
 export interface MemberOptions {
   readonly site: FoundSite
   /** A folder of its own, to be created, for its sockets. */
   readonly folder: string
   readonly launcher: readonly string[]
-  /** Further words of its command line. */
-  readonly flags: readonly string[]
+  /** Where the front sends its visitors; null: it listens as its file says. */
+  readonly socket: HeldSocket | null
   /** Whom it runs as; null: as the farm itself. */
   readonly credentials: Credentials | null
   readonly logger: Logger
@@ -139,16 +145,15 @@ export class Member {
   #ready: Promise<void> = Promise.resolve()
 
   #launch(done: () => void): Promise<void> {
-    const { folder, launcher, flags, credentials } = this.#options
+    const { folder, socket, credentials } = this.#options
     mkdirSync(folder, { recursive: true, mode: 0o711 })
     if (credentials !== null) chownSync(folder, credentials.uid, credentials.gid)
-    const words = [...launcher, 'serve', this.#site.file, '--json', '--admin', this.admin, ...flags]
-    const [program = '', ...args] = words
+    const [program = '', ...args] = this.#command()
     const launch = launchAs(credentials, program, args)
     const child = spawn(launch.file, launch.args, {
       cwd: dirname(this.#site.file),
       env: { ...this.#environment(), RUNTIME_DIRECTORY: folder },
-      stdio: ['ignore', 'inherit', 'pipe'],
+      stdio: ['ignore', 'inherit', 'pipe', ...(socket === null ? [] : [socket.fd])],
       // Its own process group: the farm decides when it ends.
       detached: true,
       ...(launch.uid === undefined ? {} : { uid: launch.uid }),
@@ -166,8 +171,8 @@ export class Member {
       resolve()
     }
     const reader = new LineReader(LONGEST_LINE, (line) => this.#hear(line, settled))
-    child.stderr.on('data', (chunk: Buffer) => reader.feed(chunk))
-    child.stderr.on('end', () => reader.end())
+    child.stderr?.on('data', (chunk: Buffer) => reader.feed(chunk))
+    child.stderr?.on('end', () => reader.end())
     child.on('error', (error) => this.#say('error', error.message))
     this.#exited = new Promise((exited) => {
       child.once('close', (code, signal) => {
@@ -181,6 +186,15 @@ export class Member {
       child.once('exit', () => guard.kill('SIGKILL'))
     }
     return promise
+  }
+
+  /** With the socket as a service manager hands it on: meant for this very process. */
+  #command(): string[] {
+    const { launcher, socket } = this.#options
+    const serve = [...launcher, 'serve', this.#site.file, '--json', '--admin', this.admin]
+    if (socket === null) return serve
+    const words = [...serve, '--listen', `unix:${socket.path}`, '--trusted', 'unix']
+    return ['/bin/sh', '-c', 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', 'site', ...words]
   }
 
   /** Another user's site sees nothing of ours but where programs are. */
@@ -237,7 +251,11 @@ export class Member {
   }
 
   async #clean(): Promise<void> {
-    const { folder, credentials } = this.#options
+    const { folder, socket, credentials } = this.#options
+    if (socket !== null) {
+      closeSync(socket.fd)
+      rmSync(socket.path, { force: true })
+    }
     if (credentials === null) return rmSync(folder, { recursive: true, force: true })
     await empty(folder, credentials)
     try {

@@ -57,9 +57,10 @@ export class ListeningSockets {
           fresh.push(listener)
           wanted.push(listener)
         } else {
-          if (!this.#isGiven(known.open)) growGroup(plan, known.open, threads)
+          const isOurs = !this.#isGiven(known.open)
+          if (isOurs) growGroup(plan, known.open, threads)
           for (const fd of known.open.fds) listen(fd, plan.backlog)
-          setFile(plan)
+          if (isOurs) setFile(plan)
           wanted.push(known)
         }
       }

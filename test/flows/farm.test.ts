@@ -3,6 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import {
   chmodSync,
   chownSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -10,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest'
 import type { FarmStatus } from '../../src/farm/farm.ts'
 import { askAdmin } from '../../src/supervisor/ask-admin.ts'
@@ -143,6 +144,19 @@ test('sites come, change and go with their files; what fails harms no other', as
   await until('b to be gone', async () => (await status()).sites.b === undefined)
   expect(await text('bad.test')).toBe(`bad ${GAMES} 127.0.0.1`)
 }, 120_000)
+
+test('what a tenant puts into its folder decides nothing about where the front goes', async () => {
+  put('a', GAMES)
+  await start()
+  await says('a.test', /^a /)
+  const { admin } = JSON.parse(
+    log.split('\n').find((line) => line.includes('"site":"a"') && line.includes('urls'))!,
+  )
+  const place = dirname(dirname(admin))
+  const { uid, mode } = lstatSync(join(place, 'a.sock'))
+  expect([uid, lstatSync(place).uid, (lstatSync(place).mode & 0o022) === 0]).toEqual([0, 0, true])
+  expect(mode & 0o777).toBe(0o666)
+})
 
 test('a site that is killed comes back; it sees nothing of the farm; none outlives it', async () => {
   put('a', GAMES)
