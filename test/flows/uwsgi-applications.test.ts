@@ -134,4 +134,57 @@ describe('under both', () => {
     await ours.logged(/in slow$/)
     await both((folder) => answer(folder, '/events'))
   })
+
+  test('the parent and every worker call atexit', async () => {
+    ours.signal('SIGTERM')
+    expect(await ours.exited).toMatchObject({ code: 0 })
+    const lines = readFileSync(join(ours.folder, 'events'), 'utf8').split('\n')
+    expect(lines.filter((line) => line.startsWith('exit of')).sort()).toEqual([
+      ...['exit of 0', 'exit of 1', 'exit of 2'],
+    ])
+    // The real one leaves some out when it stops.
+    await theirs.kill('SIGTERM')
+    expect(readFileSync(theirs.path('events'), 'utf8')).toMatch(/^exit of [0-2]$/m)
+  })
+})
+
+const LAZY = `
+import time
+import uwsgi
+
+first = uwsgi.worker_id()
+forked = []
+uwsgi.post_fork_hook = lambda: forked.append(uwsgi.worker_id())
+
+def application(environ, start_response):
+    # So that several requests need both workers.
+    time.sleep(0.05)
+    start_response("200 OK", [])
+    return [repr((first, uwsgi.worker_id(), forked, uwsgi.opt["lazy-apps"])).encode()]
+`
+
+describe('under Portico', () => {
+  test('a lazy application knows its number while each worker imports it, also after a reload', async () => {
+    const ini = `[uwsgi]\nhttp-socket = app.sock\nwsgi-file = app.py\nprocesses = 2\nlazy-apps = true\ndie-on-term = true\n`
+    await using site = await Portico.serve(
+      { 'app.ini': ini, 'app.py': LAZY },
+      { target: 'app.ini', env: { PATH } },
+    )
+    const socket = join(site.folder, 'app.sock')
+    const numbers = async (): Promise<void> => {
+      const found = new Set<string>()
+      await until('both workers', async () => {
+        const texts = await Promise.all(
+          [1, 2, 3, 4].map(() => ask(socket, '/', { fields: { Connection: 'close' } })),
+        )
+        for (const { text } of texts) found.add(text)
+        return found.size === 2
+      })
+      expect([...found].sort()).toEqual(["(1, 1, [1], b'true')", "(2, 2, [2], b'true')"])
+    }
+    await numbers()
+    site.signal('SIGHUP')
+    await site.logged(/^generation 1 has finished/)
+    await numbers()
+  })
 })

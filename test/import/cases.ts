@@ -28,6 +28,29 @@ def ${callable}(environ, start_response):
     return ["|".join(facts).encode()]
 `
 
+/** Tells what it finds of uWSGI's. */
+const SHOP = `
+import time
+import uwsgi
+import uwsgidecorators
+
+@uwsgidecorators.spool
+def mail(task):
+    pass
+
+def feed():
+    time.sleep(60)
+
+def answering(name):
+    def application(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        facts = ["shop", name, int(uwsgi.opt["spooler-processes"]), uwsgi.opt["shop-name"].decode()]
+        return [" ".join(map(str, facts)).encode()]
+    return application
+
+app, admin = answering("app"), answering("admin")
+`
+
 export const UWSGI: Readonly<Record<string, Case>> = {
   django: {
     files: { 'mysite/__init__.py': '', 'mysite/wsgi.py': WSGI('django') },
@@ -95,6 +118,10 @@ export const UWSGI: Readonly<Record<string, Case>> = {
       '/admin/y': 'admin|@ROOT@/vassal|/admin|/y',
     },
     env: { STAGE: 'test' },
+  },
+  background: {
+    files: { 'shop.py': SHOP },
+    asks: { '/': 'shop app 4', '/admin/': 'shop admin 4' },
   },
 }
 

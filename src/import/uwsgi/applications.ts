@@ -4,6 +4,7 @@ import { stat } from '../../site/drawing.ts'
 import type { Value } from '../tree-builder.ts'
 import type { Draft } from './draft.ts'
 import type { Option } from './option.ts'
+import { PLAIN_MULE } from './table/work.ts'
 import { workersOf } from './workers.ts'
 
 interface Found {
@@ -29,7 +30,8 @@ export function composeApplications(draft: Draft): void {
       draft.set(['apps', name, key], value, option)
     for (const each of draft.forApps) {
       if (PYTHON_ONLY.includes(each.path[0]!) && settings.python === undefined) continue
-      draft.set(['apps', name, ...each.path], each.value, each.option)
+      const value = each.path[0] === 'mules' && names.size > 1 ? plainMules(each.value) : each.value
+      draft.set(['apps', name, ...each.path], value, each.option)
     }
     // A task's function is in the code of one of them.
     if (apps.length > 1 && draft.tree.has(['apps', name, 'jobs']))
@@ -42,6 +44,11 @@ export function composeApplications(draft: Draft): void {
     const route = path === '/' ? '/' : `${path}/`
     draft.set(['routes', route], { app: name }, option)
   }
+}
+
+/** A program runs once, however many applications there are; each has mules of these numbers for messages. */
+function plainMules(mules: Value): Value {
+  return Array.isArray(mules) ? mules.map(() => PLAIN_MULE) : mules
 }
 
 function nameOf(path: string, taken: ReadonlySet<string>): string {

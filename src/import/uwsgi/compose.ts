@@ -54,7 +54,11 @@ function outcomes(effective: Effective, draft: Draft, report: Report): Outcome[]
     const hint = meant === '' ? '' : `; did you mean ${quote(meant)}?`
     // As uWSGI itself: files with a name in them that nobody knows are out there, and run.
     if (!draft.isOn('strict')) {
-      return { ...option, kind: 'unsupported', text: `uWSGI has no such option${hint}` }
+      return {
+        ...option,
+        kind: 'unsupported',
+        text: `uWSGI has no such option: only uwsgi.opt has it${hint}`,
+      }
     }
     report.problem(option.place, [], `uWSGI has no option ${quote(option.name)}`, {
       nearest: meant,

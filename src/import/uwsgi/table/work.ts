@@ -95,7 +95,7 @@ function daemon(draft: Draft, option: Option, command: string): void {
 }
 
 /** Waits for messages, and does what decorators have for its number. */
-const PLAIN_MULE = 'uwsgidecorators:serve_mule'
+export const PLAIN_MULE: string = 'uwsgidecorators:serve_mule'
 
 /** In the order of the options: mules have numbers. */
 function mules(draft: Draft, option: Option): void {

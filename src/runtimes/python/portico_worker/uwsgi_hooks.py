@@ -53,3 +53,5 @@ class UwsgiHooks(NoHooks):
 
     def worker_exit(self):
         facts.run_hook("atexit")
+
+    on_exit = worker_exit
