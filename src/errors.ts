@@ -37,6 +37,7 @@ export type ErrorCode =
   | 'BAD_WEBSOCKET'
   | 'NO_WEBSOCKET'
   | 'METHOD_NOT_ALLOWED'
+  | 'UNAUTHORIZED'
   | 'FORBIDDEN'
   | 'TOO_MANY'
   | 'TOO_MANY_NOW'
@@ -160,6 +161,12 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     fault: 'visitor',
     retry: false,
     message: 'method not allowed here',
+  },
+  UNAUTHORIZED: {
+    status: 401,
+    fault: 'visitor',
+    retry: false,
+    message: 'a name and a password are needed here',
   },
   FORBIDDEN: { status: 403, fault: 'visitor', retry: false, message: 'forbidden' },
   TOO_MANY: { status: 429, fault: 'visitor', retry: true, message: 'too many requests' },

@@ -41,7 +41,11 @@ export function judge({ allow, deny }: AccessPlan): (address: string) => boolean
     // Of `fe80::1%eth0` the zone is this machine's own affair.
     const address = told.split('%', 1)[0]!
     if (address === '') {
-      return !deny.includes('unix') && (allow.includes('unix') || otherwise)
+      for (const word of ['unix', 'all']) {
+        if (deny.includes(word)) return false
+        if (allow.includes(word)) return true
+      }
+      return otherwise
     }
     const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
     for (const tier of family === 'ipv6' ? six : four) {
@@ -73,7 +77,8 @@ function tiersOf(
     ['deny', deny],
   ] as const) {
     for (const network of networks) {
-      const [address = '', size] = network.split('/')
+      const whole = family === 'ipv6' ? '::/0' : '0.0.0.0/0'
+      const [address = '', size] = (network === 'all' ? whole : network).split('/')
       if (size === undefined || (isIP(address) === 6) !== (family === 'ipv6')) continue
       const bits = Number(size)
       const tier = tiers.get(bits) ?? { bits, deny: new BlockList(), allow: new BlockList() }

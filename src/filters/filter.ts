@@ -5,6 +5,8 @@ import type { Handler } from '../request/exchange.ts'
 export interface FilterHost {
   /** Tables of limits by name, shared by all threads: see limit/allocate.ts. */
   readonly limits: Readonly<Record<string, SharedArrayBuffer>>
+  /** A line for the log. */
+  readonly complain: (message: string) => void
 }
 
 /** Made once at load. `next`: whoever is behind; closing the result closes it. */

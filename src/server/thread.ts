@@ -93,7 +93,7 @@ function hasCgi(): boolean {
   return plan.hosts.some(({ routes }) => routes.some(({ handler }) => handler.kind === 'cgi'))
 }
 
-const filterHost: FilterHost = { limits: start.limits }
+const filterHost: FilterHost = { limits: start.limits, complain }
 
 function makeHandler(plan: HandlerPlan, { filters }: RoutePlan): Handler {
   const handler = filtered(filters, handlerOf(plan), filterHost)

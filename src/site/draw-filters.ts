@@ -1,6 +1,7 @@
 /** What stands before a route's handler. */
-import type { Drawing } from './drawing.ts'
-import type { AccessPlan, FiltersPlan, LimitKeyPlan, LimitPlan } from './filters-plan.ts'
+import { hashTrouble } from '../filters/auth/htpasswd.ts'
+import { type Drawing, existingFile } from './drawing.ts'
+import type { AccessPlan, AuthPlan, FiltersPlan, LimitKeyPlan, LimitPlan } from './filters-plan.ts'
 import { nearest } from './nearest.ts'
 import { parseNetwork } from './networks.ts'
 import { type KeyPath, quote, showPath } from './problem.ts'
@@ -25,9 +26,11 @@ export class Filters {
   draw(path: KeyPath, settings: FilterSettings): FiltersPlan | undefined {
     const limits = this.#limits([...path, 'limit'], settings.limit)
     const access = this.#access(path, settings)
+    const auth = this.#auth([...path, 'auth'], settings)
     const plan: FiltersPlan = {
       ...(limits.length === 0 ? {} : { limits }),
       ...(access === undefined ? {} : { access }),
+      ...(auth === undefined ? {} : { auth }),
     }
     return Object.keys(plan).length === 0 ? undefined : plan
   }
@@ -44,11 +47,36 @@ export class Filters {
     }
   }
 
+  #auth(path: KeyPath, { auth, allow, deny }: FilterSettings): AuthPlan | undefined {
+    if (auth === undefined) return undefined
+    const { report } = this.#drawing
+    const { basic, realm, pass, satisfy } = auth
+    if (satisfy === 'any' && allow === undefined && deny === undefined) {
+      report.problem([...path, 'satisfy'], 'any of what?', {
+        expected: 'allow or deny beside auth',
+      })
+    }
+    if (typeof basic === 'string') {
+      const file = existingFile(this.#drawing, [...path, 'basic'], basic)
+      return { file, users: {}, realm, pass, satisfy }
+    }
+    const { users } = basic
+    for (const [name, hash] of Object.entries(users)) {
+      const here = [...path, 'basic', 'users', name]
+      if (name === '' || /[:\x00-\x1f\x7f]/.test(name)) {
+        report.problem(here, 'a name holds no colon and no control character', { key: true })
+      }
+      const trouble = hashTrouble(hash)
+      if (trouble !== '') report.problem(here, trouble)
+    }
+    if (Object.keys(users).length === 0) report.problem([...path, 'basic', 'users'], 'nobody')
+    return { file: '', users, realm, pass, satisfy }
+  }
+
   #networks(path: KeyPath, texts: readonly string[]): string[] {
     const isList = nodeAt(this.#drawing.root, path)?.kind === 'list'
     return texts.flatMap((text, index) => {
-      if (text === 'all') return ['0.0.0.0/0', '::/0', 'unix']
-      const network = text === 'unix' ? text : parseNetwork(text)
+      const network = text === 'unix' || text === 'all' ? text : parseNetwork(text)
       if (network !== undefined) return [network]
       const expected = 'an address, a network such as 10.0.0.0/8, unix or all'
       this.#drawing.report.problem(isList ? [...path, index] : path, 'not a network', { expected })

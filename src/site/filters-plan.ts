@@ -26,13 +26,27 @@ export interface LimitPlan {
   readonly keys: number
 }
 
-/** Networks as `address/bits`, `unix` for visitors without an address. The most specific decides, then deny. */
+/** Networks as `address/bits`, `unix` for visitors without an address, or `all`. The most specific decides, then deny. */
 export interface AccessPlan {
   readonly allow: readonly string[]
   readonly deny: readonly string[]
 }
 
+/** Names and passwords (RFC 7617). */
+export interface AuthPlan {
+  /** Absolute: a file of `name:hash` lines; '' for `users`. */
+  readonly file: string
+  /** Names to hashes. */
+  readonly users: Readonly<Record<string, string>>
+  readonly realm: string
+  /** Whoever is behind gets the Authorization field. */
+  readonly pass: boolean
+  /** `any`: whom `allow` and `deny` let in need not say who they are. */
+  readonly satisfy: 'all' | 'any'
+}
+
 export interface FiltersPlan {
   readonly limits?: readonly LimitPlan[]
   readonly access?: AccessPlan
+  readonly auth?: AuthPlan
 }

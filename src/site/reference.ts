@@ -44,6 +44,7 @@ export function markdown(): string {
     '## Filters\n',
     FILTERS,
     ...chapter('`limit`', definitions.limit),
+    ...chapter('`auth`', definitions.auth),
     '## Applications: `apps`\n',
     `An application has exactly one of ${apps.map((name) => `\`${name}\``).join(', ')}.\n`,
     ...apps.flatMap((name) => chapter(`\`${name}\``, definitions[name])),

@@ -215,7 +215,6 @@ const notYetHandlers: Readonly<Record<string, string>> = {
   uwsgi: 'write { proxy: "uwsgi://host:port" }',
   fastcgi: 'write { proxy: "fastcgi://host:port" }',
   scgi: 'write { proxy: "scgi://host:port" }',
-  auth: 'this version has no access control',
   rewrite: 'this version rewrites no paths',
 }
 

@@ -273,6 +273,8 @@ function schemasAt(schema: z.core.$ZodType, path: KeyPath): z.core.$ZodType[] {
       const child = def.shape[String(key)]
       return child === undefined ? [] : unwrap(child)
     })
+    // What several options of a union have in common is one thing.
+    current = [...new Set(current)]
   }
   return current
 }

@@ -55,6 +55,7 @@ export function fieldVariables(fields: RequestFields, hides?: (name: string) => 
   }
   const flat: string[] = []
   for (const [key, value] of variables) flat.push(key, value)
+  if (fields.user !== undefined) flat.push('REMOTE_USER', fields.user, 'AUTH_TYPE', 'Basic')
   return flat
 }
 

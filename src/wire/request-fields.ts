@@ -29,6 +29,8 @@ export interface RequestFields extends FieldList {
   readonly claims: boolean
   /** Some of them name the request or its trace: see `request/trace.ts`. */
   readonly traced: boolean
+  /** Who has said the right password; absent: nobody was asked. Bytes, one latin-1 character each. */
+  readonly user?: string
   /**
    * A place for what a transport derives from these fields alone (the worker link keeps its encoded
    * form here). Never read by anyone else.

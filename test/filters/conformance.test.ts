@@ -10,6 +10,8 @@ import { echo, Held, handler, OK } from '../gateways/http1/handlers.ts'
 import { type Served, serve } from '../handlers/serve.ts'
 import { until } from '../supervisor/site.ts'
 
+const complain = (): void => {}
+
 const LIMIT: LimitPlan = {
   table: 'a',
   by: { of: 'address', name: '' },
@@ -34,6 +36,18 @@ const FILTERS: Readonly<Record<string, { readonly plan: FiltersPlan; readonly ma
   },
   'limit concurrency': { plan: { limits: [{ ...LIMIT, intervalMs: 0, concurrency: 2 }] } },
   'allow and deny': { plan: { access: { allow: ['127.0.0.1/32'], deny: ['127.0.0.0/8'] } } },
+  'auth, of whom it need not ask': {
+    plan: {
+      access: { allow: ['127.0.0.1/32'], deny: [] },
+      auth: {
+        file: '',
+        users: { a: '{SHA}AAAAAAAAAAAAAAAAAAAAAAAAAAA=' },
+        realm: 'r',
+        pass: false,
+        satisfy: 'any',
+      },
+    },
+  },
   'two limits': {
     plan: { limits: [LIMIT, { ...LIMIT, table: 'b', intervalMs: 0, concurrency: 3 }] },
   },
@@ -52,7 +66,7 @@ async function open(plan: FiltersPlan, inner: Handler): Promise<Visitor> {
     threads: 1,
     limits,
   })
-  served = await serve(filtered(plan, inner, { limits: tables }))
+  served = await serve(filtered(plan, inner, { limits: tables, complain }))
   return Visitor.to(served.port)
 }
 
@@ -172,7 +186,7 @@ describe.each(Object.entries(FILTERS))('%s', (_, { plan, marks }) => {
         ['rate', 'concurrency'].map((what) => [`${table} ${what}`, new SharedArrayBuffer(512)]),
       ),
     )
-    const made = filtered(plan, inner, { limits })
+    const made = filtered(plan, inner, { limits, complain })
     made.close?.()
     expect([made.name, closed]).toEqual(['inner', 1])
   })
@@ -180,5 +194,5 @@ describe.each(Object.entries(FILTERS))('%s', (_, { plan, marks }) => {
 
 test('a route without filters has its handler and nothing else', () => {
   const inner = echo()
-  expect(filtered(undefined, inner, { limits: {} })).toBe(inner)
+  expect(filtered(undefined, inner, { limits: {}, complain })).toBe(inner)
 })

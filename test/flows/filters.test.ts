@@ -1,7 +1,9 @@
 /** Filters before real applications and servers, on a server of two threads. */
 import { once } from 'node:events'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { hashSync } from 'bcryptjs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { until } from '../supervisor/site.ts'
 import { Load } from './support/load.ts'
@@ -15,10 +17,26 @@ let behind: Server
 /** Requests that the server behind has in hand, and the most that it had. */
 let inHand = 0
 let most = 0
+/** What the last request to it had. */
+let authorization: string | undefined
 let portico: Portico
 
+const WHO = `#!/bin/sh
+echo Content-Type: text/plain
+echo
+echo "$REMOTE_USER $AUTH_TYPE [$HTTP_AUTHORIZATION]"
+`
+
+function prepare(folder: string): Record<string, string> {
+  writeFileSync(`${folder}/who.sh`, WHO, { mode: 0o755 })
+  // Programs of root's run as nobody.
+  chmodSync(folder, 0o755)
+  return {}
+}
+
 beforeAll(async () => {
-  behind = createServer((_, answer) => {
+  behind = createServer((request, answer) => {
+    authorization = request.headers.authorization
     most = Math.max(most, ++inHand)
     setTimeout(() => {
       inHand--
@@ -27,9 +45,11 @@ beforeAll(async () => {
   }).listen(0, '127.0.0.1')
   await once(behind, 'listening')
   const { port } = behind.address() as AddressInfo
-  portico = await Portico.serve({
-    'files/a.txt': 'a file',
-    'site.yaml': `
+  portico = await Portico.serve(
+    {
+      'files/a.txt': 'a file',
+      htpasswd: `ann:${hashSync('right', 6)}\n`,
+      'site.yaml': `
 listen: ["127.0.0.1:0", "unix:./front.sock"]
 trusted: [unix]
 threads: 2
@@ -42,11 +62,17 @@ routes:
   /slow/: { respond: slow, limit: { rate: 20/s, burst: 5, delay: 1 } }
   /many/: { proxy: "127.0.0.1:${port}", limit: { concurrency: 3, by: everyone } }
   /inside/: { files: ./files, allow: [192.0.2.0/24, unix], deny: 192.0.2.66 }
+  /secret/: { app: bare, auth: { basic: ./htpasswd } }
+  /cgi/: { cgi: ./who.sh, auth: { basic: ./htpasswd } }
+  /passed/: { proxy: "127.0.0.1:${port}", auth: { basic: ./htpasswd }, deny: all, allow: unix }
+  /either/: { proxy: "127.0.0.1:${port}", auth: { basic: ./htpasswd, satisfy: any }, allow: unix }
   /app/: { app: bare, limit: [ 1000/s, { concurrency: 1 } ] }
 apps:
   bare: { python: "asgi_cases:application", dir: ${BARE}, interpreter: ${PYTHON}, workers: 1, deadline: 2s }
 `,
-  })
+    },
+    { prepare },
+  )
   await portico.settled()
 }, 60_000)
 
@@ -133,9 +159,8 @@ describe('limit', () => {
 
   test('counts WebSockets while they are open', async () => {
     const url = `ws://127.0.0.1:${portico.port}/app/echo`
-    const talked = talk(url)
-    await until('the WebSocket to count', async () => (await get('/app/hello')).status === 429)
-    const { socket } = await talked
+    const { socket } = await talk(url)
+    expect((await get('/app/hello')).status).toBe(429)
     socket.close()
     await until('its place to be free', async () => (await get('/app/hello')).status !== 429)
   })
@@ -150,4 +175,28 @@ test('allow and deny know who is behind a trusted proxy, and nobody can pretend'
   expect(await from('198.51.100.1', front)).toBe(403)
   expect(await from('192.0.2.7', portico.port)).toBe(403)
   expect((await ask(front, '/inside/a.txt')).status).toBe(200)
+})
+
+describe('auth', () => {
+  const fields = { Authorization: `Basic ${Buffer.from('ann:right').toString('base64')}` }
+
+  test('applications and programs know who it is, and no password', async () => {
+    expect((await get('/secret/scope')).status).toBe(401)
+    const scope = JSON.parse((await get('/secret/scope', { fields })).text)
+    const names = scope.headers.map(([name]: [{ bytes: string }]) => name.bytes)
+    expect(scope.headers).toContainEqual([{ bytes: 'remote-user' }, { bytes: 'ann' }])
+    expect(names).not.toContain('authorization')
+    expect((await get('/cgi/', { fields })).text).toBe('ann Basic []\n')
+  })
+
+  test('a server behind gets no password; allow has to let in as well, or instead', async () => {
+    const front = `${portico.folder}/front.sock`
+    expect((await ask(front, '/passed/')).status).toBe(401)
+    expect(await ask(front, '/passed/', { fields })).toMatchObject({ status: 200, text: 'behind' })
+    expect(authorization).toBeUndefined()
+    expect((await get('/passed/', { fields })).status).toBe(403)
+    expect((await ask(front, '/either/')).status).toBe(200)
+    expect((await get('/either/')).status).toBe(401)
+    expect((await get('/either/', { fields })).status).toBe(200)
+  })
 })

@@ -12,6 +12,10 @@ export function crowdsOf({ table }: LimitPlan): string {
   return `${table} concurrency`
 }
 
+/** Even if every connection is somebody else's, hardly a set of the table is full; untouched memory is none. */
+const SPARE = 16
+const MOST_CONNECTIONS = 65_536
+
 /** Tables by name. */
 export function allocateLimits({
   hosts,
@@ -28,8 +32,8 @@ export function allocateLimits({
       tables[ratesOf(rule)] ??= SharedTable.allocate(alone ? 1 : rule.keys)
     }
     if (rule.concurrency > 0) {
-      const most = Math.min(limits.connections * threads, 262_144)
-      tables[crowdsOf(rule)] ??= SharedTable.allocate(alone ? 1 : 4 * most)
+      const most = Math.min(limits.connections * threads, MOST_CONNECTIONS)
+      tables[crowdsOf(rule)] ??= SharedTable.allocate(alone ? 1 : SPARE * most)
     }
   }
   return tables

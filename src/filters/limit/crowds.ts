@@ -10,7 +10,7 @@ export class Crowds {
 
   /**
    * One more request of `key`, where fewer than `most` are in hand: its place, for `leave`; 0: there are
-   * as many already. Without a free entry nobody new is let in: the table is made for four times as many
+   * as many already. Without a free entry nobody new is let in: the table is made for many times as many
    * visitors as there can be connections.
    */
   enter(key: string, most: number): number {

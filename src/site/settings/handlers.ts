@@ -30,7 +30,7 @@ import {
   optionalDeadline,
   USUAL_DEADLINE,
 } from './deadline.ts'
-import { filters, type Limits, type OptionalTexts } from './filters.ts'
+import { type Auth, filters, type Limits, type OptionalTexts } from './filters.ts'
 import { FIELD_NAME, VARIABLE } from './names.ts'
 import { variables } from './pools.ts'
 
@@ -43,6 +43,7 @@ const common = {
   limit: filters.limit as Limits,
   allow: filters.allow as OptionalTexts,
   deny: filters.deny as OptionalTexts,
+  auth: filters.auth as Auth,
 }
 
 type Handler<Shape extends z.ZodRawShape> = Mapping<Shape & typeof common>

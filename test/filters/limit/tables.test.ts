@@ -119,7 +119,7 @@ describe('crowds', () => {
   })
 
   test('sets hardly ever fill at the size that is allocated', () => {
-    const memory = SharedTable.allocate(4 * 5000)
+    const memory = SharedTable.allocate(16 * 5000)
     const crowds = new Crowds(memory)
     for (let i = 0; i < 5000; i++) expect(crowds.enter(`10.1.${i >> 8}.${i & 255}`, 1)).not.toBe(0)
   })
