@@ -30,6 +30,9 @@ What is different on purpose:
 - \`mount\` is a route: the application gets the path below it, and the mount as SCRIPT_NAME, as with
   \`manage-script-name\`.
 - An option that uWSGI does not know is passed over with a warning, or is an error with \`strict\`.
+- \`import uwsgi\` and \`import uwsgidecorators\` work, as far as [python.md](python.md#from-uwsgi) says: caches, locks,
+  signals, timers, mules and the spooler, whose tasks are jobs. What lies in the spooler's folder stays there: let uWSGI
+  finish it first. Programs of mules run in the first application, also where there are more by \`mount\`.
 - \`forwarded-allow-ips\`: those that are trusted tell the visitor's address too (REMOTE_ADDR), not only the scheme.
 - Without \`preload_app\`, each worker imports the application by itself (\`lazy\`), as in Gunicorn.
 `

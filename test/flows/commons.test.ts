@@ -257,6 +257,7 @@ def application(environ, start_response):
     uwsgi.unlock()
     uwsgi.signal(17)
     uwsgi.log("said through uwsgi")
+    uwsgi.add_timer(1, 5)
     return [json.dumps([*answer, uwsgi.is_locked()]).encode()]
 `
   await using portico = await Portico.serve({
@@ -264,13 +265,32 @@ def application(environ, start_response):
     'shop.py': app,
   })
   expect(await get(portico, '/')).toEqual([
-    ...[true, null, true, '3', null, true, null, true, true, true, false, true, 'called with a word'],
+    ...[
+      true,
+      null,
+      true,
+      '3',
+      null,
+      true,
+      null,
+      true,
+      true,
+      true,
+      false,
+      true,
+      'called with a word',
+    ],
     expect.stringMatching(/^AttributeError .*uwsgi.spool; use `jobs: { workers: 1 }`/),
     expect.stringMatching(/^AttributeError .*uwsgi.websocket_handshake; use an ASGI application$/),
-    expect.stringMatching(/^RuntimeError nobody would do the tasks of print: .*jobs: { workers: 1 }/),
+    expect.stringMatching(
+      /^RuntimeError nobody would do the tasks of print: .*jobs: { workers: 1 }/,
+    ),
     false,
   ])
   await portico.logged(/^said through uwsgi$/)
+  await portico.logged(
+    /uwsgi.add_timer has no effect here: call it while the application is imported$/,
+  )
 })
 
 test('an address that is taken is told at the start, with who has it', async () => {

@@ -8,7 +8,6 @@ import type { Option } from '../option.ts'
 import { type Declaration, mapped, needless, unsupported } from '../rule.ts'
 
 const HOOK = 'run it before or after: ExecStartPre= and ExecStopPost= of the service manager'
-const JOBS = 'import it in the application: job workers are forked from that'
 
 /** How many have written die-on-term. */
 export const STOPS_ON_TERM: RegExp = /^unix_signal:15 gracefully_kill_them_all$/
@@ -222,7 +221,6 @@ export const work: readonly Declaration[] = [
     'cache-store-sync cache-no-expire cache-expire-freq cache-report-freed-items cache-use-last-modified check-cache',
     'what is expired goes by itself',
   ),
-  unsupported('spooler*', JOBS),
   unsupported(
     'farm mule-harakiri touch-mules-reload touch-spoolers-reload',
     'a mule is reloaded with its application; jobs have queues of their own',
