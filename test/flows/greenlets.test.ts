@@ -97,9 +97,9 @@ describe.each(['gevent', 'eventlet'])('%s', (mode) => {
 
   test('a killed worker: another one repeats what is safe to repeat, the rest fails', async () => {
     const methods = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? 'GET' : 'POST'))
+    const before = (await portico.status()).apps.waits?.workers[0]?.pid ?? 0
     const asked = methods.map((method) => ask(port, '/sleep?1', { method }))
     await sleep(300)
-    const before = (await portico.status()).apps.waits?.workers[0]?.pid ?? 0
     kill(before)
     const statuses = (await Promise.all(asked)).map(({ status }) => status)
     expect(statuses).toEqual(methods.map((method) => (method === 'GET' ? 200 : 502)))

@@ -44,6 +44,8 @@ export interface Pair {
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+/** From the first part of a drip to the last it takes 750 ms; some of it may pass before the first is seen. */
+const DRIP_MS = 100
 const PATTERN = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
 
 export function conforms(pair: Pair): void {
@@ -168,14 +170,15 @@ export function conforms(pair: Pair): void {
   test('parts of an answer come as they are made', async () => {
     if (unable('streaming')) return
     using visitor = await Visitor.to(pair.at())
-    const began = performance.now()
     visitor.send(`GET ${mount}/drip HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
     let seen = ''
     while (!seen.includes('part 0')) seen += (await visitor.read())?.toString() ?? 'part 0 never'
-    expect(performance.now() - began).toBeLessThan(700)
+    const first = performance.now()
     expect(seen).not.toContain('part 3')
     while (!seen.includes('part 3')) seen += (await visitor.read())?.toString() ?? 'part 3 never'
     expect(seen).not.toContain('never')
+    // Had anybody held them back they would have come together, however busy this machine is.
+    expect(performance.now() - first).toBeGreaterThan(DRIP_MS)
   })
 
   test('an application notices that its visitor has left', async () => {
