@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { until } from '../supervisor/site.ts'
+import { Load } from './support/load.ts'
 import { Portico, PYTHON } from './support/portico.ts'
 import { ask } from './support/visitor.ts'
 
@@ -85,3 +86,54 @@ test.each([1, 4])(
   },
   30_000,
 )
+
+test('under load, 504 is for those that sleep, and nobody waits behind them', async () => {
+  const sleepy = `
+import time
+def application(environ, start_response):
+    if "sleep" in environ["QUERY_STRING"]:
+        time.sleep(60)
+    start_response("200 OK", [("Content-Length", "5")])
+    return [b"quick"]
+`
+  const yaml = site(1).replace('workers: 2', 'workers: 8').replace('deadline: 1s', 'deadline: 2s')
+  await using portico = await Portico.serve({ 'site.yaml': yaml, 'shop.py': sleepy })
+  await portico.settled()
+  // One a second: it may be in the hands of two workers, behind another request and by itself.
+  const sleepers = new Set<number>()
+  let nextAt = performance.now() + 1_000
+  const since = new Map<number, number>()
+  const wrong: string[] = []
+  let longest = 0
+  let overdue = 0
+  await using load = new Load(portico.port, {
+    kept: 16,
+    fresh: 0,
+    request: (n) => {
+      const now = performance.now()
+      since.set(n, now)
+      if (now > nextAt) {
+        nextAt = now + 1_000
+        sleepers.add(n)
+      }
+      return `GET /${sleepers.has(n) ? '?sleep' : ''} HTTP/1.1\r\nHost: localhost\r\n\r\n`
+    },
+    answered: (n, status) => {
+      const took = performance.now() - since.get(n)!
+      since.delete(n)
+      if (sleepers.has(n)) {
+        overdue++
+        if (status !== 504 || took > 4_000) wrong.push(`${n} slept: ${status} after ${took} ms`)
+      } else {
+        longest = Math.max(longest, took)
+        if (status !== 200) wrong.push(`${n}: ${status} after ${took} ms`)
+      }
+    },
+  })
+  await until('sleepers', () => overdue >= 8, 25_000)
+  const { lost } = await load.stop()
+  expect(lost).toEqual([])
+  expect(wrong).toEqual([])
+  // They are taken back within two ticks of the clock; a busy machine needs some time, too.
+  expect(longest).toBeLessThan(1_900)
+}, 45_000)

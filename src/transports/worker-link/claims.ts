@@ -7,6 +7,9 @@
  * Memory, all Int32: a load per slot (places claimed), then per thread `waiting` (0 or 1) and `handed`
  * (slot + 1 of a place that was handed to it, 0 for none).
  */
+/** More than any worker has places. */
+const BLOCKED = 1 << 24
+
 export class Claims {
   readonly #memory: Int32Array
   readonly #slots: number
@@ -35,6 +38,12 @@ export class Claims {
   /** Claims one place of `slot` if it still has the load that was seen. */
   take(slot: number, seen: number): boolean {
     return Atomics.compareExchange(this.#memory, slot, seen, seen + 1) === seen
+  }
+
+  /** Nobody takes a place of `slot` until as many as this returns are given back. */
+  block(slot: number): number {
+    Atomics.add(this.#memory, slot, BLOCKED)
+    return BLOCKED
   }
 
   /** Gives places back: the first to a thread that waits, the rest to everybody. */

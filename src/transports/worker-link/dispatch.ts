@@ -9,7 +9,7 @@ import { PorticoError } from '../../errors.ts'
 import { AppCounts } from '../../request/app-counts.ts'
 import { MOST_URGENT, usualDeadlines } from '../../request/app-route.ts'
 import { discardBody } from '../../request/body.ts'
-import { TICK_MS } from '../../request/clock.ts'
+import { clock, TICK_MS } from '../../request/clock.ts'
 import type { Exchange } from '../../request/exchange.ts'
 import type { AppState } from '../../server/protocol.ts'
 import type { AppPlan } from '../../site/plan.ts'
@@ -20,6 +20,9 @@ import { Line } from './line.ts'
 import type { FileBody, Hello, LinkOwner, WorkerLink } from './link.ts'
 import { Pace } from './pace.ts'
 import { Window } from './window.ts'
+
+/** A worker that is still there so long after it was reported as stuck is let go of, ms. */
+const KILL_MS = 5_000
 
 export interface Stuck {
   readonly app: string
@@ -92,6 +95,7 @@ export class Dispatch implements LinkOwner {
       },
       stuck: (link, job, elapsed) => this.#stuck(link, job, elapsed),
       fail: (job, error) => this.#fail(job, error),
+      takeBack: (link, jobs) => this.#takeBack(link, jobs),
     })
   }
 
@@ -150,6 +154,9 @@ export class Dispatch implements LinkOwner {
   check(now: number): void {
     this.#pace.tick(now)
     this.#deadlines.check(this.#links.values(), now)
+    for (const link of this.#links.values()) {
+      if (link.condemned > 0 && now - link.condemned >= KILL_MS) link.destroy()
+    }
     if (this.waiting > 0) this.#refuseLate(now)
   }
 
@@ -189,7 +196,9 @@ export class Dispatch implements LinkOwner {
   eachInHand(visit: (exchange: Exchange, slot: number, pid: number) => void): void {
     for (const [slot, link] of this.#links) {
       const pid = link.hello?.pid ?? 0
-      link.each((job) => visit(job.exchange, slot, pid))
+      link.each((job) => {
+        if (job.twin === null) visit(job.exchange, slot, pid)
+      })
     }
   }
 
@@ -228,12 +237,15 @@ export class Dispatch implements LinkOwner {
   served(link: WorkerLink, us: number, failed: boolean, job: Job): void {
     this.#window.served(us)
     this.#pace.served()
-    if (failed && !job.overdue) this.counts.errors++
+    // What other hands have counts there.
+    const isOurs = job.twin === null
+    if (failed && isOurs && !job.overdue) this.counts.errors++
     // One that the worker never had took no time; one that became a WebSocket says nothing of requests.
     if (job.upload?.sent !== false && job.webSocket === null) {
-      this.counts.served(us / 1000)
-      this.counts.workerServed(link.hello!.slot, us / 1000, job.sent, failed)
+      if (isOurs) this.counts.served(us / 1000)
+      this.counts.workerServed(link.hello!.slot, us / 1000, job.sent, failed && isOurs)
     }
+    if (link.condemned > 0) return
     const places = link.claimed - Math.max(link.inHand, 0)
     // With a window, one claimed place carries many requests: it is given back with the last.
     if (this.#capacity(link) === 1 ? link.inHand === 0 && link.claimed > 0 : places > 0) {
@@ -264,13 +276,14 @@ export class Dispatch implements LinkOwner {
     for (let i = 0; i < jobs.length; i++) {
       const job = jobs[i]!
       job.link = null
+      if (job.twin !== null) continue
       // Of several at a time any may be what killed the worker: none gets to kill more than one other.
       // Else the first may be it, and those behind it were waiting.
       const innocent = this.#capacity(link) > 1 ? jobs.length > 1 : i > 0
-      if (job === link.unread || job.upload?.sent === false) {
+      if (job.upload?.sent === false || link.isUnread(job)) {
         job.upload?.again()
         again.push(job)
-      } else if (innocent && job.repeatable) {
+      } else if ((innocent || link.mayBeUnread(job)) && job.repeatable) {
         job.retried = true
         again.push(job)
       } else this.#fail(job, new PorticoError('APP_DIED'))
@@ -365,7 +378,7 @@ export class Dispatch implements LinkOwner {
     const open: WorkerLink[] = []
     let load = this.waiting
     for (const link of this.#links.values()) {
-      if (link.claimed === 0 || link.shut || this.#capacity(link) !== 1) continue
+      if (link.claimed === 0 || link.shut || link.slow || this.#capacity(link) !== 1) continue
       if (othersWait && link.batch === 0) continue
       open.push(link)
       load += link.inHand
@@ -374,7 +387,7 @@ export class Dispatch implements LinkOwner {
     for (const link of open) {
       while (this.waiting > 0 && link.inHand < share) {
         const next = this.#queue.peek()!
-        if (!next.safe && !next.dropped) return
+        if (!next.mayStandBehind && !next.dropped) return
         const job = this.#take()
         if (job === null) return
         link.add(job)
@@ -394,10 +407,22 @@ export class Dispatch implements LinkOwner {
     return null
   }
 
+  /** The worker may do them as well: safe requests may be done twice. */
+  #takeBack(link: WorkerLink, jobs: readonly Job[]): void {
+    const twins = jobs.map((job) => {
+      link.cancel(job.id)
+      return job.split(clock.now)
+    })
+    this.#putBack(twins)
+  }
+
   /** To the front: they have waited before. */
   #putBack(jobs: Job[]): void {
     const now = performance.now()
-    for (const job of jobs) job.queued = now
+    for (const job of jobs) {
+      job.queued = now
+      job.since = clock.now
+    }
     for (const job of jobs.concat(this.#queue.drain())) this.#queue.push(job, job.urgent)
     this.#planPump()
   }
@@ -443,10 +468,11 @@ export class Dispatch implements LinkOwner {
 
   #stuck(link: WorkerLink, job: Job, elapsed: number): void {
     link.shut = true
-    link.condemned = true
+    link.condemned = clock.now
+    this.#window.close()
+    // No other thread is to give it anything either: it is about to be killed, and the link ends then.
+    link.claimed += this.#claims.block(link.hello!.slot)
     this.#host.stuck(this.#report(link, job, elapsed))
-    // The others leave this worker with the link; it is replaced.
-    link.destroy()
   }
 
   #broken(detail: string): PorticoError {

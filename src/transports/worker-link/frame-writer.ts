@@ -22,6 +22,13 @@ export class FrameWriter {
   batch = 0
   /** What was written last, when that was a request. */
   last: Job | null = null
+  /** Requests so far: each knows its number. */
+  #written = 0
+  /** Number of the first one in the last flush, and of the one that comes after it. */
+  #flushedFrom = 0
+  #flushedTo = 0
+  /** The kernel has taken the last flush as a whole, or nothing of it. */
+  #whole = true
 
   constructor(socket: ByteStream) {
     this.#socket = socket
@@ -32,6 +39,17 @@ export class FrameWriter {
     return this.#socket.writableLength + this.#filled >= CONGESTED
   }
 
+  /** Whether it was in the last flush, so that the worker may not have read it. */
+  inLastFlush({ written }: Job): boolean {
+    return written >= this.#flushedFrom && written < this.#flushedTo
+  }
+
+  /** Whether the kernel has never had it; `trouble` is what it said about the socket. */
+  isUnsent(job: Job, trouble: string): boolean {
+    if (job.written >= this.#flushedTo) return true
+    return trouble === 'EPIPE' && this.#whole && this.inLastFlush(job)
+  }
+
   request(job: Job, flags: number): void {
     this.last = job
     const { id, line, fields } = job
@@ -39,6 +57,7 @@ export class FrameWriter {
     this.#room(requestSize(line, fields, bytes))
     this.#filled = writeRequest(this.#arena, this.#filled, id, line, fields, bytes, flags)
     this.batch++
+    job.written = this.#written++
   }
 
   /** A frame without a payload, at once. */
@@ -66,6 +85,7 @@ export class FrameWriter {
       this.flush()
       const frame = Buffer.allocUnsafeSlow(size)
       frame.set(bytes, writeFrameHead(frame, 0, type, flags, id, bytes.length))
+      this.#flushedFrom = this.#flushedTo
       this.#socket.write(frame)
       return
     }
@@ -81,7 +101,12 @@ export class FrameWriter {
     const bytes = this.#arena.subarray(0, this.#filled)
     this.#filled = 0
     this.batch = 0
+    // Once it is known that the other side is gone, nothing is sent any more.
+    if (this.#socket.destroyed || this.#socket.trouble !== '') return
+    this.#flushedFrom = this.#flushedTo
+    this.#flushedTo = this.#written
     this.#socket.write(bytes)
+    this.#whole = this.#socket.writableLength === 0
     // What the kernel did not take at once still refers to the arena.
     if (this.#socket.writableLength > 0) this.#arena = Buffer.allocUnsafeSlow(ARENA)
   }

@@ -50,6 +50,8 @@ export class Job {
   /** Set by the link that carries it: its name there, and its place in the order of sending. */
   id = 0
   turn = 0
+  /** Its number among the requests written to that link; -1: it is not yet. */
+  written = -1
   link: JobLink | null = null
   /** On `clock.now`: when it began to wait, then when it went to a worker or was cancelled. */
   since: number
@@ -65,6 +67,10 @@ export class Job {
   slow = false
   /** It was in a worker that died, and was given to the next. */
   retried = false
+  /** It stood behind a slow one and was taken back: it stands behind none again. */
+  alone = false
+  /** The same request in other hands, where it was taken back from these; this one is done for nobody. */
+  twin: Job | null = null
   /** Nobody waits for the answer any more; what still comes is dropped. */
   dropped = false
   /** The deadline has passed, and the worker was told so. */
@@ -98,10 +104,15 @@ export class Job {
     exchange.onGone = this.#gone
   }
 
-  /** May stand behind another request, and may be given to another worker (RFC 9110 §9.2.1). */
+  /** May be given to another worker (RFC 9110 §9.2.1). */
   get safe(): boolean {
     const { method } = this.exchange.line
     return method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
+  }
+
+  /** May be put into hands that are busy: should they not come to it, it may go to others, once. */
+  get mayStandBehind(): boolean {
+    return this.safe && !this.alone && !this.retried
   }
 
   /** Another worker may do it from the beginning: nobody has seen anything of it, and all of it is here. */
@@ -109,6 +120,24 @@ export class Job {
     return (
       this.safe && !this.retried && !this.answering && (this.upload === null || this.upload.whole)
     )
+  }
+
+  /** Other hands may have it, although these may do it as well. */
+  get movable(): boolean {
+    const { repeatable, dropped, alone, upload, webSocket, body } = this
+    const isPlain = upload === null && webSocket === null && body.length === 0
+    return repeatable && !dropped && !alone && isPlain
+  }
+
+  /** The same request for other hands. What comes of this one is dropped. */
+  split(now: number): Job {
+    const twin = new Job(this.exchange, this.body, now)
+    twin.deadlines = this.deadlines
+    twin.urgent = this.urgent
+    twin.alone = true
+    this.twin = twin
+    this.dropped = true
+    return twin
   }
 
   /** The head of its answer has come. */

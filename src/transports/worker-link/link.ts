@@ -74,10 +74,12 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   readonly #jobs = new InHand()
   /** Places of the slot that this thread holds in shared memory. */
   claimed = 0
-  /** It takes no more requests: a deadline has passed, or the worker was told to go. */
+  /** It takes no more requests: a deadline has passed, the worker was told to go, or is gone. */
   shut = false
-  /** It is about to be replaced, whatever it does. */
-  condemned = false
+  /** What it does runs for long: nothing is put behind that. */
+  slow = false
+  /** When it was reported as stuck, on `clock.now`: it is about to be killed. 0: it was not. */
+  condemned = 0
   /** The turn of the request that was seen to run last, where one runs at a time. */
   running = 0
   /** Flags of REQUEST that the worker understands. */
@@ -98,11 +100,21 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     this.#owner = owner
   }
 
-  /** The request that the worker had not read completely when it ended: nothing of it was done. */
-  get unread(): Job | null {
-    // A unix socket says so: EPIPE where it was closed before, ECONNRESET where something lay unread.
+  /** The worker had not read it completely when it ended: nothing of it was done. */
+  isUnread(job: Job): boolean {
+    if (job.upload === null && this.#writer.isUnsent(job, this.#socket.trouble)) return true
+    return this.#leftSomething && job === this.#writer.last
+  }
+
+  /** The worker may not have read it. */
+  mayBeUnread(job: Job): boolean {
+    return this.#leftSomething && this.#writer.inLastFlush(job)
+  }
+
+  /** A unix socket says so: EPIPE where it was closed before, ECONNRESET where something lay unread. */
+  get #leftSomething(): boolean {
     const { trouble } = this.#socket
-    return trouble === 'EPIPE' || trouble === 'ECONNRESET' ? this.#writer.last : null
+    return trouble === 'EPIPE' || trouble === 'ECONNRESET'
   }
 
   get inHand(): number {
@@ -234,8 +246,9 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     return this.hello?.streams === true
   }
 
-  /** Cuts the link; its jobs go to `lost`. */
+  /** Cuts the link; its jobs go to `lost` in a later turn, and none are added meanwhile. */
   destroy(): void {
+    this.shut = true
     this.#socket.destroy()
   }
 
@@ -246,7 +259,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
       this.#reader.read(bytes, length)
     } catch {
       // What is no frame comes from no worker of ours.
-      this.#socket.destroy()
+      this.destroy()
       return true
     }
     if (this.#announced.length > 0) this.#begin()
@@ -265,7 +278,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   }
 
   ended(): void {
-    this.#socket.destroy()
+    this.destroy()
   }
 
   drained(): void {
@@ -385,6 +398,7 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
 
   #over(job: Job, us: number, failed: boolean): void {
     this.#jobs.delete(job)
+    this.slow = false
     if (this.#writer.last === job) this.#writer.last = null
     job.link = null
     job.webSocket?.workerEnded(true)

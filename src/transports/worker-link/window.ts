@@ -19,6 +19,12 @@ export class Window {
   #fast = 0
   size = 1
 
+  /** A request ran past its deadline: nobody knows how long it would have taken. */
+  close(): void {
+    this.#fast = 0
+    this.size = 1
+  }
+
   /** One more request was served, in `us` microseconds. */
   served(us: number): void {
     this.#mean += (us - this.#mean) / 32

@@ -50,7 +50,7 @@ class Thread {
 
   /** A worker connects. */
   connect(): WorkerLink {
-    this.#socket = new PassThrough()
+    this.#socket = Object.assign(new PassThrough(), { trouble: '' })
     this.#socket.on('data', (bytes: Buffer) => this.got.push(bytes.readUInt32LE(4) >>> 17))
     this.link = new WorkerLink(this.#socket as unknown as ByteStream, this.dispatch)
     const hello = JSON.stringify({ app: 'app', slot: 0, pid: 1, capacity: this.#capacity })
@@ -199,6 +199,67 @@ test.each([
     expect([thread.answered, thread.failed]).toEqual([again, 1 - again])
   },
 )
+
+test('a worker that ended before it read a batch: the next one gets it', async () => {
+  const thread = new Thread(new Claims(Claims.allocate(1, 1), 1, 1, 0))
+  await sleep(10)
+  // The window opens for applications that have proved fast.
+  for (let i = 0; i < 1_000; i++) {
+    thread.ask()
+    thread.answer()
+  }
+  const before = thread.answered
+  thread.ask('POST')
+  for (let i = 0; i < 3; i++) thread.ask()
+  await sleep(10)
+  expect(thread.link.inHand).toBe(4)
+  // What had been written alone has been read, or not; the batch behind it has not.
+  thread.lose('EPIPE')
+  thread.connect()
+  await sleep(10)
+  while (thread.link.inHand > 0) {
+    thread.answer()
+    await sleep(5)
+  }
+  expect([thread.answered - before, thread.failed]).toEqual([3, 1])
+})
+
+test('a link that has ended gets nothing more before it is closed', async () => {
+  const thread = new Thread(new Claims(Claims.allocate(1, 1), 1, 1, 0))
+  await sleep(10)
+  thread.link.ended()
+  thread.ask('POST')
+  await sleep(10)
+  expect(thread.link.inHand).toBe(0)
+  expect(thread.got).toEqual([])
+  thread.lose('')
+  thread.connect()
+  await sleep(10)
+  thread.answer()
+  expect([thread.answered, thread.failed]).toEqual([1, 0])
+})
+
+test('a request that its link had no time to send goes to the next worker', async () => {
+  const thread = new Thread(new Claims(Claims.allocate(1, 1), 1, 1, 0))
+  await sleep(10)
+  for (let i = 0; i < 1_000; i++) {
+    thread.ask()
+    thread.answer()
+  }
+  for (let i = 0; i < 3; i++) thread.ask()
+  await sleep(10)
+  for (let i = 0; i < 3; i++) thread.answer()
+  const before = thread.answered
+  // The last flush carried several: this one waits for company until the turn is over.
+  thread.ask('POST')
+  thread.link.ended()
+  await sleep(10)
+  thread.lose('')
+  thread.connect()
+  await sleep(10)
+  thread.answer()
+  expect([thread.answered - before, thread.failed]).toEqual([1, 0])
+})
 
 test('a worker with many places is shared: none waits while there is one', async () => {
   const memory = Claims.allocate(1, 2)

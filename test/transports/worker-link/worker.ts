@@ -21,6 +21,7 @@ import { appPlan, until } from '../../supervisor/site.ts'
 
 export interface WorkerOptions {
   readonly slot?: number
+  readonly pid?: number
   readonly capacity?: number
   readonly streams?: boolean
 }

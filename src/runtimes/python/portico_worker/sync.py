@@ -253,7 +253,8 @@ def run(link, application, known, learn):
             now = clock()
             buffer, at = link.take_back()
             end = len(buffer)
-        if now - since >= LONGEST_HOLD or total >= MOST_HELD or link.eager:
+        # Nobody may ask again for what is not safe: its answer waits for nobody.
+        if now - since >= LONGEST_HOLD or total >= MOST_HELD or link.eager or method != "GET":
             total = 0
             since = now
             if now - began >= LONGEST_HOLD:

@@ -190,13 +190,15 @@ sub flush {
     return $self->send_bytes($bytes);
 }
 
-# What the time means that a request took which began at `$began`.
+# What the time means that a request took which began at `$began`. Nobody may ask again for what is not
+# safe: its answer waits for nobody.
 sub served {
-    my ($self, $began) = @_;
+    my ($self, $began, $method) = @_;
     my $now = time;
     if    ($now - $began >= LONGEST_HOLD) { $self->{eager} = EAGER_ANSWERS }
     elsif ($self->{eager})                { $self->{eager}-- }
-    $self->flush if $self->{held} ne '' && ($self->{eager} || $now - $self->{held_since} >= LONGEST_HOLD);
+    my $at_once = $self->{eager} || $method ne 'GET';
+    $self->flush if $self->{held} ne '' && ($at_once || $now - $self->{held_since} >= LONGEST_HOLD);
 }
 
 # Tells the server to send no more requests: its QUIT will be behind all that it has sent.

@@ -104,7 +104,7 @@ sub serve {
         my $env    = $answer->run($self->{application}, $flags, $payload);
         $link->{answer} = undef;
         $self->clean_up($link, $answer, $env);
-        $link->served($answer->{began});
+        $link->served($answer->{began}, $env->{REQUEST_METHOD} // '');
         return if $link->{broken};
     }
     $link->flush;

@@ -56,6 +56,8 @@ module Portico
       close
     end
 
+    def get? = !@env.nil? && @env['REQUEST_METHOD'] == 'GET'
+
     # What the application wants done behind its answer.
     def clean_up
       return unless @env

@@ -124,15 +124,16 @@ module Portico
       !@broken
     end
 
-    # What the time means that a request took which began then.
-    def served(began)
+    # What the time means that a request took which began then. Nobody may ask again for what is not safe:
+    # its answer waits for nobody.
+    def served(began, get:)
       now = Link.now
       if now - began >= LONGEST_HOLD
         @eager = EAGER_ANSWERS
       elsif @eager.positive?
         @eager -= 1
       end
-      flush if @eager.positive? || now - @held_since >= LONGEST_HOLD
+      flush if !get || @eager.positive? || now - @held_since >= LONGEST_HOLD
     end
 
     # Tells the server to send no more requests: its QUIT will be behind all that it has sent.

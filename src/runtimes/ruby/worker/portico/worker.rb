@@ -96,7 +96,7 @@ module Portico
         answer.run(@application, @request, flags, payload)
         link.answer = nil
         answer.clean_up
-        link.served(answer.began)
+        link.served(answer.began, get: answer.get?)
         return if link.broken
       end
       link.flush
