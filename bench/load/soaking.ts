@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import { Load } from '../../test/flows/support/load.ts'
-import { requestText, wrongAnswer } from '../soak/requests.ts'
+import { asked, requestText, wrongAnswer } from '../soak/requests.ts'
 import { onFinish, options, ready, result } from './control.ts'
 
 export interface SoakingOptions {
@@ -35,7 +35,8 @@ export interface Soaked {
   readonly odd: readonly Odd[]
   /** Answers 200 with another body than they should have. */
   readonly wrong: readonly string[]
-  readonly slowestMs: number
+  /** Longest wait for an answer, ms; of those that do not sleep. */
+  readonly longestMs: number
 }
 
 const { port, kept, fresh, pauseMs, file } = options<SoakingOptions>()
@@ -44,6 +45,7 @@ let statuses = new Uint16Array(1 << 20)
 const since = new Map<number, number>()
 const odd: Odd[] = []
 const wrong: string[] = []
+let longestMs = 0
 
 const load = new Load(port, {
   kept,
@@ -62,6 +64,7 @@ const load = new Load(port, {
     statuses[n] = status
     const from = since.get(n) ?? 0
     since.delete(n)
+    if (!asked(n).sleeps) longestMs = Math.max(longestMs, Date.now() - from)
     if (status !== 200) return void odd.push({ n, status, from, to: Date.now() })
     const why = wrongAnswer(n, body)
     if (why !== '') wrong.push(why)
@@ -70,9 +73,9 @@ const load = new Load(port, {
 ready()
 
 onFinish(() => {
-  void load.stop().then(({ sent, answered, connections, lost, slowestMs }) => {
+  void load.stop().then(({ sent, answered, connections, lost }) => {
     writeFileSync(file, new Uint8Array(statuses.buffer, 0, sent * 2))
-    const soaked: Soaked = { sent, answered, connections, lost, odd, wrong, slowestMs }
+    const soaked: Soaked = { sent, answered, connections, lost, odd, wrong, longestMs }
     result(soaked)
   })
 })

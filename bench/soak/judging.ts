@@ -13,7 +13,7 @@ export interface Judgement {
   readonly failed: number
   readonly cut: number
   readonly supervisor: Slope | null
-  /** Of one process, or from one process to the next at the same age. */
+  /** Null where each reload has begun another one. */
   readonly server: Slope | null
   readonly files: Slope | null
   /** Promises that are broken; empty when all are kept. */
@@ -85,10 +85,11 @@ export function judge(facts: Facts): Judgement {
   const slopes = growth(facts)
   if (facts.seconds >= LONG) {
     for (const [name, slope] of Object.entries(slopes)) {
-      const least = slope === null ? Number.NaN : slope.each - slope.sure
+      if (slope === null) continue
+      const least = slope.each - slope.sure
       // Of files one in five minutes is too many.
       const bound = name === 'files' ? 1 / 300 : NO_GROWTH
-      if (!(least <= bound)) broken.push(`${name} grows`)
+      if (least > bound) broken.push(`${name} grows`)
     }
   }
   return { answers: answersOf(facts), slept, costly, failed, cut: cut.length, ...slopes, broken }
@@ -187,18 +188,12 @@ function workersOf(app: AppName, begun: Facts['begun']): Set<number> {
 
 function growth({ sampling, whole }: Facts): Pick<Judgement, 'supervisor' | 'server' | 'files'> {
   const { supervisor, servers } = sampling
-  const all = [...servers.values()]
-  const server = whole ? ends(all.map(({ memory }) => memory)) : (all[0]?.memory ?? [])
+  const [only] = servers.values()
   return {
     supervisor: slopeOf(warm(supervisor.memory)),
-    server: slopeOf(warm(server)),
+    server: whole || only === undefined ? null : slopeOf(warm(only.memory)),
     files: slopeOf(warm(supervisor.files)),
   }
-}
-
-/** What each process had when it was replaced; the last one was not. */
-function ends(all: readonly (readonly Sample[])[]): Sample[] {
-  return all.slice(0, -1).flatMap((samples) => samples.at(-1) ?? [])
 }
 
 function warm(samples: readonly Sample[]): readonly Sample[] {

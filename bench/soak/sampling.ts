@@ -21,6 +21,11 @@ export class Sampling {
     return (performance.now() - this.#startedAt) / 1000
   }
 
+  toJSON(): object {
+    const { supervisor, servers, processes } = this
+    return { supervisor, servers: Object.fromEntries(servers), processes }
+  }
+
   take(supervisor: number, server: number): void {
     const at = this.seconds
     note(this.supervisor, supervisor, at)

@@ -1,5 +1,5 @@
 /** One soak from the start of a Portico to what is left of it: facts, no judgement. */
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SiteStatus } from '../../src/supervisor/status.ts'
@@ -72,6 +72,7 @@ export async function soak(options: SoakOptions): Promise<Facts> {
   const visited = await client.finish()
   const status = await portico.settled()
   const left = await portico.stop()
+  writeFileSync(join(folder, 'samples.json'), JSON.stringify(sampling))
   const bytes = readFileSync(file)
   return {
     seconds: sampling.seconds,

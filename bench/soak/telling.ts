@@ -18,7 +18,7 @@ export function linesOf(facts: Facts, judgement: Judgement): [string, string][] 
   const slowest = Math.max(0, ...reloads.map(({ tookMs }) => tookMs))
   const restarts = addRestarts(Object.values(status.apps).map(({ reasons }) => reasons))
   const memory = sampling.supervisor.memory.map(({ value }) => value)
-  const servers = [...sampling.servers.values()].flatMap((one) => one.memory)
+  const lasts = [...sampling.servers.values()].map((one) => one.memory.at(-1)?.value ?? 0)
   return [
     ['length', `${Math.round(facts.seconds)} s`],
     ['requests', `${visited.sent} on ${visited.connections} connections`],
@@ -26,7 +26,7 @@ export function linesOf(facts: Facts, judgement: Judgement): [string, string][] 
     ['without an answer', String(visited.lost.length - cut)],
     ['wrong answers', String(visited.wrong.length)],
     ['answers', pairs(answers)],
-    ['longest wait', `${(visited.slowestMs / 1000).toFixed(1)} s`],
+    ['longest wait of one that does not sleep', `${(visited.longestMs / 1000).toFixed(1)} s`],
     ['slept past the deadline', `${slept}, of which ${answers[504] ?? 0} got 504`],
     ['workers killed', String(kills.length)],
     ['502', String(failed)],
@@ -41,8 +41,8 @@ export function linesOf(facts: Facts, judgement: Judgement): [string, string][] 
     ['server processes', String(sampling.servers.size)],
     ['supervisor’s memory', `${size(memory.at(-1) ?? 0)}, ${growth(supervisor, MIB, 'MiB')}`],
     [
-      facts.whole ? 'server’s, from one to the next' : 'server’s memory',
-      `${size(servers.at(-1)?.value ?? 0)}, ${growth(server, MIB, 'MiB')}`,
+      facts.whole ? 'servers’ memory, when replaced' : 'server’s memory',
+      facts.whole ? range(lasts) : `${size(lasts[0] ?? 0)}, ${growth(server, MIB, 'MiB')}`,
     ],
     [
       'supervisor’s open files',
@@ -61,6 +61,10 @@ function pairs(counts: Readonly<Record<string, number>>): string {
 
 function size(bytes: number): string {
   return `${(bytes / MIB).toFixed(1)} MiB`
+}
+
+function range(sizes: readonly number[]): string {
+  return `${size(Math.min(...sizes))} to ${size(Math.max(...sizes))}`
 }
 
 /** An hour, with the interval in which it lies with 95%. */
