@@ -1,8 +1,8 @@
 /** `portico stop`: lets a running site finish what it has in hand, and waits until it has ended. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { isAlive } from '../supervisor/alive.ts'
 import { askAdmin } from '../supervisor/ask-admin.ts'
+import { isAlive } from '../system/alive.ts'
 import { findAdmin } from './admin-client.ts'
 import { EXIT_FAILURE } from './exit.ts'
 

@@ -10,6 +10,7 @@ import { allocateLimits } from '../filters/limit/allocate.ts'
 import { AppCounts } from '../request/app-counts.ts'
 import { Counters } from '../request/counters.ts'
 import type { SitePlan } from '../site/plan.ts'
+import { removeAbandoned } from '../system/abandoned.ts'
 import { killSession } from '../system/session.ts'
 import { Claims } from '../transports/worker-link/claims.ts'
 import { RequestsAsker } from './ask-threads.ts'
@@ -22,6 +23,9 @@ import { workerSlots } from './slots.ts'
 
 /** What the threads may take to write the last of their logs and to end. */
 const LAST_WORDS_MS = 1_000
+
+/** Bodies too large for memory lie in folders of this name. */
+const SPOOL = 'portico-'
 
 const startedAt = performance.now()
 
@@ -58,7 +62,8 @@ class Server {
     this.#names = routeNames(plan)
     this.#asker = new RequestsAsker(threads, this.#names, (message) => this.send(message))
     this.#counters = Counters.allocate(threads, this.#names.length - 1)
-    this.#spool = mkdtempSync(join(plan.spool, 'portico-'))
+    removeAbandoned(plan.spool, SPOOL)
+    this.#spool = mkdtempSync(join(plan.spool, `${SPOOL}${process.pid}-`))
     for (const app of Object.values(plan.apps)) {
       const slots = workerSlots(app)
       this.#apps[app.name] = {

@@ -1,8 +1,8 @@
 /** Ends a whole process group, and one that nobody is left to end. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { isAlive } from '../system/alive.ts'
 import { livingMember } from '../system/process-group.ts'
 import { type Credentials, launchAs } from '../system/users.ts'
-import { isAlive } from './alive.ts'
 import { delay } from './timers.ts'
 
 const POLL_MS = 20

@@ -8,7 +8,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs'
-import { isAlive } from './alive.ts'
+import { isAlive } from '../system/alive.ts'
 
 /** /proc counts in hundredths of a second on every Linux. */
 const TICKS_PER_SECOND = 100

@@ -7,19 +7,11 @@
  *       1/link-0.sock …                  generation 1's server threads listen for workers here
  *       1.0/ …                           its first application's, where it has quarters of its own
  */
-import {
-  chmodSync,
-  chownSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-} from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { removeAbandoned } from '../system/abandoned.ts'
 import type { Credentials } from '../system/users.ts'
-import { isAlive } from './alive.ts'
 
 /** Longest path inside, so that every socket's path fits into `sun_path`. */
 const LONGEST_INSIDE = '/9999999.999/meet/http-4194304.sock'.length
@@ -100,7 +92,7 @@ function createFirst(folders: readonly string[]): string {
     const prefix = parent === OURS ? 'site-' : 'portico-'
     try {
       if (parent !== base) mkdirSync(parent, { recursive: true, mode: 0o755 })
-      removeAbandoned(parent, prefix)
+      removeAbandoned(parent, prefix, parent === OURS)
       const stem = join(parent, `${prefix}${process.pid}-`)
       if (stem.length + 6 + LONGEST_INSIDE > MAX_UNIX_PATH) continue
       return mkdtempSync(stem)
@@ -111,16 +103,4 @@ function createFirst(folders: readonly string[]): string {
   throw new Error(`no folder for the site's sockets: tried ${folders.join(', ')}`, {
     cause: reason,
   })
-}
-
-/** What supervisors that were killed (-9) have left behind. */
-function removeAbandoned(parent: string, prefix: string): void {
-  for (const name of readdirSync(parent)) {
-    const pid = name.startsWith(prefix) ? /^(\d+)-\w{6}$/.exec(name.slice(prefix.length))?.[1] : ''
-    if (!pid || isAlive(Number(pid))) continue
-    const folder = join(parent, name)
-    // In a shared folder, only what is ours: root must not walk a tree that another can swap.
-    if (parent !== OURS && lstatSync(folder).uid !== process.getuid?.()) continue
-    removeFolder(folder)
-  }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { Daemons } from '../../src/background/daemons.ts'
 import type { DaemonPlan } from '../../src/site/background-plan.ts'
-import { isAlive } from '../../src/supervisor/alive.ts'
+import { isAlive } from '../../src/system/alive.ts'
 import { until } from '../supervisor/site.ts'
 import { Log } from './support/fake-clock.ts'
 

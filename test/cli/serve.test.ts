@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { isAlive } from '../../src/supervisor/alive.ts'
+import { isAlive } from '../../src/system/alive.ts'
 import { get, until } from '../supervisor/site.ts'
 import { appFolder, portico, Served, writeApp } from './portico.ts'
 

@@ -4,8 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { isAlive } from '../../src/supervisor/alive.ts'
 import type { AppStatus, SiteStatus } from '../../src/supervisor/status.ts'
+import { isAlive } from '../../src/system/alive.ts'
 import { type Answer, httpAnswer, until } from '../supervisor/site.ts'
 import { Load } from './support/load.ts'
 import { Portico, PYTHON } from './support/portico.ts'

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { isAlive } from '../../src/supervisor/alive.ts'
+import { isAlive } from '../../src/system/alive.ts'
 import { appPlan, get, httpAnswer, sitePlan, TestSite, until } from './site.ts'
 
 /** Every process below `root`, from /proc. */

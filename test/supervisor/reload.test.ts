@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { isAlive } from '../../src/supervisor/alive.ts'
+import { isAlive } from '../../src/system/alive.ts'
 import { appPlan, get, httpAnswer, sitePlan, TestSite, until } from './site.ts'
 
 /** Keeps `count` visitors asking over fresh connections until told to stop; returns what failed. */
