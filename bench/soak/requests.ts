@@ -32,7 +32,7 @@ export function isLarge(n: number): boolean {
   return asked(n).more === LARGE
 }
 
-/** Seven in eleven for `shop`, the number of no other pattern here. */
+/** Six in eleven for `shop`; eleven divides no other pattern here. */
 const APPS: readonly AppName[] = [
   'shop',
   'chat',
@@ -40,7 +40,7 @@ const APPS: readonly AppName[] = [
   'api',
   'shop',
   'leak',
-  'shop',
+  'web',
   'shop',
   'chat',
   'shop',

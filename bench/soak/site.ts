@@ -13,7 +13,7 @@ export interface SiteOptions {
 }
 
 /** Whether a worker takes one request at a time: then a killed one costs at most one. */
-export const APP_NAMES = ['shop', 'leak', 'chat', 'api'] as const
+export const APP_NAMES = ['shop', 'leak', 'chat', 'api', 'web'] as const
 export type AppName = (typeof APP_NAMES)[number]
 
 export const ONE_AT_A_TIME: ReadonlySet<AppName> = new Set(['shop', 'leak'])
@@ -35,6 +35,7 @@ hosts:
     /leak: { app: leak }
     /chat: { app: chat }
     /api: { app: api }
+    /web: { app: web }
 apps:
   shop:
     python: shop
@@ -55,6 +56,10 @@ apps:
     recycle: { requests: ${recycle} }
   api:
     node: ./api.mjs
+    workers: 2
+    recycle: { requests: ${recycle} }
+  web:
+    node: ./web.mjs
     workers: 2
     recycle: { requests: ${recycle} }
 `,
