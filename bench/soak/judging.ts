@@ -1,4 +1,5 @@
 /** The promises, held against the facts of a soak. */
+import type { Heaps } from './heaps.ts'
 import { asked, isLarge } from './requests.ts'
 import { APP_NAMES, type AppName, ONE_AT_A_TIME } from './site.ts'
 import { type Sample, type Slope, slopeOf } from './slope.ts'
@@ -13,6 +14,9 @@ export interface Judgement {
   readonly failed: number
   readonly cut: number
   readonly supervisor: Slope | null
+  /** Of what lives in their JavaScript heaps; null where nobody looked. */
+  readonly supervisorHeap: Slope | null
+  readonly serverHeap: Slope | null
   /** Null where each reload has begun another one. */
   readonly server: Slope | null
   readonly files: Slope | null
@@ -186,17 +190,34 @@ function workersOf(app: AppName, begun: Facts['begun']): Set<number> {
   return pids
 }
 
-function growth({ sampling, whole }: Facts): Pick<Judgement, 'supervisor' | 'server' | 'files'> {
+type Slopes = Pick<Judgement, 'supervisor' | 'supervisorHeap' | 'server' | 'serverHeap' | 'files'>
+
+function growth({ sampling, heaps, supervisor: pid, whole }: Facts): Slopes {
   const { supervisor, servers } = sampling
-  const [only] = servers.values()
+  const [only] = whole ? [] : servers
   return {
     supervisor: slopeOf(warm(supervisor.memory)),
-    server: whole || only === undefined ? null : slopeOf(warm(only.memory)),
+    supervisorHeap: heapSlope(heaps, pid),
+    server: only === undefined ? null : slopeOf(warm(only[1].memory)),
+    serverHeap: only === undefined ? null : heapSlope(heaps, only[0]),
     files: slopeOf(warm(supervisor.files)),
   }
 }
 
+/** Of all threads together. */
+function heapSlope(heaps: Heaps, pid: number): Slope | null {
+  let [each, squares] = [0, 0]
+  for (const samples of heaps.get(pid)?.values() ?? []) {
+    const slope = slopeOf(warm(samples))
+    if (slope === null) return null
+    each += slope.each
+    squares += slope.sure ** 2
+  }
+  return squares === 0 ? null : { each, sure: Math.sqrt(squares) }
+}
+
 function warm(samples: readonly Sample[]): readonly Sample[] {
-  const from = (samples.at(-1)?.at ?? 0) * WARM_UP
+  const [first, last] = [samples[0]?.at ?? 0, samples.at(-1)?.at ?? 0]
+  const from = first + (last - first) * WARM_UP
   return samples.filter(({ at }) => at >= from)
 }

@@ -17,8 +17,8 @@ const HELP = `npm run soak -- [options]
   --kept N      visitors that keep their connections (16)
   --fresh N     visitors that open one for each request (4)
   --recycle N   requests after which a worker is replaced (500)
-  --heap        have all JavaScript collect its garbage every few seconds, and tell what lives: for
-                those who look for a leak
+  --raw         let supervisor and server collect their garbage when they like: else they do it every
+                ten seconds, so that only what lives counts as memory
   --keep        leave the folder with log and journal
   --out FILE    where to write the tables (bench/SOAK.md after 10 minutes or more)
 Exit code 1 when a promise is broken.`
@@ -31,7 +31,7 @@ const { values: flags } = parseArgs({
     kept: { type: 'string', default: '16' },
     fresh: { type: 'string', default: '4' },
     recycle: { type: 'string', default: '500' },
-    heap: { type: 'boolean', default: false },
+    raw: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
     out: { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -97,14 +97,9 @@ function run(folder: string, seconds: number, whole: boolean): Promise<Facts> {
     kept: number(flags.kept, 'kept'),
     fresh: number(flags.fresh, 'fresh'),
     pauseMs: number(flags.pause, 'pause'),
-    env: flags.heap ? heapProbe(folder) : {},
+    collects: !flags.raw,
     progress,
   })
-}
-
-function heapProbe(folder: string): Record<string, string> {
-  const probe = join(import.meta.dirname, 'heap-probe.mjs')
-  return { NODE_OPTIONS: `--import=${probe}`, PORTICO_HEAP_FILE: join(folder, 'heap') }
 }
 
 function number(text: string, name: string): number {

@@ -6,6 +6,7 @@ import type { SiteStatus } from '../../src/supervisor/status.ts'
 import { startClient } from '../harness/client.ts'
 import type { Soaked as Visited } from '../load/soaking.ts'
 import { Disturbing, type Kill, type Reload } from './disturbing.ts'
+import { type Heaps, heapEnvironment, readHeaps } from './heaps.ts'
 import { type LogLine, Soaked } from './portico.ts'
 import { Sampling } from './sampling.ts'
 import { writeSite } from './site.ts'
@@ -24,8 +25,8 @@ export interface SoakOptions {
   readonly kept: number
   readonly fresh: number
   readonly pauseMs: number
-  /** More for Portico's environment. */
-  readonly env?: Readonly<Record<string, string>>
+  /** Collect garbage now and then, so that only what lives counts as memory. */
+  readonly collects: boolean
   readonly progress: (text: string) => void
 }
 
@@ -40,6 +41,8 @@ export interface Facts {
   readonly kills: readonly Kill[]
   readonly reloads: readonly Reload[]
   readonly sampling: Sampling
+  readonly heaps: Heaps
+  readonly supervisor: number
   /** When the load was over and everything stood still. */
   readonly status: SiteStatus
   readonly log: readonly LogLine[]
@@ -50,7 +53,7 @@ export async function soak(options: SoakOptions): Promise<Facts> {
   const { folder, seconds, whole, kept, fresh, pauseMs, progress } = options
   mkdirSync(folder, { recursive: true })
   writeSite(folder, options)
-  const portico = new Soaked(folder, options.env)
+  const portico = new Soaked(folder, options.collects ? heapEnvironment(folder) : {})
   const { urls } = await portico.settled()
   const port = Number(new URL(urls[0]!).port)
   const file = join(folder, 'statuses')
@@ -83,6 +86,8 @@ export async function soak(options: SoakOptions): Promise<Facts> {
     kills: disturbing.kills,
     reloads: disturbing.reloads,
     sampling,
+    heaps: readHeaps(folder),
+    supervisor: portico.pid,
     status,
     log: portico.log(),
     left,

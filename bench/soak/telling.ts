@@ -11,7 +11,7 @@ const HOUR = 3600
 /** Each line is a name and its value. */
 export function linesOf(facts: Facts, judgement: Judgement): [string, string][] {
   const { visited, kills, reloads, status, sampling, left } = facts
-  const { answers, slept, costly, failed, cut, supervisor, server, files } = judgement
+  const { answers, slept, costly, failed, cut, files } = judgement
   const done = reloads.filter(({ trouble }) => trouble === '')
   const kinds = ['the site', 'one application', 'rolling'] as const
   const byKind = kinds.map((kind) => `${kind} ${done.filter((one) => one.kind === kind).length}`)
@@ -39,11 +39,25 @@ export function linesOf(facts: Facts, judgement: Judgement): [string, string][] 
     ['longest reload', `${(slowest / 1000).toFixed(1)} s`],
     ['workers replaced', pairs(restarts)],
     ['server processes', String(sampling.servers.size)],
-    ['supervisor’s memory', `${size(memory.at(-1) ?? 0)}, ${growth(supervisor, MIB, 'MiB')}`],
+    [
+      'supervisor’s memory',
+      `${size(memory.at(-1) ?? 0)}, ${growth(judgement.supervisor, MIB, 'MiB')}`,
+    ],
+    ['… what lives in its heap', growth(judgement.supervisorHeap, MIB, 'MiB')],
     [
       facts.whole ? 'servers’ memory, when replaced' : 'server’s memory',
-      facts.whole ? range(lasts) : `${size(lasts[0] ?? 0)}, ${growth(server, MIB, 'MiB')}`,
+      facts.whole
+        ? range(lasts)
+        : `${size(lasts[0] ?? 0)}, ${growth(judgement.server, MIB, 'MiB')}`,
     ],
+    ...(facts.whole
+      ? []
+      : [
+          ['… what lives in its heaps', growth(judgement.serverHeap, MIB, 'MiB')] as [
+            string,
+            string,
+          ],
+        ]),
     [
       'supervisor’s open files',
       `${sampling.supervisor.files.at(-1)?.value ?? 0}, ${growth(files, 1, 'files')}`,

@@ -27,6 +27,7 @@ test('reloads, kills, recycling, leaks and sleepers: every request is answered',
     kept: 10,
     fresh: 2,
     pauseMs: 20,
+    collects: false,
     progress: () => {},
   })
   const { broken, answers } = judge(facts)
