@@ -246,6 +246,8 @@ describe('requests in hand', () => {
     using one = await Visitor.to(portico.port)
     using other = await Visitor.to(portico.port)
     const waiting = one.ask('/wait?token=secret')
+    // The oldest is first.
+    await until('the first', async () => (await requests()).total === 1)
     const hanging = other.ask('/http/hang')
     hanging.catch(() => {})
     const { apps } = await portico.status()
