@@ -199,7 +199,8 @@ test.each(['wsgi', 'threads', 'gevent', 'asgi', 'perl', 'ruby', 'fetch', 'inside
 test.each(['http', 'uwsgi', 'fastcgi', 'scgi'])(
   'behind %s: the next server goes on with the trace, not with what strangers say',
   async (protocol) => {
-    const path = protocol === 'http' ? '/wsgi/' : `/${protocol}/`
+    // Asked for by nobody else, so that its line in the log is no other's.
+    const path = `${protocol === 'http' ? '/wsgi/' : `/${protocol}/`}?behind`
     const reply = await ask(before.port, path, { fields: CLAIMS })
     const logged = await accessOf(before, path)
     expect(logged.trace_id).toMatch(/^[0-9a-f]{32}$/)
