@@ -6,9 +6,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { afterAll } from 'vitest'
+import { afterAll, afterEach } from 'vitest'
 import type { SiteStatus } from '../../../src/supervisor/status.ts'
 import { until } from '../../supervisor/site.ts'
+import { autopsy } from './autopsy.ts'
 import { kill, MARK, marked, type Process } from './processes.ts'
 
 /** Debian's Python: the one with the frameworks. */
@@ -22,6 +23,7 @@ const STATES = '/var/lib/portico'
 /** From the start to the first answer, on a busy machine, ms. */
 const READY_MS = 30_000
 const STOP_MS = 15_000
+const TIMED_OUT = 'Test timed out'
 
 export interface LogLine {
   readonly level: string
@@ -53,6 +55,11 @@ export interface Options {
 const living = new Set<Portico>()
 // A test that ran out of time has not disposed of what it started.
 afterAll(() => Promise.all([...living].map((one) => one[Symbol.asyncDispose]())))
+// Before that: what it is hung in.
+afterEach(async ({ task }) => {
+  if (task.result?.errors?.some(({ message }) => message.startsWith(TIMED_OUT)) !== true) return
+  for (const one of living) console.error(await autopsy(one))
+})
 
 export class Portico {
   readonly folder: string
