@@ -27,15 +27,15 @@ const LONGEST_LINE = 107
 /** Addresses are at most 216 bytes; records of extensions are short. */
 const LONGEST_V2 = 4096
 /** §2.2. */
-const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
-const V2_HEAD = 16
-const LOCAL = 0x20
-const PROXY = 0x21
-const TCP4 = 0x11
-const TCP6 = 0x21
+export const SIGNATURE: Buffer = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
+export const V2_HEAD = 16
+export const LOCAL = 0x20
+export const PROXY = 0x21
+export const TCP4 = 0x11
+export const TCP6 = 0x21
 /** §2.2.6: a record of TLS facts; its first byte has this bit when the visitor's connection is TLS. */
-const PP2_TYPE_SSL = 0x20
-const PP2_CLIENT_SSL = 0x01
+export const PP2_TYPE_SSL = 0x20
+export const PP2_CLIENT_SSL = 0x01
 
 /**
  * Reads the header at the beginning of `bytes`. Null: it is not complete yet. Throws BAD_PROXY_HEADER
