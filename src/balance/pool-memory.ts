@@ -4,11 +4,7 @@
  */
 import { schedulerCells } from '../schedulers/create.ts'
 import type { PoolPlan, SchedulePlan, TargetPlan } from '../site/plan.ts'
-
-/** A cache line for each backend, so that threads do not take each other's away. */
-const TARGET_CELLS = 16
-
-export type SharedCells = Int32Array<SharedArrayBuffer>
+import { type SharedCells, TARGET_CELLS } from './cells.ts'
 
 export class PoolMemory {
   readonly #cells: SharedCells

@@ -3,10 +3,8 @@ import { clock } from '../request/clock.ts'
 import type { Backend } from '../schedulers/scheduler.ts'
 import type { TargetPlan } from '../site/plan.ts'
 import type { Transport } from '../transports/transport.ts'
+import { ACTIVE, ADMIN, hasShare, LATENCY, orders, readShare, VERDICT, verdicts } from './cells.ts'
 import { LATENCY_CELLS, Latency } from './latency.ts'
-
-const ACTIVE = 0
-const LATENCY = 1
 
 /** How long one that refused is asked last, ms: long enough to spare visitors a connect timeout. */
 const REST_MS = 2_000
@@ -17,11 +15,12 @@ export interface Common {
   inNeed: boolean
 }
 
-export class Target implements Backend {
+/** `Carrier`: what brings it exchanges, or connections. */
+export class Target<Carrier = Transport> implements Backend {
   readonly name: string
   readonly weight: number
   readonly inactive = 0
-  readonly transport: Transport
+  readonly transport: Carrier
   readonly #cells: Int32Array
   readonly #common: Common
   readonly #latency: Latency
@@ -31,7 +30,7 @@ export class Target implements Backend {
   #restsUntil = 0
 
   /** `cells`: see PoolMemory. */
-  constructor(plan: TargetPlan, transport: Transport, cells: Int32Array, common: Common) {
+  constructor(plan: TargetPlan, transport: Carrier, cells: Int32Array, common: Common) {
     this.name = plan.name
     this.weight = plan.weight
     this.transport = transport
@@ -42,9 +41,25 @@ export class Target implements Backend {
     this.#latency = new Latency(cells.subarray(LATENCY, LATENCY + LATENCY_CELLS))
   }
 
+  /** Hot: asked for each target, again and again. */
   get ready(): boolean {
+    const cells = this.#cells
+    if (Atomics.load(cells, ADMIN) !== orders.ready) return false
+    return hasShare(cells) && this.readyForOwn
+  }
+
+  /** Whether it takes visitors that belong to it: those it has while it is drained, or has no share. */
+  get readyForOwn(): boolean {
+    const cells = this.#cells
     if (this.#down || (this.#restsUntil > clock.now && !this.#common.inNeed)) return false
+    if (Atomics.load(cells, VERDICT) === verdicts.down) return false
+    if (Atomics.load(cells, ADMIN) === orders.maint) return false
     return this.#most === 0 || this.active < this.#most
+  }
+
+  /** The part of the requests offered to it that it takes, from 0 to 1. */
+  get share(): number {
+    return readShare(this.#cells)
   }
 
   get active(): number {

@@ -1,0 +1,53 @@
+/**
+ * What the threads of a server know together of one backend: a cache line of Int32 cells in shared
+ * memory, read and written with atomics alone. Fresh memory, all zeros, is a backend that was never
+ * checked, never touched and has nothing in hand: it is up and takes its whole share.
+ */
+
+export type SharedCells = Int32Array<SharedArrayBuffer>
+
+/** A cache line for each backend, so that threads do not take each other's away. */
+export const TARGET_CELLS = 16
+
+/** Exchanges in hand. */
+export const ACTIVE = 0
+/** The first of two: see Latency. */
+export const LATENCY = 1
+/** Of the active checks: one of `verdicts`. */
+export const VERDICT = 3
+/** What an administrator has said: one of `orders`. */
+export const ADMIN = 4
+/** What is missing from its share, in 1/1000: see `readShare`. */
+export const WITHHELD = 5
+/** The first of six that outlier detection, slow start and breakers share. */
+export const RESILIENCE = 6
+/** The first that nobody uses. */
+export const SPARE = 12
+
+/** Anything but `down` takes requests. */
+export const verdicts = { none: 0, up: 1, down: 2 } as const
+export type Verdict = keyof typeof verdicts
+
+/**
+ * `drain`: only visitors that belong to it already; `maint`: nobody, and it is not checked. Words of
+ * HAProxy's `set server … state`.
+ */
+export const orders = { ready: 0, drain: 1, maint: 2 } as const
+export type Order = keyof typeof orders
+
+const WHOLE = 1_000
+
+/** The part of the requests offered to it that it takes, from 0 to 1: checks may say how able it is. */
+export function readShare(cells: Int32Array): number {
+  return (WHOLE - Atomics.load(cells, WITHHELD)) / WHOLE
+}
+
+export function hasShare(cells: Int32Array): boolean {
+  return Atomics.load(cells, WITHHELD) < WHOLE
+}
+
+export function writeShare(cells: Int32Array, share: number): void {
+  const part = Math.round(Math.min(1, Math.max(0, share)) * WHOLE)
+  // What is more than nothing stays so.
+  Atomics.store(cells, WITHHELD, WHOLE - (share > 0 ? Math.max(1, part) : 0))
+}
