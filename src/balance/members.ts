@@ -1,13 +1,46 @@
 /** A pool's targets in the order they are asked in: the servers, then the backup servers. */
+import { createScheduler } from '../schedulers/create.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
-import type { Common, Target } from './target.ts'
+import type { PoolPlan, TargetPlan } from '../site/plan.ts'
+import type { Transport } from '../transports/transport.ts'
+import { PoolMemory } from './pool-memory.ts'
+import { type Common, Target } from './target.ts'
 
 /** Targets that can answer for one another. */
-export interface Tier {
-  readonly targets: readonly Target[]
+export interface Tier<Carrier = Transport> {
+  readonly targets: readonly Target<Carrier>[]
   readonly scheduler: Scheduler
 }
 
-export interface Members extends Common {
-  readonly tiers: readonly Tier[]
+export interface Members<Carrier = Transport> extends Common {
+  readonly tiers: readonly Tier<Carrier>[]
+}
+
+export interface MembersOptions {
+  /** Of the pool, as PoolMemory allocates it; its own by default. */
+  readonly memory?: SharedArrayBuffer
+  /** Instead of the one the plan names. */
+  readonly scheduler?: Scheduler
+}
+
+/** `carrierOf`: how a server is reached. */
+export function createMembers<Carrier>(
+  plan: PoolPlan,
+  options: MembersOptions,
+  carrierOf: (target: TargetPlan) => Carrier,
+): Members<Carrier> {
+  const memory = new PoolMemory(plan, options.memory ?? PoolMemory.allocate(plan))
+  const tiers: Tier<Carrier>[] = []
+  const members = { inNeed: false, tiers }
+  const targets = plan.servers.map(
+    (target, index) => new Target(target, carrierOf(target), memory.target(index), members),
+  )
+  for (const tier of [0, 1] as const) {
+    const own = targets.filter((_target, index) => plan.servers[index]!.backup === (tier === 1))
+    if (own.length === 0 && tier === 1) continue
+    const scheduler =
+      options.scheduler ?? createScheduler(plan.schedule, memory.scheduler(tier), own.length)
+    tiers.push({ targets: own, scheduler })
+  }
+  return members
 }

@@ -2,8 +2,6 @@
 import { tmpdir } from 'node:os'
 import type { Exchange } from '../request/exchange.ts'
 import { gathered } from '../request/gathered.ts'
-import { createScheduler } from '../schedulers/create.ts'
-import type { Scheduler } from '../schedulers/scheduler.ts'
 import type { PoolPlan, TargetPlan } from '../site/plan.ts'
 import { ownHost } from '../transports/backend/own-host.ts'
 import { fastcgi } from '../transports/fastcgi.ts'
@@ -12,9 +10,7 @@ import { scgi } from '../transports/scgi.ts'
 import type { Transport } from '../transports/transport.ts'
 import { uwsgi } from '../transports/uwsgi.ts'
 import { describeBy } from '../transports/variables.ts'
-import type { Members, Tier } from './members.ts'
-import { PoolMemory } from './pool-memory.ts'
-import { Target } from './target.ts'
+import { createMembers, type MembersOptions } from './members.ts'
 import { TimedWalk } from './timed-walk.ts'
 import { Walk } from './walk.ts'
 
@@ -26,11 +22,7 @@ export interface Pool {
   close(): void
 }
 
-export interface PoolOptions {
-  /** Of the pool, as PoolMemory allocates it; its own by default. */
-  readonly memory?: SharedArrayBuffer
-  /** Instead of the one the plan names. */
-  readonly scheduler?: Scheduler
+export interface PoolOptions extends MembersOptions {
   /** How long a tunnel may be silent, ms. */
   readonly tunnelIdleMs?: number
   /** Folder for request bodies too large for memory; the system's for temporary files by default. */
@@ -63,7 +55,7 @@ export function createTransport(
 }
 
 export function createPool(plan: PoolPlan, options: PoolOptions = {}): Pool {
-  const members = createMembers(plan, options)
+  const members = createMembers(plan, options, (target) => createTransport(target, plan, options))
   const OneWalk = members.tiers.some(({ scheduler }) => scheduler.timed) ? TimedWalk : Walk
   const walk = (exchange: Exchange): void => new OneWalk(exchange, members).next(null)
   // The others must tell the length of a body before it.
@@ -80,22 +72,4 @@ export function createPool(plan: PoolPlan, options: PoolOptions = {}): Pool {
       }
     },
   }
-}
-
-function createMembers(plan: PoolPlan, options: PoolOptions): Members {
-  const memory = new PoolMemory(plan, options.memory ?? PoolMemory.allocate(plan))
-  const tiers: Tier[] = []
-  const members = { inNeed: false, tiers }
-  const targets = plan.servers.map((target, index) => {
-    const transport = createTransport(target, plan, options)
-    return new Target(target, transport, memory.target(index), members)
-  })
-  for (const tier of [0, 1] as const) {
-    const own = targets.filter((_target, index) => plan.servers[index]!.backup === (tier === 1))
-    if (own.length === 0 && tier === 1) continue
-    const scheduler =
-      options.scheduler ?? createScheduler(plan.schedule, memory.scheduler(tier), own.length)
-    tiers.push({ targets: own, scheduler })
-  }
-  return members
 }

@@ -3,8 +3,21 @@ import { clock } from '../request/clock.ts'
 import type { Backend } from '../schedulers/scheduler.ts'
 import type { TargetPlan } from '../site/plan.ts'
 import type { Transport } from '../transports/transport.ts'
-import { ACTIVE, ADMIN, hasShare, LATENCY, orders, readShare, VERDICT, verdicts } from './cells.ts'
+import { BREAKER_CELLS, Breaker } from './breaker.ts'
+import {
+  ACTIVE,
+  ADMIN,
+  BREAKER,
+  hasShare,
+  LATENCY,
+  orders,
+  readShare,
+  SLOW_START,
+  VERDICT,
+  verdicts,
+} from './cells.ts'
 import { LATENCY_CELLS, Latency } from './latency.ts'
+import { beginSlowStart, SLOW_START_CELLS, slowStartShare } from './slow-start.ts'
 
 /** How long one that refused is asked last, ms: long enough to spare visitors a connect timeout. */
 const REST_MS = 2_000
@@ -28,6 +41,10 @@ export class Target<Carrier = Transport> implements Backend {
   readonly #most: number
   /** It could not be connected to: others are asked first until then, ms on the coarse clock. */
   #restsUntil = 0
+  #breaker: Breaker | null = null
+  #slowStartMs = 0
+  /** What it is owed of the requests offered to it, where it takes a part. */
+  #credit = 0
 
   /** `cells`: see PoolMemory. */
   constructor(plan: TargetPlan, transport: Carrier, cells: Int32Array, common: Common) {
@@ -51,7 +68,7 @@ export class Target<Carrier = Transport> implements Backend {
   /** Whether it takes visitors that belong to it: those it has while it is drained, or has no share. */
   get readyForOwn(): boolean {
     const cells = this.#cells
-    if (this.#down || (this.#restsUntil > clock.now && !this.#common.inNeed)) return false
+    if (this.#down || (this.rests && !this.#common.inNeed)) return false
     if (Atomics.load(cells, VERDICT) === verdicts.down) return false
     if (Atomics.load(cells, ADMIN) === orders.maint) return false
     return this.#most === 0 || this.active < this.#most
@@ -59,7 +76,19 @@ export class Target<Carrier = Transport> implements Backend {
 
   /** The part of the requests offered to it that it takes, from 0 to 1. */
   get share(): number {
-    return readShare(this.#cells)
+    const share = readShare(this.#cells)
+    if (this.#slowStartMs === 0) return share
+    return share * slowStartShare(this.#cells.subarray(SLOW_START), this.#slowStartMs)
+  }
+
+  /** Whether it takes what it is offered: of a hundred as many as its share says, evenly. */
+  accepts(): boolean {
+    const { share } = this
+    if (share >= 1) return true
+    this.#credit += share
+    if (this.#credit < 1) return false
+    this.#credit -= 1
+    return true
   }
 
   get active(): number {
@@ -85,6 +114,44 @@ export class Target<Carrier = Transport> implements Backend {
   /** It could not be connected to. */
   rest(): void {
     this.#restsUntil = clock.now + REST_MS
+  }
+
+  /** Asked only in need: it could not be connected to, or has failed too often. */
+  get rests(): boolean {
+    return this.#restsUntil > clock.now || this.#breaker?.open === true
+  }
+
+  /** It would take requests, but has its hands full. */
+  get full(): boolean {
+    return this.#most > 0 && this.active >= this.#most && this.able
+  }
+
+  /** Whatever it has in hand, it may be asked. */
+  get able(): boolean {
+    const cells = this.#cells
+    if (this.#down || this.weight === 0 || this.rests) return false
+    if (Atomics.load(cells, VERDICT) === verdicts.down) return false
+    return Atomics.load(cells, ADMIN) === orders.ready && hasShare(cells)
+  }
+
+  /** Failures are counted from now on, of all threads; `mayOpen`: whether it may be left out. */
+  guard(plan: BreakerPlan, mayOpen: () => boolean): void {
+    const cells = this.#cells.subarray(BREAKER, BREAKER + BREAKER_CELLS)
+    this.#breaker = new Breaker(cells, plan, mayOpen)
+  }
+
+  get breaker(): Breaker | null {
+    return this.#breaker
+  }
+
+  /** It takes a growing part for so long after it has come back, ms. */
+  startSlowly(ms: number): void {
+    this.#slowStartMs = ms
+  }
+
+  /** It is back. */
+  comesBack(): void {
+    if (this.#slowStartMs > 0) this.#beginSlowStart()
   }
 
   learn(ms: number, nowMs: number): void {
