@@ -1,4 +1,5 @@
 /** What goes on while visitors are served: reloads in turn, workers killed. */
+import { readdirSync, readFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { signal } from '../harness/processes.ts'
@@ -9,6 +10,8 @@ export interface Kill {
   readonly pid: number
   /** ms since the epoch. */
   readonly at: number
+  /** When the kernel had closed its sockets: a busy machine takes its time. As `at`. */
+  readonly gone: number
 }
 
 export interface Reload {
@@ -38,7 +41,7 @@ export class Disturbing {
     let turn = 0
     this.#running = [
       this.#every(reloadMs, () => this.#reload(turns[turn++ % turns.length]!)),
-      this.#every(killMs, async () => this.#kill()),
+      this.#every(killMs, () => this.#kill()),
     ]
   }
 
@@ -57,13 +60,15 @@ export class Disturbing {
     }
   }
 
-  #kill(): void {
+  async #kill(): Promise<void> {
     const workers = this.#portico.workers()
     const victim = workers[Math.floor(Math.random() * workers.length)]
     if (victim === undefined) return
     // Before, so that nothing which comes of it is older.
     const at = Date.now()
-    if (signal(victim, 'SIGKILL')) this.kills.push({ pid: victim, at })
+    if (!signal(victim, 'SIGKILL')) return
+    while (holdsSockets(victim)) await sleep(1)
+    this.kills.push({ pid: victim, at, gone: Date.now() })
   }
 
   /** Asks for it, and then asks the applications: whoever hears that it is done must not meet the old. */
@@ -98,6 +103,17 @@ export class Disturbing {
       const version = Number(/ v(\d+) /.exec(text)?.[1])
       if (version > 0 || left === 0) return version || 0
     }
+  }
+}
+
+/** False once it has no thread but a dead one. */
+function holdsSockets(pid: number): boolean {
+  try {
+    if (readdirSync(`/proc/${pid}/task`).length > 1) return true
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return !/^\) [ZX]/.test(stat.slice(stat.lastIndexOf(')')))
+  } catch {
+    return false
   }
 }
 

@@ -40,6 +40,8 @@ const NO_GROWTH = (6 * 1024 * 1024) / 3600
 const WARM_UP = 0.25
 /** Between two processes' notes of the same moment, ms. */
 const SLACK_MS = 5
+/** From a worker's end to the turn in which a busy server thread hears of it, ms at most. */
+const UNNOTICED_MS = 100
 /** So many examples of what is wrong are told. */
 const EXAMPLES = 5
 /** Shorter soaks tell nothing of memory, s. */
@@ -157,12 +159,13 @@ function failures(
     if (from === 0 && pids.length === 0) troubles.push(`${what} was cut, and never begun`)
     // What is safe may have been begun by others before.
     const last = pids.at(-1)
-    const meanwhile = kills.filter(({ at }) => at >= from - SLACK_MS && at <= to)
-    // One that nobody has begun had been read, and no more.
+    // One that nobody has begun was given to a worker that was dying, or had died unnoticed.
+    const rest = last === undefined ? UNNOTICED_MS : SLACK_MS
+    const meanwhile = kills.filter(({ at, gone }) => gone >= from - rest && at <= to)
     if (!meanwhile.some(({ pid }) => last === undefined || pid === last)) {
       const who =
-        last === undefined ? 'begun by nobody, and nobody' : `begun by ${last}, which nobody`
-      troubles.push(`${what} was ${who} has killed since it was asked`)
+        last === undefined ? 'begun by nobody, and nobody' : `begun by ${last}, which had not`
+      troubles.push(`${what} was ${who} died since it was asked`)
     }
     if (last !== undefined) costs.set(last, (costs.get(last) ?? 0) + 1)
   }
