@@ -55,6 +55,11 @@ export const getgrouplist: Call<
   [user: string, group: number, groups: Int32Array, count: Int32Array]
 > = ownProcess.func('int getgrouplist(const char *user, int group, void *groups, void *count)')
 
+/** Without waiting: -1 where another open file has it. */
+export const flock: Call<[fd: number, operation: number]> = ownProcess.func(
+  'int flock(int fd, int operation)',
+)
+
 const fcntlInt: Call<[fd: number, command: number, type: 'int', value: number]> = ownProcess.func(
   'int fcntl(int fd, int command, ...)',
 )
