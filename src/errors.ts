@@ -19,6 +19,7 @@ interface Entry {
 export type ErrorCode =
   | 'BAD_REQUEST_LINE'
   | 'BAD_PROXY_HEADER'
+  | 'BAD_CLIENT_HELLO'
   | 'BAD_PACKET'
   | 'BAD_FIELD'
   | 'BAD_FRAMING'
@@ -49,6 +50,7 @@ export type ErrorCode =
   | 'BACKEND_LIED'
   | 'BACKEND_SLOW'
   | 'BACKEND_UNREACHABLE'
+  | 'BACKEND_TLS'
   | 'NO_BACKEND'
   | 'BODY_NOT_TAKEN'
   | 'REQUEST_LOOP'
@@ -81,6 +83,13 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     retry: false,
     message: 'a connection without a PROXY protocol header',
     remedy: 'this listener has proxy-protocol: true; only load balancers that send it can connect',
+  },
+  BAD_CLIENT_HELLO: {
+    status: 400,
+    fault: 'visitor',
+    retry: false,
+    message: 'no TLS, or a malformed client hello',
+    remedy: 'this listener is tls://, which takes TLS only; tcp:// takes everything',
   },
   BAD_PACKET: {
     status: 400,
@@ -211,6 +220,13 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     fault: 'backend',
     retry: true,
     message: 'the backend could not be reached in time',
+  },
+  BACKEND_TLS: {
+    status: 502,
+    fault: 'backend',
+    retry: true,
+    message: 'no TLS with the backend',
+    remedy: 'see `tls` of the pool; the log says what is wrong',
   },
   // 508 (RFC 5842 §7.2): what a proxy that forwards to itself finds out.
   REQUEST_LOOP: {

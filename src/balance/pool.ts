@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os'
 import type { Exchange } from '../request/exchange.ts'
 import { gathered } from '../request/gathered.ts'
 import type { PoolPlan, TargetPlan } from '../site/plan.ts'
+import { PLAIN_TLS } from '../site/pool-tls-plan.ts'
+import type { Opener } from '../transports/backend/open.ts'
 import { ownHost } from '../transports/backend/own-host.ts'
+import { NO_FILES, type PoolFiles, secureContext, TlsOpener } from '../transports/backend/tls.ts'
 import { fastcgi } from '../transports/fastcgi.ts'
 import { http1 } from '../transports/http1.ts'
 import { scgi } from '../transports/scgi.ts'
@@ -29,6 +32,8 @@ export interface PoolOptions extends MembersOptions {
   readonly spool?: string
   /** Takes lines of what backends report; by default our stderr does. */
   readonly log?: (line: string) => void
+  /** What its `tls` names. */
+  readonly files?: PoolFiles | undefined
 }
 
 /** What a transport needs of a pool's plan. */
@@ -41,6 +46,7 @@ export function createTransport(
   options: PoolOptions = {},
 ): Transport {
   const pool = { ...plan, ...options }
+  if (target.scheme === 'https') return http1(target, { ...pool, opener: secured(target, pool) })
   if (target.scheme === 'http') return http1(target, pool)
   const describe = describeBy(pool.variables, pool.preserveHost ? '' : ownHost(target.address))
   switch (target.scheme) {
@@ -49,9 +55,27 @@ export function createTransport(
       return uwsgi(target, { ...pool, modifier1: pool.variables.modifier1 }, describe)
     case 'fastcgi':
       return fastcgi(target, pool, describe)
-    case 'scgi':
+    default:
       return scgi(target, pool, describe)
   }
+}
+
+function secured(
+  target: Pick<TargetPlan, 'name' | 'address'>,
+  { tls = PLAIN_TLS, files = NO_FILES, proxyProtocol, ...pool }: TransportPlan & PoolOptions,
+): Opener {
+  const complain = pool.log ?? ((line: string): void => console.error(line))
+  const context = secureContext(tls, files)
+  return new TlsOpener(target, {
+    plan: tls,
+    context,
+    proxyProtocol: proxyProtocol ?? null,
+    complain,
+  })
+}
+
+function isHttp({ scheme }: Pick<TargetPlan, 'scheme'>): boolean {
+  return scheme === 'http' || scheme === 'https'
 }
 
 export function createPool(plan: PoolPlan, options: PoolOptions = {}): Pool {
@@ -59,7 +83,7 @@ export function createPool(plan: PoolPlan, options: PoolOptions = {}): Pool {
   const OneWalk = members.tiers.some(({ scheduler }) => scheduler.timed) ? TimedWalk : Walk
   const walk = (exchange: Exchange): void => new OneWalk(exchange, members).next(null)
   // The others must tell the length of a body before it.
-  const onlyHttp = plan.servers.every(({ scheme }) => scheme === 'http')
+  const onlyHttp = plan.servers.every(isHttp)
   return {
     name: plan.name,
     serve: (exchange) => {

@@ -94,6 +94,7 @@ class Server {
         counters: this.#counters,
         apps: this.#apps,
         pools,
+        poolFiles: start.poolFiles,
         limits,
         spool: this.#spool,
         quarters: Object.fromEntries(

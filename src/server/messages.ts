@@ -1,5 +1,6 @@
 /** What the server process's main thread and its server threads tell each other. Plain data only. */
 import type { ListenerPlan, SitePlan } from '../site/plan.ts'
+import type { PoolFiles } from '../transports/backend/tls.ts'
 import type { Linked } from './joined.ts'
 import type { AppState, FromServer, QuartersInServer, RequestInHand, ToServer } from './protocol.ts'
 
@@ -24,6 +25,8 @@ export interface ThreadStart {
   readonly apps: Readonly<Record<string, AppMemory>>
   /** See PoolMemory. */
   readonly pools: Readonly<Record<string, SharedArrayBuffer>>
+  /** By pool, for those whose `tls` names any. */
+  readonly poolFiles: Readonly<Record<string, PoolFiles>>
   /** Tables of limits: see filters/limit/allocate.ts. */
   readonly limits: Readonly<Record<string, SharedArrayBuffer>>
   readonly spool: string

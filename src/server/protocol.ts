@@ -5,6 +5,7 @@
 import type { AppNumbers, SlotNumbers } from '../request/app-counts.ts'
 import type { RouteNumbers } from '../request/counters.ts'
 import type { Address, SitePlan } from '../site/plan.ts'
+import type { PoolFiles } from '../transports/backend/tls.ts'
 
 /** How an application's workers are doing, as the server threads need to know it. */
 export type AppState =
@@ -78,6 +79,8 @@ export type ToServer =
       readonly sockets: readonly (readonly number[])[]
       /** By application, for those that have any. */
       readonly quarters: Readonly<Record<string, QuartersInServer>>
+      /** By pool, for those whose `tls` names any. */
+      readonly poolFiles: Readonly<Record<string, PoolFiles>>
       /** Private folder; thread i listens for workers at `linkDir/link-<i>.sock`. */
       readonly linkDir: string
     }

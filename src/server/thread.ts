@@ -66,7 +66,12 @@ const stranger: LinkOwner = {
 const pools = new Map(
   Object.entries(plan.pools).map(([name, pool]) => [
     name,
-    createPool(pool, { spool: start.spool, log: complain, memory: start.pools[name]! }),
+    createPool(pool, {
+      spool: start.spool,
+      log: complain,
+      memory: start.pools[name]!,
+      files: start.poolFiles[name],
+    }),
   ]),
 )
 

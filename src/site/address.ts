@@ -1,6 +1,6 @@
 /** Addresses as people write them: where to listen, and where a pool's servers are. */
 import { isIP } from 'node:net'
-import type { Address, ListenScheme } from './plan.ts'
+import type { Address, ListenScheme, TargetScheme } from './plan.ts'
 
 interface Wrong {
   readonly wrong: string
@@ -9,23 +9,48 @@ interface Wrong {
 
 type Found = { readonly address: Address } | Wrong
 
-/** Listeners and targets speak the same protocols. */
-export type ParsedAddress = { readonly scheme: ListenScheme; readonly address: Address } | Wrong
+export type ParsedAddress<Scheme extends string> =
+  | { readonly scheme: Scheme; readonly address: Address }
+  | Wrong
 
-const SCHEMES: readonly string[] = ['http', 'uwsgi', 'puwsgi', 'fastcgi', 'scgi']
+const LISTEN_SCHEMES: readonly ListenScheme[] = [
+  'http',
+  'uwsgi',
+  'puwsgi',
+  'fastcgi',
+  'scgi',
+  'tcp',
+  'tls',
+  'udp',
+  'imap',
+  'pop3',
+  'smtp',
+]
+const TARGET_SCHEMES: readonly TargetScheme[] = [
+  'http',
+  'https',
+  'uwsgi',
+  'puwsgi',
+  'fastcgi',
+  'scgi',
+  'tcp',
+  'udp',
+]
+/** The port of a URL that names none; the others have none of their own. */
+const USUAL_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 }
 
 /** `sun_path` holds 108 bytes with its closing NUL, 104 on BSD and macOS. */
 export const LONGEST_SOCKET_PATH: number = process.platform === 'linux' ? 107 : 103
 
 const LISTEN_FORMS = ':8080, 127.0.0.1:8080, [::1]:8080 or unix:/run/site.sock'
-const TARGET_FORMS = 'host:port, http://host:port, uwsgi://host:port or unix:/run/app.sock'
+const TARGET_FORMS = 'host:port, https://host:port, uwsgi://host:port or unix:/run/app.sock'
 const HOST_NAME = /^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*\.?$/
 
 /** A listener. Without a host: both families, all interfaces. A socket's path is still as written. */
-export function parseListen(text: string): ParsedAddress {
-  return withScheme(text, (plain, isHttpUrl) => {
+export function parseListen(text: string): ParsedAddress<ListenScheme> {
+  return withScheme(text, LISTEN_SCHEMES, (plain, usualPort) => {
     const short = /^\d+$/.test(plain) ? `:${plain}` : plain
-    const parsed = tcp(short.replace(/\/$/, ''), isHttpUrl, LISTEN_FORMS)
+    const parsed = tcp(short.replace(/\/$/, ''), usualPort, LISTEN_FORMS)
     if ('wrong' in parsed || parsed.address.kind === 'unix') return parsed
     const { host, port } = parsed.address
     return { address: { kind: 'tcp', host: host === '' || host === '*' ? '::' : host, port } }
@@ -33,13 +58,13 @@ export function parseListen(text: string): ParsedAddress {
 }
 
 /** A server of a pool. */
-export function parseTarget(text: string): ParsedAddress {
-  return withScheme(text, (plain, isHttpUrl) => {
+export function parseTarget(text: string): ParsedAddress<TargetScheme> {
+  return withScheme(text, TARGET_SCHEMES, (plain, usualPort) => {
     const [authority = '', ...path] = plain.split('/')
     if (path.join('') !== '') {
       return { wrong: 'the address of a server has no path', expected: TARGET_FORMS }
     }
-    const parsed = tcp(authority, isHttpUrl, TARGET_FORMS)
+    const parsed = tcp(authority, usualPort, TARGET_FORMS)
     if ('wrong' in parsed || parsed.address.kind === 'unix') return parsed
     const { host, port } = parsed.address
     if (host === '' || host === '*')
@@ -54,23 +79,25 @@ export function looksLikeAddress(text: string): boolean {
   return /[:/]/.test(text)
 }
 
-/** `rest` reads what is no unix socket; only http has a port of its own. */
-function withScheme(
+/** `rest` reads what is no unix socket; `usualPort`: of a URL without one; 0: it needs one. */
+function withScheme<Scheme extends string>(
   text: string,
-  rest: (plain: string, isHttpUrl: boolean) => Found,
-): ParsedAddress {
+  schemes: readonly Scheme[],
+  rest: (plain: string, usualPort: number) => Found,
+): ParsedAddress<Scheme> {
   const [prefix = '', name = ''] = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(text) ?? []
-  const scheme = (prefix === '' ? 'http' : name) as ListenScheme
-  if (!SCHEMES.includes(scheme)) {
+  const asked = prefix === '' ? 'http' : name
+  const scheme = schemes.find((each) => each === asked)
+  if (scheme === undefined) {
     return {
-      wrong: `this version does not speak ${scheme}`,
-      expected: `${SCHEMES.map((each) => `${each}://`).join(', ')} or no scheme`,
+      wrong: `this version does not speak ${asked}`,
+      expected: `${schemes.map((each) => `${each}://`).join(', ')} or no scheme`,
     }
   }
   const plain = text.slice(prefix.length)
   // `uwsgi:///run/app.sock` is how some write `uwsgi://unix:/run/app.sock`.
   const isSocket = plain.startsWith('unix:') || (prefix !== '' && plain.startsWith('/'))
-  const found = isSocket ? unix(plain) : rest(plain, prefix === 'http://')
+  const found = isSocket ? unix(plain) : rest(plain, prefix === '' ? 0 : (USUAL_PORTS[scheme] ?? 0))
   return 'wrong' in found ? found : { scheme, address: found.address }
 }
 
@@ -82,7 +109,7 @@ function unix(text: string): Found {
   return { address: { kind: 'unix', path } }
 }
 
-function tcp(text: string, hasScheme: boolean, expected: string): Found {
+function tcp(text: string, usualPort: number, expected: string): Found {
   const [, bracketed, name, digits] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d+))?$/.exec(text) ?? []
   const host = bracketed ?? name
   if (host === undefined) {
@@ -94,8 +121,10 @@ function tcp(text: string, hasScheme: boolean, expected: string): Found {
   if (name !== undefined && name !== '' && name !== '*' && !isHost(name)) {
     return { wrong: 'not a host name', expected }
   }
-  if (digits === undefined && !hasScheme) return { wrong: 'this address has no port', expected }
-  const port = digits === undefined ? 80 : Number(digits)
+  if (digits === undefined && usualPort === 0) {
+    return { wrong: 'this address has no port', expected }
+  }
+  const port = digits === undefined ? usualPort : Number(digits)
   if (port > 65_535) return { wrong: 'there is no such port', expected: 'a port up to 65535' }
   return { address: { kind: 'tcp', host, port } }
 }

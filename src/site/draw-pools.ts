@@ -1,17 +1,21 @@
 /** `pools:`, and the addresses inside `proxy:`, → the Plan's pools. */
 import { parseTarget } from './address.ts'
 import { resolveSocket } from './draw-listeners.ts'
+import { drawPoolTls, preservesHost } from './draw-pool-tls.ts'
 import { drawSchedule } from './draw-schedule.ts'
 import { type Drawing, textAsWritten } from './drawing.ts'
+import { isPlain, judgeStreamPool } from './judge-stream-pool.ts'
 import type { PoolPlan, TargetPlan } from './plan.ts'
 import { type KeyPath, quote } from './problem.ts'
-import { anonymousPool, type PoolSettings } from './settings/pools.ts'
+import { anonymousPool, type PoolSettings, poolType } from './settings/pools.ts'
 import { nodeAt } from './tree.ts'
 
 export class Pools {
   readonly #drawing: Drawing
   readonly #plans = new Map<string, PoolPlan>()
   readonly #used = new Set<string>()
+  /** Used by listeners without HTTP. */
+  readonly #streams = new Set<string>()
 
   constructor(drawing: Drawing) {
     this.#drawing = drawing
@@ -53,14 +57,42 @@ export class Pools {
     return name
   }
 
+  /** A listener sends connections, or datagrams, to the pool `name`. */
+  useForStream(name: string, speaks: 'tcp' | 'udp', path: KeyPath): string {
+    const plan = this.#plans.get(name)
+    if (plan !== undefined) judgeStreamPool(this.#drawing, path, plan, speaks)
+    this.#streams.add(name)
+    return name
+  }
+
+  /** The same to an address. */
+  forStream(address: string, speaks: 'tcp' | 'udp', path: KeyPath): string {
+    const settings = poolType().parse({ servers: [address] })
+    const plan = drawPool(this.#drawing, address, settings, path, () => path)
+    if (!this.#plans.has(address)) this.#plans.set(address, plan)
+    return this.useForStream(address, speaks, path)
+  }
+
   /** Every pool; one that no route leads to is worth a warning. */
   finish(): Record<string, PoolPlan> {
     for (const name of this.#plans.keys()) {
-      if (this.#used.has(name)) continue
+      if (this.#used.has(name)) this.#judgeRouted(name)
+      if (this.#used.has(name) || this.#streams.has(name)) continue
       const path = ['pools', name]
       this.#drawing.report.warning(path, `no route leads to the pool ${quote(name)}`, { key: true })
     }
     return Object.fromEntries(this.#plans)
+  }
+
+  /** Routes bring requests, which need a protocol for requests. */
+  #judgeRouted(name: string): void {
+    const plain = this.#plans.get(name)?.servers.find(isPlain)
+    if (plain === undefined) return
+    const message = `a route leads to the pool ${quote(name)}, whose server ${quote(plain.name)} takes no requests`
+    this.#drawing.report.problem(['pools', name], message, {
+      expected: 'http://, or a listener tcp:// or udp:// in place of the route',
+      key: true,
+    })
   }
 }
 
@@ -91,16 +123,19 @@ function drawPool(
   }
   // A FastCGI server has a worker wait on every connection that is kept, whoever else waits for one.
   const holdsWorkers = servers.some(({ scheme }) => scheme === 'fastcgi')
-  const asked = nodeAt(drawing.root, [...base, 'keep-alive']) !== undefined
+  const asked = (key: string): boolean => nodeAt(drawing.root, [...base, key]) !== undefined
+  const preserveHost = asked('preserve-host') ? settings['preserve-host'] : preservesHost(servers)
+  const tls = drawPoolTls(drawing, [...base, 'tls'], settings.tls, preserveHost, servers)
+  const proxyProtocol = settings['proxy-protocol']
   return {
     name,
     schedule: drawSchedule(drawing, [...base, 'schedule'], settings.schedule, servers),
     servers,
     connectTimeoutMs: settings['connect-timeout'],
     responseTimeoutMs: settings['response-timeout'],
-    keepAlive: holdsWorkers && !asked ? 0 : settings['keep-alive'],
+    keepAlive: holdsWorkers && !asked('keep-alive') ? 0 : settings['keep-alive'],
     keepAliveMs: settings['keep-alive-timeout'],
-    preserveHost: settings['preserve-host'],
+    preserveHost,
     variables: {
       root: settings.root,
       index: settings.index,
@@ -108,5 +143,7 @@ function drawPool(
       params: textAsWritten(drawing, [...base, 'params'], settings.params),
       modifier1: settings.modifier1,
     },
+    ...(tls === undefined ? {} : { tls }),
+    ...(proxyProtocol === 'off' ? {} : { proxyProtocol }),
   }
 }

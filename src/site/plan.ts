@@ -5,9 +5,12 @@
  */
 
 import type { ScalerPlan } from '../supervisor/scaling/scaler.ts'
+import type { ProxyVersion } from '../wire/proxy-protocol-writer.ts'
 import type { BackgroundPlan } from './background-plan.ts'
 import type { FiltersPlan } from './filters-plan.ts'
 import type { JobsPlan, JobWorkersPlan } from './jobs-plan.ts'
+import type { PoolTlsPlan } from './pool-tls-plan.ts'
+import type { MailPlan, MailScheme, StreamPlan, StreamScheme } from './stream-plan.ts'
 
 /** Where a socket listens. */
 export type Address =
@@ -15,9 +18,9 @@ export type Address =
   | { readonly kind: 'unix'; readonly path: string }
 
 /** A protocol that visitors, or the web servers in front of us, speak. `puwsgi` is uwsgi, kept alive. */
-export type ListenScheme = 'http' | 'uwsgi' | 'puwsgi' | 'fastcgi' | 'scgi'
+export type ListenScheme = 'http' | 'uwsgi' | 'puwsgi' | 'fastcgi' | 'scgi' | StreamScheme | MailScheme
 /** A protocol that we speak to backends. */
-export type TargetScheme = 'http' | 'uwsgi' | 'puwsgi' | 'fastcgi' | 'scgi'
+export type TargetScheme = 'http' | 'https' | 'uwsgi' | 'puwsgi' | 'fastcgi' | 'scgi' | 'tcp' | 'udp'
 
 export interface ListenerPlan {
   /** As the owner wrote it, for messages. */
@@ -32,6 +35,10 @@ export interface ListenerPlan {
   readonly mode?: number
   /** Of a unix socket's file: `user`, `user:group` or `:group`; absent: as it comes. */
   readonly owner?: string
+  /** Of tcp, tls and udp listeners. */
+  readonly stream?: StreamPlan
+  /** Of imap, pop3 and smtp listeners. */
+  readonly mail?: MailPlan
 }
 
 /** A path that ends in `/` is a prefix, `~…` a regular expression, any other exact. */
@@ -441,6 +448,10 @@ export interface PoolPlan {
   /** Send the visitor's Host on (true) or the target's own name. */
   readonly preserveHost: boolean
   readonly variables: VariablesPlan
+  /** Absent: a pool without `https` servers. */
+  readonly tls?: PoolTlsPlan
+  /** Each connection begins with a header that names the visitor; absent: it does not. */
+  readonly proxyProtocol?: ProxyVersion
 }
 
 export interface LimitsPlan {

@@ -19,10 +19,12 @@ import type { SitePlan } from '../site/plan.ts'
 import { addNumbers, endedNumbers, noNumbers } from '../stats/numbers.ts'
 import { killSession } from '../system/session.ts'
 import { type Credentials, launchAs } from '../system/users.ts'
+import type { PoolFiles } from '../transports/backend/tls.ts'
 import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
 import { compileCache } from './compile-cache.ts'
 import { childEnvironment } from './environment.ts'
 import type { Logger } from './logger.ts'
+import { readPoolFiles } from './pool-files.ts'
 import { Questions } from './questions.ts'
 import type { SlowReport } from './slow-log.ts'
 import { addTotals, ended, noTotals, type Totals } from './status.ts'
@@ -79,6 +81,8 @@ export class ServerProcess {
   #numbers: ServerNumbers = noNumbers
   #numbersBefore: ServerNumbers = noNumbers
   #accepts = true
+  /** Read once: whatever becomes of the files, a server that died starts again as it was. */
+  #poolFiles: Readonly<Record<string, PoolFiles>> | null = null
   /** Settles when visitors are not accepted any more. */
   readonly #closed: Promise<void>
   #close: () => void = () => {}
@@ -134,6 +138,7 @@ export class ServerProcess {
 
   #spawn(): ChildProcess {
     const { main, plan, generation, linkDir, credentials } = this.#options
+    this.#poolFiles ??= readPoolFiles(plan)
     removeSockets(linkDir)
     // Threads that share a socket get a descriptor each: one that closes its own leaves the others theirs.
     const sockets = this.#options.sockets.map((group) =>
@@ -159,7 +164,16 @@ export class ServerProcess {
     const quarters = Object.fromEntries(
       guests.map(([name, guest]) => [name, { ...guest, links: guest.links.map(() => next++) }]),
     )
-    this.#send({ type: 'start', plan, generation, sockets: inherited, quarters, linkDir })
+    const poolFiles = this.#poolFiles
+    this.#send({
+      type: 'start',
+      plan,
+      generation,
+      sockets: inherited,
+      quarters,
+      poolFiles,
+      linkDir,
+    })
     for (const [app, status] of this.#apps) this.#send({ type: 'app', app, status })
     return child
   }

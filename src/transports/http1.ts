@@ -10,9 +10,10 @@ export type Http1Settings = ConnectionSettings & Pick<PoolPlan, 'preserveHost'>
 
 /** The transport to `target`. */
 export function http1(
-  target: Pick<TargetPlan, 'name' | 'address'>,
+  target: Pick<TargetPlan, 'name' | 'address'> & Partial<Pick<TargetPlan, 'scheme'>>,
   settings: Http1Settings,
 ): Transport {
-  const heads = new RequestHeads(ownHost(target.address), settings.preserveHost)
+  const usualPort = target.scheme === 'https' ? 443 : 80
+  const heads = new RequestHeads(ownHost(target.address, usualPort), settings.preserveHost)
   return new Connections(target, settings, (receiver) => new HttpDialect(heads, receiver))
 }

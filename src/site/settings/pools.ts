@@ -1,7 +1,9 @@
 /** `pools`, and what a `proxy` that names addresses has of them. */
 import { z } from 'zod'
 import {
+  type Choice,
   type Count,
+  choice,
   count,
   type Duration,
   duration,
@@ -17,11 +19,12 @@ import {
   textMap,
 } from '../setting-types.ts'
 import { VARIABLE } from './names.ts'
+import { type PoolTls, poolTlsSection } from './pool-tls.ts'
 import { type Schedule, schedule } from './schedule.ts'
 
 const target = {
   to: requiredText(
-    '`host:port`, `http://host:port` or `unix:/run/app.sock`; with `uwsgi://`, `puwsgi://`, `fastcgi://` or `scgi://` for a server that speaks it: `fastcgi://127.0.0.1:9000`, `uwsgi://unix:/run/app.sock`.',
+    '`host:port`, `http://host:port`, `https://host:port` for TLS, or `unix:/run/app.sock`; with `uwsgi://`, `puwsgi://`, `fastcgi://` or `scgi://` for a server that speaks it: `fastcgi://127.0.0.1:9000`, `uwsgi://unix:/run/app.sock`.',
     'an address such as "10.0.0.1:80"',
   ) as RequiredText,
   weight: count(
@@ -110,8 +113,14 @@ const pool = {
   ) as Duration,
   'preserve-host': flag(
     true,
-    'Pass the visitor’s `Host` on; false: the server’s own address.',
+    'Pass the visitor’s `Host` on; false: the server’s own address. By default false where all servers are named as `https://name`.',
   ) as Flag,
+  tls: poolTlsSection() as PoolTls,
+  'proxy-protocol': choice(
+    'off',
+    ['off', 'v1', 'v2'],
+    'Begin each connection with a PROXY protocol header, version 1 or 2, which names the visitor: for servers that expect it (`accept-proxy`, `proxy_protocol`). A connection is then kept for that visitor’s connection alone.',
+  ) as Choice<'off' | 'v1' | 'v2'>,
 }
 
 export type PoolType = Mapping<typeof pool & typeof variables>

@@ -2,16 +2,16 @@
  * One connection to a backend, through its life: connecting, then in turn busy with an exchange and
  * idle, at last perhaps a tunnel. Hot: a proxied request costs no closure, promise or timer of its own.
  */
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { PorticoError } from '../../errors.ts'
 import { mayRunAhead } from '../../request/ahead.ts'
 import { clock } from '../../request/clock.ts'
 import type { Exchange } from '../../request/exchange.ts'
-import type { Address } from '../../site/plan.ts'
 import type { Attempt } from '../transport.ts'
 import type { AnswerReceiver, ReceivedHead } from './answer.ts'
 import type { Dialect } from './dialect.ts'
 import { forwardedTrailers } from './end-to-end.ts'
+import type { Opener } from './open.ts'
 import { Tunnel } from './tunnel.ts'
 import { mayUpgradeTo } from './upgrade.ts'
 import { Upload, type UploadWatcher } from './upload.ts'
@@ -27,6 +27,9 @@ const FAREWELL_MS = 1000
 const NEVER = Number.POSITIVE_INFINITY
 const EMPTY = new Uint8Array(0)
 
+/** Bytes that a unix socket carries in one piece: whoever reads that much has all of them or none. */
+const ONE_PIECE = 16_384
+
 /** Repeating these changes nothing more (RFC 9110 §9.2.2), so they may be sent twice. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
@@ -38,12 +41,14 @@ const Phase = { CONNECTING: 0, BUSY: 1, IDLE: 2, TUNNEL: 3, CLOSED: 4 } as const
 export interface ConnectionOwner {
   /** For messages. */
   readonly name: string
-  readonly address: Address
+  readonly opener: Opener
   readonly connectTimeoutMs: number
   readonly responseTimeoutMs: number
   readonly bodyTimeoutMs: number
   readonly keepAliveMs: number
   readonly tunnelIdleMs: number
+  /** It begins with a request when it has read all that there was: see ConnectionSettings. */
+  readonly readsWhole: boolean
   /** How the protocol is spoken on a new connection. */
   speak(receiver: AnswerReceiver): Dialect
   /** The connection is free for another exchange. False: it is not wanted. */
@@ -59,6 +64,8 @@ export interface ConnectionOwner {
 export class BackendConnection implements AnswerReceiver, UploadWatcher {
   /** When `expire` is due on the coarse clock, ms. */
   deadline: number
+  /** Only exchanges with this key may use it: see Opener. */
+  readonly key: string
   readonly #owner: ConnectionOwner
   readonly #socket: Socket
   readonly #dialect: Dialect
@@ -75,7 +82,7 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
   #started = false
   /** The backend sends no more. */
   #ended = false
-  #trouble = ''
+  #trouble: NodeJS.ErrnoException | null = null
   #answer: ReceivedHead | null = null
   /** Views of the body in the read at hand. */
   #view: Uint8Array | null = null
@@ -104,17 +111,15 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     this.#attempt = attempt
     this.deadline = this.#later(owner.connectTimeoutMs)
     exchange.onGone = this.#onGone
-    const { address } = owner
-    const where =
-      address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }
+    const { opener } = owner
+    this.key = opener.keyed ? opener.keyOf(exchange) : ''
     const onread = { buffer: shared, callback: (length: number): boolean => this.#read(length) }
-    const socket = connect({ ...where, noDelay: true, allowHalfOpen: true, onread })
-    socket.on('connect', () => this.#connected())
+    const socket = opener.open(exchange, onread, () => this.#connected())
     socket.on('end', () => this.#backendEnded())
     socket.on('drain', () => this.#drained())
     socket.on('close', () => this.#closed())
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#trouble = error.code ?? error.message
+      this.#trouble = error
     })
     this.#socket = socket
   }
@@ -405,13 +410,11 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
 
   #closed(): void {
     if (this.#phase === Phase.TUNNEL) {
-      this.#tunnel?.backendClosed(this.#trouble !== '' || !this.#ended)
+      this.#tunnel?.backendClosed(this.#trouble !== null || !this.#ended)
       return
     }
-    const { name } = this.#owner
     if (this.#phase === Phase.CONNECTING) {
-      const code = this.#trouble === 'ETIMEDOUT' ? 'BACKEND_UNREACHABLE' : 'BACKEND_REFUSED'
-      this.#notConnected(new PorticoError(code, `${name} ${this.#trouble}`))
+      this.#notConnected(this.#owner.opener.explain(this.#trouble))
     } else if (this.#phase === Phase.BUSY) this.#lost()
     else this.destroy()
     this.#owner.closed(this)
@@ -424,24 +427,45 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     // Without an error, the end of the connection may be the end of the answer (RFC 9112 §6.3 item 8).
     if (
       this.#ended &&
-      this.#trouble === '' &&
+      this.#trouble === null &&
       this.#answer !== null &&
       this.#dialect.reader.finish()
     ) {
       this.#complete(exchange, 0, 0)
       return
     }
+    const unread = this.#wasUnread(exchange)
+    if (unread && !this.#used) return this.#notConnected(this.#whyLost())
     // RFC 9112 §9.3.1: a kept-alive connection that closes unheard was closed before it got the
     // request, most likely; what may be repeated is sent again.
     const again = this.#used && !this.#heard && this.#upload === null
-    if (!again || !IDEMPOTENT.has(exchange.line.method)) {
-      return this.#fail(
-        new PorticoError('BACKEND_CLOSED', `${this.#owner.name} ${this.#trouble}`.trim()),
-      )
+    if (!unread && !(again && IDEMPOTENT.has(exchange.line.method))) {
+      return this.#fail(this.#whyLost())
     }
     const attempt = this.#detach()
     this.destroy()
     this.#owner.sendFresh(exchange, attempt)
+  }
+
+  /**
+   * Nothing of it was done. A unix socket says so: EPIPE where the backend had closed it before,
+   * ECONNRESET where something lay unread.
+   */
+  #wasUnread({ rereadable }: Exchange): boolean {
+    const upload = this.#upload
+    const code = this.#trouble?.code
+    if (this.#heard || !this.#owner.readsWhole || (code !== 'EPIPE' && code !== 'ECONNRESET')) {
+      return false
+    }
+    return upload === null || (rereadable === true && upload.sent && upload.bytes <= ONE_PIECE)
+  }
+
+  #whyLost(): PorticoError {
+    const { name, opener } = this.#owner
+    const code = this.#trouble?.code ?? ''
+    // A server that wants a certificate says so only when TLS 1.3's handshake is over for us.
+    if (code.startsWith('ERR_SSL')) return opener.explain(this.#trouble)
+    return new PorticoError('BACKEND_CLOSED', `${name} ${code}`.trim())
   }
 
   #later(ms: number): number {

@@ -61,8 +61,9 @@ export class Tunnel {
   #visitorClosed(): void {
     // In order: its last bytes may still be on their way. Else the backend must not take it for that.
     if (this.#visitor.readableEnded) this.#backend.destroySoon()
-    // Unix sockets know no reset, and net.Socket throws.
-    else if (this.#backend.remoteAddress === undefined) this.#backend.destroy()
+    // Unix sockets and TLS know no reset, and net.Socket throws. TLS ends without its close_notify.
+    else if (this.#backend.remoteAddress === undefined || 'encrypted' in this.#backend)
+      this.#backend.destroy()
     else this.#backend.resetAndDestroy()
     this.#closed()
   }

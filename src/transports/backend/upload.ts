@@ -17,6 +17,8 @@ export interface UploadWatcher {
 export class Upload implements BodySink {
   /** The whole body has been written. */
   sent = false
+  /** So far, with the head. */
+  bytes = 0
   /** The visitor is held back until the backend has taken what was written. */
   waits = false
   readonly #socket: Socket
@@ -36,6 +38,7 @@ export class Upload implements BodySink {
   /** Writes the head and, in the same write, what of the body is already here. */
   start(head: string | Uint8Array): void {
     this.#socket.cork()
+    this.bytes += head.length
     this.#socket.write(head, 'latin1')
     this.#exchange?.receive(this)
     this.#socket.uncork()
@@ -58,6 +61,7 @@ export class Upload implements BodySink {
     // An empty chunk would end a chunked body.
     if (this.#exchange === null || chunk.length === 0) return true
     const socket = this.#socket
+    this.bytes += chunk.length
     if (chunk.length < SMALL_PART) this.#corkForThisTurn()
     const taken = socket.write(this.#dialect.part(chunk))
     if (taken || socket.writableLength === 0) return true
