@@ -19,8 +19,10 @@ export const VERDICT = 3
 export const ADMIN = 4
 /** What is missing from its share, in 1/1000: see `readShare`. */
 export const WITHHELD = 5
-/** The first of six that outlier detection, slow start and breakers share. */
-export const RESILIENCE = 6
+/** The first of five: whether it is asked after failures. See Breaker. */
+export const BREAKER = 6
+/** Since when it is back: see slow-start.ts. */
+export const SLOW_START = 11
 /** The first that nobody uses. */
 export const SPARE = 12
 

@@ -2,6 +2,7 @@
 import { clock } from '../request/clock.ts'
 import type { Backend } from '../schedulers/scheduler.ts'
 import type { TargetPlan } from '../site/plan.ts'
+import type { BreakerPlan } from '../site/resilience-plan.ts'
 import type { Transport } from '../transports/transport.ts'
 import { BREAKER_CELLS, Breaker } from './breaker.ts'
 import {
@@ -17,7 +18,7 @@ import {
   verdicts,
 } from './cells.ts'
 import { LATENCY_CELLS, Latency } from './latency.ts'
-import { beginSlowStart, SLOW_START_CELLS, slowStartShare } from './slow-start.ts'
+import { SLOW_START_CELLS, SlowStart } from './slow-start.ts'
 
 /** How long one that refused is asked last, ms: long enough to spare visitors a connect timeout. */
 const REST_MS = 2_000
@@ -42,7 +43,7 @@ export class Target<Carrier = Transport> implements Backend {
   /** It could not be connected to: others are asked first until then, ms on the coarse clock. */
   #restsUntil = 0
   #breaker: Breaker | null = null
-  #slowStartMs = 0
+  #slowStart: SlowStart | null = null
   /** What it is owed of the requests offered to it, where it takes a part. */
   #credit = 0
 
@@ -77,8 +78,7 @@ export class Target<Carrier = Transport> implements Backend {
   /** The part of the requests offered to it that it takes, from 0 to 1. */
   get share(): number {
     const share = readShare(this.#cells)
-    if (this.#slowStartMs === 0) return share
-    return share * slowStartShare(this.#cells.subarray(SLOW_START), this.#slowStartMs)
+    return this.#slowStart === null ? share : share * this.#slowStart.share
   }
 
   /** Whether it takes what it is offered: of a hundred as many as its share says, evenly. */
@@ -146,12 +146,13 @@ export class Target<Carrier = Transport> implements Backend {
 
   /** It takes a growing part for so long after it has come back, ms. */
   startSlowly(ms: number): void {
-    this.#slowStartMs = ms
+    const cells = this.#cells.subarray(SLOW_START, SLOW_START + SLOW_START_CELLS)
+    this.#slowStart = new SlowStart(cells, ms)
   }
 
   /** It is back. */
   comesBack(): void {
-    if (this.#slowStartMs > 0) this.#beginSlowStart()
+    this.#slowStart?.begin(performance.now())
   }
 
   learn(ms: number, nowMs: number): void {
