@@ -246,6 +246,7 @@ export class HttpWorkers<Route extends WorkersRoute> implements LinkOwner {
         keepAlive: this.#plan.concurrency,
         keepAliveMs: NEVER_MS,
         preserveHost: true,
+        readsWhole: true,
       },
     )
     this.#workers.push({ link, transport, walks: [], overdue: '', overdueId: '', overdueMs: 0 })

@@ -8,12 +8,19 @@ import type { AppCounts } from '../request/app-counts.ts'
 import { type AppRoute, MOST_URGENT, usualDeadlines } from '../request/app-route.ts'
 import { clock, TICK_MS } from '../request/clock.ts'
 import type { Exchange, Handler } from '../request/exchange.ts'
+import { gathered } from '../request/gathered.ts'
 import type { AppState } from '../server/protocol.ts'
 import type { DeadlinesPlan, NodeAppPlan } from '../site/plan.ts'
 import type { Dispatch, DispatchHost } from '../transports/worker-link/dispatch.ts'
 import { Line } from '../transports/worker-link/line.ts'
 import type { Hello, LinkOwner, WorkerLink } from '../transports/worker-link/link.ts'
 import { app } from './app.ts'
+
+/**
+ * Bodies up to this size are gathered for workers that speak HTTP: such a request can be given to the
+ * next worker when the one that was to have it has died before it read it.
+ */
+const SMALL_BODY = 8_192
 
 /** A route to the application. */
 export interface NodeRoute {
@@ -90,6 +97,12 @@ export class NodeApp {
     if (exchange.line.method === 'TRACE') {
       return exchange.fail(new PorticoError('METHOD_NOT_ALLOWED', 'TRACE'))
     }
+    const { contentLength } = exchange.fields
+    if (contentLength === 0 || contentLength > SMALL_BODY) return this.#serve(exchange, route)
+    gathered(exchange, this.#spool, (whole) => this.#serve(whole, route))
+  }
+
+  #serve(exchange: Exchange, route: NodeRoute): void {
     if (this.#queue.size === 0 && this.#http.serve(exchange, route)) return
     this.#wait(exchange, route)
   }
@@ -139,7 +152,8 @@ export class NodeApp {
         if (dropped) continue
         this.counts.waited(now - queued)
         exchange.onGone = null
-        this.handle(exchange, route)
+        if (this.#way === 'link') route.framed.handle(exchange)
+        else this.#serve(exchange, route)
       }
     })
     return owner

@@ -106,10 +106,12 @@ export interface Exchange {
 
   /**
    * Starts the request's body. Without a body `sink.end('')` is called at once. Sends `100 Continue`
-   * first where the visitor waits for it (RFC 9110 §10.1.1). At most once. A body nobody receives is
-   * discarded by the gateway.
+   * first where the visitor waits for it (RFC 9110 §10.1.1). At most once, unless `rereadable`. A body
+   * nobody receives is discarded by the gateway.
    */
   receive(sink: BodySink): void
+  /** All of the body is here: `receive` gives it from its beginning each time. */
+  readonly rereadable?: boolean
   /** Continue after `data` returned false. */
   resume(): void
 

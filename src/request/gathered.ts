@@ -76,8 +76,14 @@ class GatheredExchange extends ExchangeThrough {
     this.#onGone = call
   }
 
+  get rereadable(): boolean {
+    return this.#body.path === ''
+  }
+
   override receive(sink: BodySink): void {
     this.#sink = sink
+    this.#at = 0
+    this.#paused = false
     this.#go()
   }
 
@@ -105,8 +111,10 @@ class GatheredExchange extends ExchangeThrough {
   #go(): void {
     if (this.#paused || this.#over || this.#sink === null) return
     if (this.#at === this.#body.length) {
-      this.#release()
-      this.#sink.end('')
+      const sink = this.#sink
+      this.#sink = null
+      if (!this.rereadable) this.#release()
+      sink.end('')
     } else if (this.#fd >= 0) this.#read()
     else this.#give(this.#body.bytes)
   }

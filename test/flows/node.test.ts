@@ -424,6 +424,26 @@ describe('a (req, res) listener', () => {
     expect((await ask(portico.port, '/')).status).toBe(200)
   }, 30_000)
 
+  test('what a killed worker has not read goes to another one, even a POST', async () => {
+    await using portico = await Portico.serve(files(''))
+    const { apps } = await portico.settled()
+    const workers = apps.api!.workers.map(({ pid }) => pid)
+    // Connections that workers have read from before, and one that nobody has.
+    await Promise.all([ask(portico.port, '/'), ask(portico.port, '/')])
+    const [frozen] = workers
+    kill(frozen!, 'SIGSTOP')
+    // More than one for each worker, so that some stand before the frozen one.
+    const posts = Array.from({ length: 6 }, (_, n) =>
+      ask(portico.port, '/echo', { body: `order ${n}` }),
+    )
+    await sleep(300)
+    kill(frozen!)
+    const replies = await Promise.all(posts)
+    expect(replies.map(({ status, text }) => [status, text])).toEqual(
+      replies.map((_, n) => [200, `order ${n}`]),
+    )
+  }, 30_000)
+
   test('workers that are killed under load', async () => {
     await using portico = await Portico.serve(files(''))
     await portico.settled()
