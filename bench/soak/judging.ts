@@ -36,8 +36,8 @@ export interface Cost {
 
 /** A growth that is below this is none, bytes a second: 6 MiB an hour. */
 const NO_GROWTH = (6 * 1024 * 1024) / 3600
-/** Part of the time in which processes grow to their size. */
-const WARM_UP = 0.25
+/** Part of the time in which processes grow to their size: memories of heads, histories, compiled code. */
+const WARM_UP = 0.5
 /** Between two processes' notes of the same moment, ms. */
 const SLACK_MS = 5
 /** From a worker's end to the turn in which a busy server thread hears of it, ms at most. */
