@@ -8,8 +8,9 @@
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import type { ByteStream, Connection } from './byte-stream.ts'
-import { isStreamHandle, LightStream } from './light-stream.ts'
+import { LightStream } from './light-stream.ts'
 import { NodeStream } from './node-stream.ts'
+import { isStreamHandle } from './stream-handle.ts'
 
 /** One read at most. Larger reads gain little and make large uploads unfair to the others. */
 const READ_BUFFER = 65_536
@@ -36,6 +37,8 @@ export interface AcceptOptions {
   readonly ready: () => void
   /** The socket cannot be listened on. */
   readonly failed: (error: Error) => void
+  /** Connections are to be net.Sockets: what is done with them knows no handles. */
+  readonly sockets?: boolean
 }
 
 /** Accepts connections until it is closed. */
@@ -49,7 +52,7 @@ export function accept(options: AcceptOptions): Acceptor {
     stream.start(connect(stream))
   })
   server.listen(options.on, () => {
-    takeOver(server, connect, admit)
+    if (options.sockets !== true) takeOver(server, connect, admit)
     options.ready()
   })
   return { close: () => server.close() }

@@ -1,8 +1,9 @@
 /** A connection that another process has accepted for us: its descriptor was inherited. */
 import { Socket } from 'node:net'
 import type { ByteStream, Connection } from './byte-stream.ts'
-import { isStreamHandle, LightStream } from './light-stream.ts'
+import { LightStream } from './light-stream.ts'
 import { NodeStream } from './node-stream.ts'
+import { isStreamHandle } from './stream-handle.ts'
 
 const READ_BUFFER = 65_536
 

@@ -3,101 +3,24 @@
  * closures: making, using and closing one costs 27 µs of processor time for a connection that carries one
  * request, this 9 µs (measured behind nginx, which opens one for each request that it passes on over
  * uwsgi and SCGI).
- *
- * Node does not publish handles. What is needed of them is looked at once, at load: where it is not as
- * expected, `lightStreams` is null and net.Socket does the same, slower.
  */
 import { getSystemErrorName } from 'node:util'
 import type { ByteStream, Connection } from './byte-stream.ts'
+import {
+  ASYNC,
+  END_OF_FILE,
+  internals,
+  type Name,
+  newRequest,
+  onRead,
+  type StreamHandle,
+  state,
+  unused,
+  type WriteRequest,
+} from './stream-handle.ts'
 import { unsent } from './unsent.ts'
 
-/** libuv's UV_EOF. */
-const END_OF_FILE = -4095
-
-/** What an accepted handle can do (TCP and Pipe of Node's `stream_wrap`). */
-export interface StreamHandle {
-  onread: (this: StreamHandle) => void
-  /** Ours: who reads from it. */
-  stream?: LightStream
-  readonly fd: number
-  readonly writeQueueSize: number
-  useUserBuffer(buffer: Uint8Array): void
-  readStart(): number
-  readStop(): number
-  writeBuffer(request: WriteRequest, bytes: Uint8Array): number
-  writev(request: WriteRequest, bytes: readonly Uint8Array[], allBuffers: true): number
-  shutdown(request: object): number
-  close(done: () => void): void
-  reset?(done: () => void): number
-  setNoDelay?(on: boolean): void
-  getpeername?(into: Partial<Name>): number
-  getsockname?(into: Partial<Name>): number
-}
-
-interface Name {
-  address: string
-  port: number
-}
-
-interface WriteRequest {
-  oncomplete: (this: WriteRequest, status: number) => void
-  stream: LightStream | null
-  /** Kept until the kernel has taken it. */
-  bytes: unknown
-  length: number
-}
-
-interface Internals {
-  readonly streamBaseState: Int32Array
-  readonly kReadBytesOrError: number
-  readonly kLastWriteWasAsync: number
-  readonly WriteWrap: new () => WriteRequest
-  readonly ShutdownWrap: new () => { oncomplete: () => void }
-}
-
-function findInternals(): Internals | null {
-  try {
-    const binding: unknown = Reflect.get(process, 'binding').call(process, 'stream_wrap')
-    if (typeof binding !== 'object' || binding === null) return null
-    const found = binding as Internals
-    const usable =
-      found.streamBaseState instanceof Int32Array &&
-      Number.isInteger(found.kReadBytesOrError) &&
-      Number.isInteger(found.kLastWriteWasAsync) &&
-      typeof found.WriteWrap === 'function' &&
-      typeof found.ShutdownWrap === 'function'
-    return usable ? found : null
-  } catch {
-    return null
-  }
-}
-
-const internals = findInternals()
-
-/** Whether this Node's handles are as we know them. */
-export const lightStreams: boolean = internals !== null
-
-/** Whether `handle` can carry a LightStream. */
-export function isStreamHandle(handle: unknown): handle is StreamHandle {
-  if (internals === null || typeof handle !== 'object' || handle === null) return false
-  return [
-    'useUserBuffer',
-    'readStart',
-    'readStop',
-    'writeBuffer',
-    'writev',
-    'shutdown',
-    'close',
-  ].every((name) => typeof Reflect.get(handle, name) === 'function')
-}
-
-// Local names: looked up on every read and write.
-const state = internals?.streamBaseState ?? new Int32Array(8)
-const READ = internals?.kReadBytesOrError ?? 0
-const ASYNC = internals?.kLastWriteWasAsync ?? 0
-
-/** A request object that no write has kept yet: most are over at once. */
-let spare: WriteRequest | null = null
+export { isStreamHandle, type StreamHandle } from './stream-handle.ts'
 
 const State = { OPEN: 0, ENDING: 1, CLOSED: 2 } as const
 
@@ -243,13 +166,13 @@ export class LightStream implements ByteStream {
 
   #wrote(request: WriteRequest, failed: number, bytes: unknown, length: number): void {
     if (failed !== 0) {
-      spare = request
+      unused(request)
       // Not in the middle of whatever is being written.
       process.nextTick(() => this.#cannotWrite(failed))
       return
     }
     if (state[ASYNC] === 0) {
-      spare = request
+      unused(request)
       return
     }
     request.stream = this
@@ -273,6 +196,26 @@ export class LightStream implements ByteStream {
   }
 
   // Ends.
+
+  /**
+   * Gives the handle to a stream that wraps it. This one is over then, but for its connection, which
+   * hears by `lost` when nothing is left. Null: it is closed, or not all that was written has left.
+   */
+  release(): StreamHandle | null {
+    if (this.#state !== State.OPEN || this.writableLength > 0) return null
+    // Its ends are still asked for.
+    void this.#remote
+    void this.#local
+    this.#handle.readStop()
+    this.#reading = false
+    this.#state = State.CLOSED
+    return this.#handle
+  }
+
+  /** The handle that was given away is closed. */
+  lost(): void {
+    this.#closed()
+  }
 
   end(): void {
     if (this.#state !== State.OPEN) return
@@ -342,29 +285,4 @@ export class LightStream implements ByteStream {
     this.#corked = null
     this.#connection?.closed()
   }
-}
-
-function newRequest(): WriteRequest {
-  const request = spare
-  if (request !== null) {
-    spare = null
-    return request
-  }
-  const made = new internals!.WriteWrap()
-  made.oncomplete = onSent
-  made.stream = null
-  made.bytes = null
-  made.length = 0
-  return made
-}
-
-function onRead(this: StreamHandle): void {
-  this.stream!.received(state[READ]!)
-}
-
-function onSent(this: WriteRequest, status: number): void {
-  const { stream, length } = this
-  this.stream = null
-  this.bytes = null
-  stream?.sent(length, status)
 }

@@ -5,6 +5,7 @@ import type { ByteStream, Connection } from './byte-stream.ts'
 export class NodeStream implements ByteStream {
   trouble = ''
   readonly #socket: Socket
+  #connection: Connection | null = null
 
   /** `socket` has to have a writableHighWaterMark of 1, so that 'drain' means "all has left". */
   constructor(socket: Socket) {
@@ -12,17 +13,38 @@ export class NodeStream implements ByteStream {
   }
 
   start(connection: Connection): void {
+    this.listen(connection)
+    this.#socket.on('close', () => connection.closed())
+  }
+
+  /** Tells `connection` everything but its end. */
+  protected listen(connection: Connection): void {
     const socket = this.#socket
-    socket.on('data', (chunk: Buffer) => {
-      if (!connection.read(chunk, chunk.length)) socket.pause()
-    })
-    socket.on('end', () => connection.ended())
-    socket.on('drain', () => connection.drained())
-    socket.on('close', () => connection.closed())
+    this.#connection = connection
+    socket.on('data', this.#read)
+    socket.on('end', this.#ended)
+    socket.on('drain', this.#drained)
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.trouble = error.code ?? error.message
     })
   }
+
+  /** Gives the socket to a stream that wraps it; the connection still hears of its end. */
+  release(): Socket | null {
+    const socket = this.#socket
+    if (socket.destroyed || socket.writableLength > 0) return null
+    socket.pause()
+    socket.off('data', this.#read).off('end', this.#ended).off('drain', this.#drained)
+    return socket
+  }
+
+  readonly #read = (chunk: Buffer): void => {
+    if (!this.#connection!.read(chunk, chunk.length)) this.#socket.pause()
+  }
+
+  readonly #ended = (): void => this.#connection!.ended()
+
+  readonly #drained = (): void => this.#connection!.drained()
 
   get remoteAddress(): string | undefined {
     return this.#socket.remoteAddress

@@ -1,14 +1,18 @@
-/** What gateways rely on, of both kinds of streams, over TCP and unix sockets. */
+/** What gateways rely on, of all kinds of streams, over TCP and unix sockets. */
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, connect as dial, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { connect as connectTls, createSecureContext } from 'node:tls'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { ByteStream, Connection } from '../../src/listen/byte-stream.ts'
-import { isStreamHandle, LightStream } from '../../src/listen/light-stream.ts'
+import { LightStream } from '../../src/listen/light-stream.ts'
 import { NodeStream } from '../../src/listen/node-stream.ts'
+import { secure } from '../../src/listen/secure.ts'
+import { isStreamHandle } from '../../src/listen/stream-handle.ts'
+import { pair as certificate } from '../tls/support/certificates.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'portico-streams-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -47,31 +51,79 @@ class Notes implements Connection {
   }
 }
 
-type Made = LightStream | NodeStream
 /** Has `server` make streams of its connections. */
-type Attach = (server: Server, made: (stream: Made) => void) => void
+type Attach = (server: Server, made: (stream: ByteStream) => Notes) => void
 
-const kinds: Record<string, Attach> = {
-  'on a handle': (server, made) => {
-    Reflect.get(server, '_handle').onconnection = (_: number, handle: unknown) => {
-      if (!isStreamHandle(handle)) throw new Error('this Node has other handles')
-      made(new LightStream(handle, shared))
-    }
-  },
-  'on a net.Socket': (server, made) => {
-    server.on('connection', (socket: Socket) => made(new NodeStream(socket)))
-  },
+const onHandles: Attach = (server, made) => {
+  Reflect.get(server, '_handle').onconnection = (_: number, handle: unknown) => {
+    if (!isStreamHandle(handle)) throw new Error('this Node has other handles')
+    const stream = new LightStream(handle, shared)
+    stream.start(made(stream))
+  }
 }
 
-async function pair(attach: Attach, unix: boolean): Promise<[Notes, Socket, Server]> {
+const onSockets: Attach = (server, made) => {
+  server.on('connection', (socket: Socket) => {
+    const stream = new NodeStream(socket)
+    stream.start(made(stream))
+  })
+}
+
+const { cert, key } = certificate()
+const context = createSecureContext({ cert, key })
+
+/** A connection that says nothing but its end to the one that TLS makes of it. */
+class Handshake implements Connection {
+  readonly #stream: ByteStream
+  readonly #made: (stream: ByteStream) => Notes
+  #notes: Notes | null = null
+
+  constructor(stream: ByteStream, made: (stream: ByteStream) => Notes) {
+    this.#stream = stream
+    this.#made = made
+  }
+
+  read(bytes: Buffer, length: number): boolean {
+    const options = { context, protocols: null, asksCertificate: false, ocsp: null }
+    secure(this.#stream, bytes.subarray(0, length), options, {
+      done: (stream) => {
+        this.#notes = this.#made(stream)
+        return this.#notes
+      },
+      failed: () => {},
+    })
+    return false
+  }
+
+  ended(): void {}
+  drained(): void {}
+  closed(): void {
+    this.#notes?.closed()
+  }
+}
+
+function overTls(attach: Attach): Attach {
+  return (server, made) => {
+    attach(server, (stream) => new Handshake(stream, made) as unknown as Notes)
+  }
+}
+
+const kinds: Record<string, Attach> = {
+  'on a handle': onHandles,
+  'on a net.Socket': onSockets,
+  'of TLS on a handle': overTls(onHandles),
+  'of TLS on a net.Socket': overTls(onSockets),
+}
+
+async function pair(kind: string, unix: boolean): Promise<[Notes, Socket, Server]> {
   const server = createServer({ allowHalfOpen: true, highWaterMark: 1 })
   server.listen(unix ? join(folder, `${Math.random()}.sock`) : { port: 0, host: '127.0.0.1' })
   await once(server, 'listening')
   const accepted = new Promise<Notes>((resolve) => {
-    attach(server, (stream) => {
+    kinds[kind]!(server, (stream) => {
       const notes = new Notes(stream)
-      stream.start(notes)
       resolve(notes)
+      return notes
     })
   })
   const address = server.address()
@@ -79,7 +131,11 @@ async function pair(attach: Attach, unix: boolean): Promise<[Notes, Socket, Serv
   const visitor = dial({ ...target, allowHalfOpen: true })
   visitor.on('error', () => {})
   await once(visitor, 'connect')
-  return [await accepted, visitor, server]
+  if (!kind.includes('TLS')) return [await accepted, visitor, server]
+  const secured = connectTls({ socket: visitor, rejectUnauthorized: false })
+  secured.on('error', () => {})
+  await once(secured, 'secureConnect')
+  return [await accepted, secured, server]
 }
 
 async function come(what: () => boolean): Promise<void> {
@@ -87,13 +143,13 @@ async function come(what: () => boolean): Promise<void> {
   expect(what()).toBe(true)
 }
 
-describe.each(Object.entries(kinds))('a stream %s', (kind, attach) => {
+describe.each(Object.keys(kinds))('a stream %s', (kind) => {
   describe.each([
     ['over TCP', false],
     ['over a unix socket', true],
   ])('%s', (_, unix) => {
     it('reads, writes and closes when both sides have said all', async () => {
-      const [notes, visitor, server] = await pair(attach, unix)
+      const [notes, visitor, server] = await pair(kind, unix)
       const { stream } = notes
       visitor.write('hello')
       await come(() => notes.told.includes('hello'))
@@ -102,7 +158,9 @@ describe.each(Object.entries(kinds))('a stream %s', (kind, attach) => {
       stream.write(Buffer.from('two '))
       stream.write(Buffer.from('three'))
       stream.uncork()
-      expect(stream.writableLength).toBe(0)
+      // TLS takes one write in each turn.
+      if (kind.includes('TLS')) await come(() => stream.writableLength === 0)
+      else expect(stream.writableLength).toBe(0)
       const [answer] = await once(visitor, 'data')
       expect(String(answer)).toContain('one ')
       visitor.end()
@@ -117,18 +175,20 @@ describe.each(Object.entries(kinds))('a stream %s', (kind, attach) => {
     })
 
     it('knows its ends', async () => {
-      const [{ stream, over }, visitor, server] = await pair(attach, unix)
+      const [{ stream, over }, visitor, server] = await pair(kind, unix)
       expect(stream.remoteAddress).toBe(unix ? undefined : '127.0.0.1')
       expect(stream.remotePort).toBe(unix ? undefined : visitor.localPort)
       expect(stream.localPort).toBe(unix ? undefined : visitor.remotePort)
-      expect(stream.fd).toBeGreaterThan(2)
+      // Nothing may be written past TLS.
+      if (kind.includes('TLS')) expect(stream.fd).toBe(-1)
+      else expect(stream.fd).toBeGreaterThan(2)
       stream.destroy()
       await over.promise
       server.close()
     })
 
     it('says when a slow reader has taken everything', async () => {
-      const [notes, visitor, server] = await pair(attach, unix)
+      const [notes, visitor, server] = await pair(kind, unix)
       const { stream } = notes
       visitor.pause()
       const block = Buffer.alloc(8_000_000, 'x')
@@ -150,7 +210,7 @@ describe.each(Object.entries(kinds))('a stream %s', (kind, attach) => {
     })
 
     it('closes soon: what was written leaves first', async () => {
-      const [notes, visitor, server] = await pair(attach, unix)
+      const [notes, visitor, server] = await pair(kind, unix)
       let got = 0
       visitor.on('data', (part: Buffer) => {
         got += part.length
@@ -167,7 +227,7 @@ describe.each(Object.entries(kinds))('a stream %s', (kind, attach) => {
     })
 
     it('reads no more until it is resumed', async () => {
-      const [notes, visitor, server] = await pair(attach, unix)
+      const [notes, visitor, server] = await pair(kind, unix)
       notes.takes = false
       visitor.write(Buffer.alloc(4_000_000))
       await come(() => notes.bytes > 0)
@@ -183,7 +243,7 @@ describe.each(Object.entries(kinds))('a stream %s', (kind, attach) => {
     })
 
     it('says what broke it, once, and takes everything that comes later in silence', async () => {
-      const [notes, visitor, server] = await pair(attach, unix)
+      const [notes, visitor, server] = await pair(kind, unix)
       const { stream } = notes
       visitor.destroy()
       for (let i = 0; i < 50 && !stream.destroyed; i++) {
@@ -212,7 +272,7 @@ describe.each(Object.entries(kinds))('a stream %s', (kind, attach) => {
   it.each(kind === 'on a handle' ? [1] : [])(
     'reads what came before the other side closed, though a write fails',
     async () => {
-      const [notes, visitor, server] = await pair(attach, true)
+      const [notes, visitor, server] = await pair(kind, true)
       notes.takes = false
       visitor.write('a')
       await come(() => notes.told.includes('a'))
@@ -232,7 +292,7 @@ describe.each(Object.entries(kinds))('a stream %s', (kind, attach) => {
   )
 
   it('resets', async () => {
-    const [notes, visitor, server] = await pair(attach, false)
+    const [notes, visitor, server] = await pair(kind, false)
     const failed = once(visitor, 'error')
     notes.stream.resetAndDestroy()
     expect((await failed)[0]).toMatchObject({ code: 'ECONNRESET' })

@@ -1,0 +1,79 @@
+/** The same as TlsStream on a tls.TLSSocket, for a Node whose handles are not as we know them; staples nothing. */
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { NodeStream } from './node-stream.ts'
+import { type PeerLink, readPeerCertificate } from './peer-certificate.ts'
+import type { HandshakeEnd, PeerCertificate, SecureOptions, SecureStream } from './secure-stream.ts'
+
+export class TlsSocketStream extends NodeStream implements SecureStream {
+  readonly #socket: TLSSocket
+  readonly #plain: Socket
+
+  /**
+   * Begins the handshake. `hello`: what was read of `plain`, a socket that a NodeStream released; that
+   * one's connection hears of the end.
+   */
+  constructor(plain: Socket, hello: Uint8Array, options: SecureOptions, end: HandshakeEnd) {
+    plain.unshift(hello)
+    const socket = new TLSSocket(plain, {
+      isServer: true,
+      secureContext: options.context,
+      requestCert: options.asksCertificate,
+      rejectUnauthorized: false,
+      // Not among the declared options: it is handed on to net.Socket.
+      ...{ highWaterMark: 1 },
+      ...(options.protocols === null ? {} : { ALPNProtocols: options.protocols }),
+    })
+    super(socket)
+    this.#socket = socket
+    this.#plain = plain
+    let over = false
+    socket.on('error', (error: Error) => {
+      if (!over) end.failed(error)
+      over = true
+    })
+    socket.once('secure', () => {
+      over = true
+      this.listen(end.done(this))
+    })
+  }
+
+  override get fd(): number {
+    return -1
+  }
+
+  override get queueSize(): number {
+    return this.#socket.writableLength + super.queueSize
+  }
+
+  override resetAndDestroy(): void {
+    this.#plain.resetAndDestroy()
+  }
+
+  get protocol(): string {
+    return this.#socket.getProtocol() ?? ''
+  }
+
+  get cipher(): string {
+    return this.destroyed ? '' : this.#socket.getCipher().name
+  }
+
+  get alpn(): string {
+    return this.#socket.alpnProtocol || ''
+  }
+
+  get resumed(): boolean {
+    return this.#socket.isSessionReused()
+  }
+
+  get peerCertificate(): PeerCertificate | null {
+    const link: PeerLink | null = this.destroyed ? null : this.#socket.getPeerCertificate(true)
+    // The authority's opinion, which Node gives as an error or its code.
+    const { authorizationError: why } = this.#socket
+    return readPeerCertificate(link, why === null || why === undefined ? '' : codeOf(why))
+  }
+}
+
+function codeOf(why: unknown): string {
+  return why instanceof Error && 'code' in why ? String(why.code) : String(why)
+}
