@@ -98,7 +98,7 @@ export function growGroup(listener: ListenerPlan, open: OpenSockets, count: numb
   if (open.address.kind === 'unix' || !GROUPS) return
   while (open.fds.length < count) {
     const target = encodeTcp(open.address.host, open.address.port)
-    open.fds.push(openTcp(target, listener.backlog, true))
+    open.fds.push(openInet(target, listener, true))
   }
 }
 
@@ -111,7 +111,7 @@ function openGroup(
 ): OpenSockets {
   const fds: number[] = []
   try {
-    const { fd, bound } = openFirst(host, port, listener.backlog, shared)
+    const { fd, bound } = openFirst(host, port, listener, shared)
     fds.push(fd)
     const name = new Uint8Array(28)
     checked('getsockname', getsockname(fd, name, new Uint8Array(Int32Array.of(28).buffer)))
@@ -132,15 +132,15 @@ function openGroup(
 function openFirst(
   host: string,
   port: number,
-  backlog: number,
+  listener: ListenerPlan,
   shared: boolean,
 ): { fd: number; bound: string } {
   try {
-    return { fd: openTcp(encodeTcp(host, port), backlog, shared), bound: host }
+    return { fd: openInet(encodeTcp(host, port), listener, shared), bound: host }
   } catch (error) {
     if (host !== '::' || !isNoIpv6(error)) throw error
     const bound = '0.0.0.0'
-    return { fd: openTcp(encodeTcp(bound, port), backlog, shared), bound }
+    return { fd: openInet(encodeTcp(bound, port), listener, shared), bound }
   }
 }
 
@@ -151,10 +151,13 @@ function isNoIpv6(error: unknown): boolean {
   )
 }
 
-function openTcp(target: Sockaddr, backlog: number, inGroup: boolean): number {
-  const fd = openSocket(target.family, constants.SOCK_STREAM)
+/** Of TCP, or of UDP. */
+function openInet(target: Sockaddr, { scheme, backlog }: ListenerPlan, inGroup: boolean): number {
+  const datagrams = scheme === 'udp'
+  const fd = openSocket(target.family, datagrams ? constants.SOCK_DGRAM : constants.SOCK_STREAM)
   try {
-    setOption(fd, constants.SOL_SOCKET, constants.SO_REUSEADDR, 1)
+    // Two sockets of UDP with it would share a port, and visitors, without being a group.
+    if (!datagrams) setOption(fd, constants.SOL_SOCKET, constants.SO_REUSEADDR, 1)
     if (target.family === constants.AF_INET6) {
       setOption(fd, constants.IPPROTO_IPV6, constants.IPV6_V6ONLY, 0)
     }
@@ -163,7 +166,7 @@ function openTcp(target: Sockaddr, backlog: number, inGroup: boolean): number {
     if (inGroup) setOption(fd, constants.SOL_SOCKET, constants.SO_REUSEPORT, 1)
     checked('bind', bind(fd, target.bytes, target.bytes.length))
     if (!inGroup && GROUPS) setOption(fd, constants.SOL_SOCKET, constants.SO_REUSEPORT, 1)
-    checked('listen', listen(fd, backlog))
+    if (!datagrams) checked('listen', listen(fd, backlog))
     return fd
   } catch (error) {
     closeSync(fd)

@@ -59,7 +59,7 @@ export class ListeningSockets {
         } else {
           const isOurs = !this.#isGiven(known.open)
           if (isOurs) growGroup(plan, known.open, threads)
-          for (const fd of known.open.fds) listen(fd, plan.backlog)
+          if (!isDatagram(plan)) for (const fd of known.open.fds) listen(fd, plan.backlog)
           if (isOurs) setFile(plan)
           wanted.push(known)
         }
@@ -88,7 +88,10 @@ export class ListeningSockets {
       address.kind === 'tcp' &&
       address.port !== 0 &&
       this.#listeners.some(
-        ({ open }) => open.address.kind === 'tcp' && open.address.port === address.port,
+        ({ key, open }) =>
+          open.address.kind === 'tcp' &&
+          open.address.port === address.port &&
+          key.startsWith(DATAGRAMS) === isDatagram(plan),
       )
     )
   }
@@ -110,10 +113,11 @@ export class ListeningSockets {
   }
 
   async #givenFor(
-    { address }: ListenerPlan,
+    plan: ListenerPlan,
     taken: readonly Listener[],
   ): Promise<OpenSockets | undefined> {
-    if (this.#activated.length === 0) return undefined
+    if (this.#activated.length === 0 || isDatagram(plan)) return undefined
+    const { address } = plan
     const numeric =
       address.kind === 'unix' ? address : { ...address, host: await resolveHost(address.host) }
     const given = this.#activated.find(
@@ -135,11 +139,17 @@ export class ListeningSockets {
   }
 }
 
+const DATAGRAMS = 'udp '
+
+function isDatagram({ scheme }: ListenerPlan): boolean {
+  return scheme === 'udp'
+}
+
 /** The same address twice (two listeners on port 0, say) is two listeners. */
 function keyed(plans: readonly ListenerPlan[]): [string, ListenerPlan][] {
   const seen = new Map<string, number>()
   return plans.map((plan) => {
-    const name = showAddress(plan.address)
+    const name = `${isDatagram(plan) ? DATAGRAMS : ''}${showAddress(plan.address)}`
     const count = seen.get(name) ?? 0
     seen.set(name, count + 1)
     return [`${name}#${count}`, plan]

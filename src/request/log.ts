@@ -5,6 +5,7 @@
  */
 import { close, openSync, write, writeSync } from 'node:fs'
 import type { PorticoError } from '../errors.ts'
+import { asObject, asRequest, asStatus, type ConnectionLine } from '../stream/log-line.ts'
 import { fieldValue } from '../wire/fields.ts'
 import { clock, onTick } from './clock.ts'
 import type { Peer } from './exchange.ts'
@@ -80,6 +81,19 @@ export class AccessLog {
         ? this.#json(peer.address, line, error.status, sent, error, {})
         : this.#combined(peer.address, line, error.status, sent, undefined, undefined),
     )
+  }
+
+  /** A connection without HTTP is over. */
+  connection(line: ConnectionLine): void {
+    const { address, received, sent, ms, user } = line
+    if (this.#format === 'json') {
+      return this.#add(asLine({ time: new Date().toISOString(), ...asObject(line) }))
+    }
+    const status = asStatus(line)
+    const from = address === '' ? '-' : address
+    const took = (ms / 1000).toFixed(3)
+    const text = `${from} - ${quoted(user || '-')} [${this.#now()}] "${quoted(asRequest(line))}" ${status} ${sent} "${received}" "${took}"`
+    this.#add(`${text}\n`)
   }
 
   /** Opens the file anew, after it was moved away. When it cannot be, the old one is kept. */

@@ -3,24 +3,34 @@ import type { Gateway, GatewayOptions } from '../gateways/gateway.ts'
 import { Http1Gateway } from '../gateways/http1/gateway.ts'
 import type { RoutedExchange } from '../request/flow.ts'
 import type { ListenerPlan, ListenScheme } from '../site/plan.ts'
+import type { MailScheme, StreamScheme } from '../site/stream-plan.ts'
 
 export class Gateways {
   readonly #options: GatewayOptions
   readonly #complain: (message: string) => void
-  readonly #made = new Map<string, Gateway>()
+  /** What takes connections that carry no requests; null: they do. */
+  readonly #plain: (listener: ListenerPlan) => Gateway | null
+  readonly #made = new Map<string | ListenerPlan, Gateway>()
 
-  constructor(options: GatewayOptions, complain: (message: string) => void) {
+  constructor(
+    options: GatewayOptions,
+    plain: (listener: ListenerPlan) => Gateway | null,
+    complain: (message: string) => void,
+  ) {
     this.#options = options
+    this.#plain = plain
     this.#complain = complain
   }
 
   /** The gateway for a listener; listeners of one protocol share theirs. */
   async of(listener: ListenerPlan): Promise<Gateway> {
     const { name, scheme, proxyProtocol } = listener
-    const key = proxyProtocol ? name : scheme
+    const carriesNone = listener.stream !== undefined || listener.mail !== undefined
+    const key = carriesNone ? listener : proxyProtocol ? name : scheme
     const known = this.#made.get(key)
     if (known !== undefined) return known
-    const plain = await makeGateway(scheme, this.#options)
+    const plain =
+      this.#plain(listener) ?? (await makeGateway(scheme as RequestScheme, this.#options))
     const gateway = proxyProtocol ? await this.#behindProxy(plain, name) : plain
     this.#made.set(key, gateway)
     return gateway
@@ -59,8 +69,11 @@ export class Gateways {
   }
 }
 
+/** What brings requests. */
+type RequestScheme = Exclude<ListenScheme, StreamScheme | MailScheme>
+
 /** Loaded when a listener speaks it: most sites speak one. */
-async function makeGateway(scheme: ListenScheme, options: GatewayOptions): Promise<Gateway> {
+async function makeGateway(scheme: RequestScheme, options: GatewayOptions): Promise<Gateway> {
   switch (scheme) {
     case 'http':
       return new Http1Gateway(options)

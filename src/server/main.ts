@@ -11,6 +11,7 @@ import { AppCounts } from '../request/app-counts.ts'
 import { Counters } from '../request/counters.ts'
 import type { SitePlan } from '../site/plan.ts'
 import { removeAbandoned } from '../system/abandoned.ts'
+import { StreamCounts } from '../stream/counts.ts'
 import { killSession } from '../system/session.ts'
 import { Claims } from '../transports/worker-link/claims.ts'
 import { RequestsAsker } from './ask-threads.ts'
@@ -81,6 +82,7 @@ class Server {
       Object.values(plan.pools).map((pool) => [pool.name, PoolMemory.allocate(pool)]),
     )
     const limits = allocateLimits(plan)
+    const streams = StreamCounts.allocate(plan.listeners.length, threads)
     for (let thread = 0; thread < threads; thread++) {
       const data: ThreadStart = {
         plan,
@@ -95,6 +97,7 @@ class Server {
         apps: this.#apps,
         pools,
         poolFiles: start.poolFiles,
+        streams,
         limits,
         spool: this.#spool,
         quarters: Object.fromEntries(

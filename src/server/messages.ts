@@ -27,6 +27,8 @@ export interface ThreadStart {
   readonly pools: Readonly<Record<string, SharedArrayBuffer>>
   /** By pool, for those whose `tls` names any. */
   readonly poolFiles: Readonly<Record<string, PoolFiles>>
+  /** Counts of listeners without HTTP: see StreamCounts. */
+  readonly streams: SharedArrayBuffer
   /** Tables of limits: see filters/limit/allocate.ts. */
   readonly limits: Readonly<Record<string, SharedArrayBuffer>>
   readonly spool: string

@@ -21,7 +21,10 @@ import { AccessLog } from '../request/log.ts'
 import { Router, routesOf } from '../request/route.ts'
 import { Tracer } from '../request/trace.ts'
 import { Trust } from '../request/trust.ts'
-import type { HandlerPlan, RoutePlan } from '../site/plan.ts'
+import { isPlain } from '../site/judge-stream-pool.ts'
+import type { HandlerPlan, PoolPlan, RoutePlan, SitePlan } from '../site/plan.ts'
+import type { StreamListeners } from '../stream/listeners.ts'
+import type { ConnectionLine } from '../stream/log-line.ts'
 import { type LinkOwner, WorkerLink } from '../transports/worker-link/link.ts'
 import { type AppsHost, type ServedApp, serveApp } from './apps.ts'
 import { Gateways } from './gateways.ts'
@@ -64,7 +67,7 @@ const stranger: LinkOwner = {
 }
 
 const pools = new Map(
-  Object.entries(plan.pools).map(([name, pool]) => [
+  routedPools(plan).map(([name, pool]) => [
     name,
     createPool(pool, {
       spool: start.spool,
@@ -74,6 +77,11 @@ const pools = new Map(
     }),
   ]),
 )
+
+/** Those that requests go to. */
+function routedPools({ pools }: SitePlan): [string, PoolPlan][] {
+  return Object.entries(pools).filter(([, { servers }]) => !servers.some(isPlain))
+}
 
 /** Visitors who ask for the metrics. */
 const scrapes = new Scrapes(() => tell({ type: 'metrics' }))
@@ -145,6 +153,19 @@ function openLog(): AccessLog | null {
   }
 }
 
+/** Loaded where there is one. */
+async function listenersWithoutHttp(
+  counters: Counters,
+  log: AccessLog | null,
+): Promise<StreamListeners | null> {
+  if (!plan.listeners.some(({ stream, mail }) => stream !== undefined || mail !== undefined))
+    return null
+  const { StreamListeners } = await import('../stream/listeners.ts')
+  const { thread, pools, streams } = start
+  const write = log === null ? null : (line: ConnectionLine): void => log.connection(line)
+  return new StreamListeners({ plan, thread, pools, streams, counters, log: write, complain })
+}
+
 async function main(): Promise<void> {
   const log = openLog()
   const counters = Counters.of(start.counters, start.thread, routesOf(plan.hosts).length)
@@ -159,7 +180,12 @@ async function main(): Promise<void> {
     plan.trace === null ? null : new Tracer(plan.trace),
   )
   const { limits, timeouts, serverName, dev } = plan
-  const gateways = new Gateways({ flow, counters, limits, timeouts, serverName, dev }, complain)
+  const streams = await listenersWithoutHttp(counters, log)
+  const gateways = new Gateways(
+    { flow, counters, limits, timeouts, serverName, dev },
+    (listener) => streams?.gateway(listener) ?? null,
+    complain,
+  )
   const acceptors: Acceptor[] = []
   const quarters = Object.entries(start.quarters)
   let opening = start.sockets.length + 1 + quarters.length

@@ -5,15 +5,21 @@ import { Filters } from './draw-filters.ts'
 import { drawHandler } from './draw-handler.ts'
 import type { Pools } from './draw-pools.ts'
 import type { Drawing } from './drawing.ts'
-import type { HostPlan, RouteMatch, RoutePlan } from './plan.ts'
+import type { HostPlan, ListenerPlan, RouteMatch, RoutePlan } from './plan.ts'
 import { type KeyPath, quote } from './problem.ts'
 import type { HandlerSettings } from './settings/handlers.ts'
 import { locate } from './tree.ts'
 
-export function drawHosts(drawing: Drawing, pools: Pools, usedApps: Set<string>): HostPlan[] {
+/** `listeners`: where none takes requests, there need not be any route. */
+export function drawHosts(
+  drawing: Drawing,
+  pools: Pools,
+  usedApps: Set<string>,
+  listeners: readonly ListenerPlan[],
+): HostPlan[] {
   const { settings, report } = drawing
   const hosts = new Map<string, Map<string, RoutePlan>>()
-  const filters = new Filters(drawing)
+  const filters = new Filters(drawing, pools)
   const add = (name: string, path: KeyPath, routes: Record<string, HandlerSettings>): void => {
     const known = hosts.get(name) ?? new Map<string, RoutePlan>()
     hosts.set(name, known)
@@ -55,7 +61,8 @@ export function drawHosts(drawing: Drawing, pools: Pools, usedApps: Set<string>)
   const plans = [...hosts].map(([name, routes]) => ({ name, routes: [...routes.values()] }))
   const serving = plans.filter(({ routes }) => routes.length > 0)
   const excused = [[], ['hosts'], ['routes']].some((path) => report.isBroken(path))
-  if (serving.length === 0 && !excused) {
+  const asked = listeners.some(({ stream, mail }) => stream === undefined && mail === undefined)
+  if (serving.length === 0 && !excused && asked) {
     const [only = 'shop'] = Object.keys(settings.apps)
     report.problem([], 'nothing to serve', {
       expected: `routes: { /: { app: ${only} } }, or hosts`,

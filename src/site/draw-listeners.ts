@@ -1,6 +1,8 @@
 /** `listen:` → the Plan's listeners. */
 import { dirname } from 'node:path'
 import { LONGEST_SOCKET_PATH, parseListen } from './address.ts'
+import type { Pools } from './draw-pools.ts'
+import { checkOwners, drawStream } from './draw-stream.ts'
 import { absolutePath, type Drawing, stat } from './drawing.ts'
 import type { Address, ListenerPlan } from './plan.ts'
 import type { KeyPath } from './problem.ts'
@@ -8,14 +10,14 @@ import type { ListenSettings } from './settings/listen.ts'
 
 const BACKLOG = 511
 
-export function drawListeners(drawing: Drawing): ListenerPlan[] {
+export function drawListeners(drawing: Drawing, pools: Pools): ListenerPlan[] {
   const { listen } = drawing.settings
   const plans: ListenerPlan[] = []
   const taken = new Map<string, string>()
   const add = (one: ListenSettings, path: KeyPath): void => {
-    const plan = drawListener(drawing, one, path)
+    const plan = drawListener(drawing, one, path, pools)
     if (plan === undefined) return
-    const key = identity(plan.address)
+    const key = identity(plan)
     const first = taken.get(key)
     if (first !== undefined) drawing.report.problem(path, `the same address as ${first}`)
     else if (key !== '') taken.set(key, plan.name)
@@ -38,6 +40,7 @@ function drawListener(
   drawing: Drawing,
   one: ListenSettings,
   path: KeyPath,
+  pools: Pools,
 ): ListenerPlan | undefined {
   const name = typeof one === 'object' ? one.on : String(one)
   const backlog = typeof one === 'object' ? one.backlog : BACKLOG
@@ -55,8 +58,33 @@ function drawListener(
     }
   }
   const proxyProtocol = typeof one === 'object' && one['proxy-protocol']
-  const plan = { name, scheme: parsed.scheme, address, backlog, proxyProtocol }
-  return typeof one === 'object' ? { ...plan, ...socketFile(drawing, one, path, address) } : plan
+  const { scheme } = parsed
+  const settings = typeof one === 'object' ? one : null
+  checkOwners(drawing, path, scheme)
+  if (scheme === 'udp') judgeDatagrams(drawing, here, address, proxyProtocol)
+  const isStream = scheme === 'tcp' || scheme === 'tls' || scheme === 'udp'
+  return {
+    name,
+    scheme,
+    address,
+    backlog,
+    proxyProtocol,
+    ...(settings === null ? {} : socketFile(drawing, settings, path, address)),
+    ...(isStream ? { stream: drawStream(drawing, settings, path, scheme, pools) } : {}),
+  }
+}
+
+/** A session of datagrams has no first byte, and its visitor a port. */
+function judgeDatagrams(
+  { report }: Drawing,
+  path: KeyPath,
+  address: Address,
+  proxyProtocol: boolean,
+): void {
+  if (address.kind === 'unix') {
+    report.problem(path, 'datagrams come to a port', { expected: 'udp://:53' })
+  }
+  if (proxyProtocol) report.problem(path, 'proxy-protocol goes with connections, not with udp://')
 }
 
 /** What only the file of a unix socket has. */
@@ -98,10 +126,11 @@ export function checkSocketPath(drawing: Drawing, path: KeyPath, socket: string)
 }
 
 /** Two listeners with the same one cannot both be opened; '' for a port that the kernel chooses. */
-function identity(address: Address): string {
+function identity({ address, scheme }: ListenerPlan): string {
+  const datagrams = scheme === 'udp' ? 'udp ' : ''
   if (address.kind === 'unix') return `unix:${address.path}`
   if (address.port === 0) return ''
   // The wildcard of IPv6 takes IPv4 connections too.
   const host = address.host === '0.0.0.0' ? '::' : address.host.toLowerCase()
-  return `${host} ${address.port}`
+  return `${datagrams}${host} ${address.port}`
 }

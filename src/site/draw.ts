@@ -31,8 +31,8 @@ export function drawPlan(drawing: Drawing, origin: Origin): SitePlan {
   const pools = new Pools(drawing)
   const usedApps = new Set<string>()
   const state = drawState(drawing, origin.identity)
-  const listeners = drawListeners(drawing)
-  const hosts = drawHosts(drawing, pools, usedApps)
+  const listeners = drawListeners(drawing, pools)
+  const hosts = drawHosts(drawing, pools, usedApps, listeners)
   const apps = drawApps(drawing, usedApps)
   if (limits.head < limits.line) {
     report.problem(['limits', 'head'], 'smaller than limits.line, which is a part of it')

@@ -18,9 +18,24 @@ export type Address =
   | { readonly kind: 'unix'; readonly path: string }
 
 /** A protocol that visitors, or the web servers in front of us, speak. `puwsgi` is uwsgi, kept alive. */
-export type ListenScheme = 'http' | 'uwsgi' | 'puwsgi' | 'fastcgi' | 'scgi' | StreamScheme | MailScheme
+export type ListenScheme =
+  | 'http'
+  | 'uwsgi'
+  | 'puwsgi'
+  | 'fastcgi'
+  | 'scgi'
+  | StreamScheme
+  | MailScheme
 /** A protocol that we speak to backends. */
-export type TargetScheme = 'http' | 'https' | 'uwsgi' | 'puwsgi' | 'fastcgi' | 'scgi' | 'tcp' | 'udp'
+export type TargetScheme =
+  | 'http'
+  | 'https'
+  | 'uwsgi'
+  | 'puwsgi'
+  | 'fastcgi'
+  | 'scgi'
+  | 'tcp'
+  | 'udp'
 
 export interface ListenerPlan {
   /** As the owner wrote it, for messages. */

@@ -12,10 +12,11 @@ import {
   type Text,
   text,
 } from '../setting-types.ts'
+import { stream } from './stream.ts'
 
 const listener = {
   on: requiredText(
-    'The address: `:8080`, `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/site.sock`, for http; with `uwsgi://`, `puwsgi://`, `fastcgi://` or `scgi://` before it for the web server that is in front: `uwsgi://127.0.0.1:3031`, `fastcgi://unix:/run/site.sock`. Without a host: every interface, IPv4 and IPv6.',
+    'The address: `:8080`, `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/site.sock`, for http; with `uwsgi://`, `puwsgi://`, `fastcgi://` or `scgi://` before it for the web server that is in front: `uwsgi://127.0.0.1:3031`, `fastcgi://unix:/run/site.sock`. `tcp://:3306`, `tls://:443` and `udp://:53` pass connections and datagrams on to a `pool`: see [streams.md](streams.md). Without a host: every interface, IPv4 and IPv6.',
     'an address such as ":8080"',
   ) as RequiredText,
   backlog: count(
@@ -42,12 +43,16 @@ const listener = {
   ) as Flag,
 }
 
-export type Listener = z.ZodUnion<readonly [z.ZodString, z.ZodNumber, Mapping<typeof listener>]>
+export type Listener = z.ZodUnion<
+  readonly [z.ZodString, z.ZodNumber, Mapping<typeof listener & typeof stream>]
+>
 export type Listeners = z.ZodOptional<z.ZodUnion<readonly [Listener, z.ZodArray<Listener>]>>
 
 export function listeners(sentence: string): Listeners {
   const error = 'an address such as ":8080", or a list of them'
-  const one: Listener = z.union([z.string(), z.number(), mapping(listener)], { error })
+  const one: Listener = z.union([z.string(), z.number(), mapping({ ...listener, ...stream })], {
+    error,
+  })
   return z
     .union([one, z.array(one, { error })], { error })
     .optional()
