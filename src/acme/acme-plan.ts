@@ -2,11 +2,18 @@
 import type { ChallengeType } from './problem.ts'
 import type { KeyType } from './x509.ts'
 
+/** An account that a CA has given out before. */
+export interface ExternalPlan {
+  readonly keyId: string
+  /** Absolute: the file that holds its key, base64url. */
+  readonly keyFile: string
+}
+
 export interface AcmeServerPlan {
   /** Of its directory. */
   readonly url: string
-  /** Who is known there already: a name, and a file with the key (base64url); null: nobody. */
-  readonly external: { readonly keyId: string; readonly keyFile: string } | null
+  /** Null: anybody may make one. */
+  readonly external: ExternalPlan | null
 }
 
 export interface AcmePlan {

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { delay } from '../supervisor/timers.ts'
+import { isGone } from './account.ts'
 import type { AcmeClient, Reply, Signer } from './client.ts'
 import { thumbprint } from './jws.ts'
 import { AcmeError, type ChallengeType, explain, readProblem } from './problem.ts'
@@ -25,7 +26,8 @@ export type Show = (proof: Proof) => Promise<() => Promise<void>>
 
 export interface OrderOptions {
   readonly client: AcmeClient
-  readonly signer: Signer
+  /** The account; `gone`: not this one, which the CA does not know any more; '' for any. */
+  readonly account: (gone: string) => Promise<Signer>
   readonly name: string
   readonly keyType: KeyType
   readonly challenge: ChallengeType
@@ -70,26 +72,41 @@ interface Order {
   readonly error?: unknown
 }
 
+/** What goes on, with who signs it. */
+type Running = OrderOptions & { readonly signer: Signer }
+
 /** Rejects with a sentence that says what to do. */
 export async function order(options: OrderOptions): Promise<Obtained> {
-  const { client, signer, name, replaces, challenge } = options
-  const { newOrder } = await client.directory()
-  const identifiers = [{ type: 'dns', value: name }]
-  const asked = { identifiers, ...(replaces === '' ? {} : { replaces }) }
+  const { client, name, challenge } = options
   try {
-    const made = await client
-      .post(newOrder, signer, asked)
-      // Some CA has forgotten it, or another machine was first: a plain order does as well.
-      .catch((error: unknown) => {
-        if (replaces === '' || !isAboutReplacing(error)) throw error
-        return client.post(newOrder, signer, { identifiers })
-      })
-    for (const url of Object(made.json).authorizations ?? []) await authorize(options, String(url))
-    return await finalize(options, made.location)
+    const { running, made } = await begin(options)
+    const { authorizations = [] } = made.json as Order
+    for (const url of authorizations) await authorize(running, url)
+    return await finalize(running, made.location)
   } catch (error) {
     if (!(error instanceof AcmeError)) throw error
     const sentence = explain(error.problem, { name, ca: client.host, challenge })
     throw new AcmeError(sentence, error.problem, error.retryAfterMs)
+  }
+}
+
+async function begin(options: OrderOptions): Promise<{ running: Running; made: Reply }> {
+  const { client, name, replaces, account } = options
+  const { newOrder } = await client.directory()
+  const plain = { identifiers: [{ type: 'dns', value: name }] }
+  let signer = await account('')
+  let asked: object = replaces === '' ? plain : { ...plain, replaces }
+  for (let tries = 1; ; tries++) {
+    try {
+      const made = await client.post(newOrder, signer, asked)
+      return { running: { ...options, signer }, made }
+    } catch (error) {
+      if (tries > 2) throw error
+      if (isGone(error)) signer = await account(signer.url)
+      // Some CA has forgotten that one, or another machine was first: a plain order does as well.
+      else if (asked !== plain && isAboutReplacing(error)) asked = plain
+      else throw error
+    }
   }
 }
 
@@ -99,7 +116,7 @@ function isAboutReplacing(error: unknown): boolean {
   return type === 'alreadyReplaced' || type === 'malformed' || /replace/i.test(detail)
 }
 
-async function authorize(options: OrderOptions, url: string): Promise<void> {
+async function authorize(options: Running, url: string): Promise<void> {
   const { client, signer, name, challenge: wanted, show, signal } = options
   const first = (await client.post(url, signer)).json as Authorization
   if (first.status === 'valid') return
@@ -126,7 +143,7 @@ async function authorize(options: OrderOptions, url: string): Promise<void> {
   }
 }
 
-async function finalize(options: OrderOptions, url: string): Promise<Obtained> {
+async function finalize(options: Running, url: string): Promise<Obtained> {
   const { client, signer, name, keyType } = options
   const ready = (await settled(options, url, ['pending'])) as Order
   if (ready.status === 'invalid') {
@@ -145,7 +162,7 @@ async function finalize(options: OrderOptions, url: string): Promise<Obtained> {
 
 /** Asks until the state is none of `passing`, as often as the CA wants to be asked. */
 async function settled(
-  { client, signer, signal, name }: OrderOptions,
+  { client, signer, signal, name }: Running,
   url: string,
   passing: readonly string[],
 ): Promise<unknown> {
@@ -161,6 +178,6 @@ async function settled(
 }
 
 /** What a DNS record of dns-01 holds (RFC 8555 §8.4), and a certificate of tls-alpn-01 as bytes. */
-export function digestOf({ keyAuthorization }: Proof): Buffer {
+export function digestOf({ keyAuthorization }: Pick<Proof, 'keyAuthorization'>): Buffer {
   return createHash('sha256').update(keyAuthorization).digest()
 }
