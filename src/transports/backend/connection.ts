@@ -402,6 +402,8 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
   }
 
   #backendEnded(): void {
+    // In the midst of a handshake: the error behind it says so.
+    if (this.#phase === Phase.CONNECTING) return
     this.#ended = true
     if (this.#phase === Phase.TUNNEL) this.#tunnel?.backendEnded()
     else if (this.#phase === Phase.BUSY) this.#lost()
