@@ -18,11 +18,11 @@ import type { Exchange, Handler } from '../request/exchange.ts'
 import { addSlash } from '../request/slash.ts'
 import type { CgiPlan } from '../site/plan.ts'
 import { anonymousFile, nothing, openFile } from '../system/pipes.ts'
+import { unprivileged } from '../system/unprivileged.ts'
 import { Pace } from '../transports/worker-link/pace.ts'
 import { environmentMaker } from './cgi/environment.ts'
 import { startFailure } from './cgi/failures.ts'
 import { Finder, type Program } from './cgi/find.ts'
-import { unprivileged } from './cgi/privileges.ts'
 import { Run, type RunOwner } from './cgi/run.ts'
 import { printable } from './cgi/words.ts'
 import { bytePath } from './files/byte-path.ts'
@@ -75,7 +75,7 @@ class CgiHandler implements Handler, RunOwner {
     this.#plan = plan
     this.#host = host
     this.deadlineMs = plan.deadlineMs
-    this.before = unprivileged(host.user)
+    this.before = unprivileged(host.user, 'cgi')
     this.#finder = new Finder(plan)
     this.#environment = environmentMaker(plan.env, bytePath(plan.documentRoot))
     this.#stopTicking = onTick((now) => {

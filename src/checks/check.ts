@@ -1,0 +1,20 @@
+/** Whether a server is well: one question, asked again and again. Thresholds and times are the caller's. */
+import type { Address } from '../site/plan.ts'
+
+export interface Check {
+  readonly name: string
+  /**
+   * Resolves when the server is well: with the weight that it says it can take now, or with undefined for
+   * the one it has. Rejects with why it is not. Settles soon after `signal` is aborted, and leaves nothing
+   * behind: no socket, no process. Takes a bounded amount of what the server sends.
+   */
+  probe(address: Address, signal: AbortSignal): Promise<number | undefined>
+}
+
+/** The server has answered, and not as it should. */
+export class Unwell extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'Unwell'
+  }
+}
