@@ -166,14 +166,20 @@ export class Keeper {
       if (text !== null) this.#take(text)
       return true
     } catch (error) {
-      if (!this.#storeFails && !this.#ended) {
-        logger.error(
-          `certificates: ${store.shown} cannot be read: ${(error as Error).message}; ${this.name} goes on with what it has`,
-        )
-      }
-      this.#storeFails = true
+      this.#storeIsAway(error as Error)
       return false
     }
+  }
+
+  /** Said once. */
+  #storeIsAway({ message }: Error): void {
+    const { store, logger } = this.#home
+    if (!this.#storeFails && !this.#ended) {
+      logger.error(
+        `certificates: ${store.shown} cannot be used: ${message}; ${this.name} goes on with what it has`,
+      )
+    }
+    this.#storeFails = true
   }
 
   #take(text: string): void {
@@ -213,12 +219,12 @@ export class Keeper {
 
   /** One attempt, unless another machine is at it. */
   async #obtain(): Promise<void> {
-    const { store, turn, pollMs, logger } = this.#home
+    const { store, turn, pollMs } = this.#home
     let lease: Lease | null = null
     try {
       lease = await store.lock(`order/${keyOfName(this.name)}`)
     } catch (error) {
-      logger.error(`certificates: ${store.shown} gives no lock: ${(error as Error).message}`)
+      this.#storeIsAway(error as Error)
       return this.#sleep(this.#home.minuteMs * STORE_WAIT_MINUTES)
     }
     if (lease === null) return this.#sleep(pollMs)
@@ -258,6 +264,7 @@ export class Keeper {
       trustOf(plan),
     )
     const text = writeKept(got.server, got.chain, got.key)
+    this.#ordering = false
     this.#take(text)
     const { issuer, notAfter } = this.#kept!
     logger.info(
@@ -301,6 +308,7 @@ export class Keeper {
     const asked = error instanceof AttemptError ? error.retryAfterMs : 0
     const wait = Math.max(asked, retryWait(failures, Math.random(), minuteMs))
     const now = Date.now()
+    this.#ordering = false
     this.#trouble = { message: error.message, at: now, until: now + wait, failures }
     const serves =
       this.#kept === null || this.#kept.notAfter < now
