@@ -1,13 +1,16 @@
 /**
  * What the threads of a server know together of one backend: a cache line of Int32 cells in shared
  * memory, read and written with atomics alone. Fresh memory, all zeros, is a backend that was never
- * checked, never touched and has nothing in hand: it is up and takes its whole share.
+ * checked, never touched and has nothing in hand: it is up and has the weight of the site file.
  */
 
 export type SharedCells = Int32Array<SharedArrayBuffer>
 
 /** A cache line for each backend, so that threads do not take each other's away. */
 export const TARGET_CELLS = 16
+
+/** Before the first backend a line of the pool's own: its first cell counts changes of weights. */
+export const WEIGHINGS_CELLS = 16
 
 /** Exchanges in hand. */
 export const ACTIVE = 0
@@ -17,8 +20,8 @@ export const LATENCY = 1
 export const VERDICT = 3
 /** What an administrator has said: one of `orders`. */
 export const ADMIN = 4
-/** What is missing from its share, in 1/1000: see `readShare`. */
-export const WITHHELD = 5
+/** What its check says that it weighs, plus 1; 0: what the site file says. See WeighedTier. */
+export const WEIGHT = 5
 /** The first of five: whether it is asked after failures. See Breaker. */
 export const BREAKER = 6
 /** Since when it is back: see slow-start.ts. */
@@ -36,20 +39,3 @@ export type Verdict = keyof typeof verdicts
  */
 export const orders = { ready: 0, drain: 1, maint: 2 } as const
 export type Order = keyof typeof orders
-
-const WHOLE = 1_000
-
-/** The part of the requests offered to it that it takes, from 0 to 1: checks may say how able it is. */
-export function readShare(cells: Int32Array): number {
-  return (WHOLE - Atomics.load(cells, WITHHELD)) / WHOLE
-}
-
-export function hasShare(cells: Int32Array): boolean {
-  return Atomics.load(cells, WITHHELD) < WHOLE
-}
-
-export function writeShare(cells: Int32Array, share: number): void {
-  const part = Math.round(Math.min(1, Math.max(0, share)) * WHOLE)
-  // What is more than nothing stays so.
-  Atomics.store(cells, WITHHELD, WHOLE - (share > 0 ? Math.max(1, part) : 0))
-}

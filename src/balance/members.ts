@@ -40,7 +40,32 @@ export function createMembers<Carrier>(
     if (own.length === 0 && tier === 1) continue
     const scheduler =
       options.scheduler ?? createScheduler(plan.schedule, memory.scheduler(tier), own.length)
-    tiers.push({ targets: own, scheduler })
+    tiers.push(new WeighedTier(own, scheduler, memory.weighings))
   }
   return members
+}
+
+/** Checks may change weights: schedulers then get another list, as they are promised. */
+class WeighedTier<Carrier> implements Tier<Carrier> {
+  readonly scheduler: Scheduler
+  readonly #weighings: Int32Array
+  #targets: readonly Target<Carrier>[]
+  #seen = 0
+
+  constructor(targets: readonly Target<Carrier>[], scheduler: Scheduler, weighings: Int32Array) {
+    this.scheduler = scheduler
+    this.#targets = targets
+    this.#weighings = weighings
+  }
+
+  /** Hot: asked for once a request. */
+  get targets(): readonly Target<Carrier>[] {
+    const weighings = Atomics.load(this.#weighings, 0)
+    if (weighings !== this.#seen) {
+      this.#seen = weighings
+      for (const target of this.#targets) target.weigh()
+      this.#targets = [...this.#targets]
+    }
+    return this.#targets
+  }
 }

@@ -4,18 +4,17 @@ import type { Backend } from '../schedulers/scheduler.ts'
 import type { TargetPlan } from '../site/plan.ts'
 import type { BreakerPlan } from '../site/resilience-plan.ts'
 import type { Transport } from '../transports/transport.ts'
-import { BREAKER_CELLS, Breaker } from './breaker.ts'
+import { BREAKER_CELLS, Breaker, type Consent } from './breaker.ts'
 import {
   ACTIVE,
   ADMIN,
   BREAKER,
-  hasShare,
   LATENCY,
   orders,
-  readShare,
   SLOW_START,
   VERDICT,
   verdicts,
+  WEIGHT,
 } from './cells.ts'
 import { LATENCY_CELLS, Latency } from './latency.ts'
 import { SLOW_START_CELLS, SlowStart } from './slow-start.ts'
@@ -32,12 +31,13 @@ export interface Common {
 /** `Carrier`: what brings it exchanges, or connections. */
 export class Target<Carrier = Transport> implements Backend {
   readonly name: string
-  readonly weight: number
+  weight: number
   readonly inactive = 0
   readonly transport: Carrier
   readonly #cells: Int32Array
   readonly #common: Common
   readonly #latency: Latency
+  readonly #planned: number
   readonly #down: boolean
   readonly #most: number
   /** It could not be connected to: others are asked first until then, ms on the coarse clock. */
@@ -51,6 +51,7 @@ export class Target<Carrier = Transport> implements Backend {
   constructor(plan: TargetPlan, transport: Carrier, cells: Int32Array, common: Common) {
     this.name = plan.name
     this.weight = plan.weight
+    this.#planned = plan.weight
     this.transport = transport
     this.#down = plan.down
     this.#most = plan.maxConnections
@@ -61,12 +62,10 @@ export class Target<Carrier = Transport> implements Backend {
 
   /** Hot: asked for each target, again and again. */
   get ready(): boolean {
-    const cells = this.#cells
-    if (Atomics.load(cells, ADMIN) !== orders.ready) return false
-    return hasShare(cells) && this.readyForOwn
+    return Atomics.load(this.#cells, ADMIN) === orders.ready && this.readyForOwn
   }
 
-  /** Whether it takes visitors that belong to it: those it has while it is drained, or has no share. */
+  /** Whether it takes visitors that belong to it: also while it is drained. */
   get readyForOwn(): boolean {
     const cells = this.#cells
     if (this.#down || (this.rests && !this.#common.inNeed)) return false
@@ -77,8 +76,7 @@ export class Target<Carrier = Transport> implements Backend {
 
   /** The part of the requests offered to it that it takes, from 0 to 1. */
   get share(): number {
-    const share = readShare(this.#cells)
-    return this.#slowStart === null ? share : share * this.#slowStart.share
+    return this.#slowStart === null ? 1 : this.#slowStart.share
   }
 
   /** Whether it takes what it is offered: of a hundred as many as its share says, evenly. */
@@ -89,6 +87,12 @@ export class Target<Carrier = Transport> implements Backend {
     if (this.#credit < 1) return false
     this.#credit -= 1
     return true
+  }
+
+  /** Takes over the weight that its check has found. */
+  weigh(): void {
+    const told = Atomics.load(this.#cells, WEIGHT)
+    this.weight = told === 0 ? this.#planned : told - 1
   }
 
   get active(): number {
@@ -121,9 +125,9 @@ export class Target<Carrier = Transport> implements Backend {
     return this.#restsUntil > clock.now || this.#breaker?.open === true
   }
 
-  /** It would take requests, but has its hands full. */
-  get full(): boolean {
-    return this.#most > 0 && this.active >= this.#most && this.able
+  /** It takes so many at once; 0: as many as come. */
+  get most(): number {
+    return this.#most
   }
 
   /** Whatever it has in hand, it may be asked. */
@@ -131,13 +135,13 @@ export class Target<Carrier = Transport> implements Backend {
     const cells = this.#cells
     if (this.#down || this.weight === 0 || this.rests) return false
     if (Atomics.load(cells, VERDICT) === verdicts.down) return false
-    return Atomics.load(cells, ADMIN) === orders.ready && hasShare(cells)
+    return Atomics.load(cells, ADMIN) === orders.ready
   }
 
-  /** Failures are counted from now on, of all threads; `mayOpen`: whether it may be left out. */
-  guard(plan: BreakerPlan, mayOpen: () => boolean): void {
+  /** Failures are counted from now on, of all threads; `consent`: whether it may be left out. */
+  guard(plan: BreakerPlan, consent: Consent): void {
     const cells = this.#cells.subarray(BREAKER, BREAKER + BREAKER_CELLS)
-    this.#breaker = new Breaker(cells, plan, mayOpen)
+    this.#breaker = new Breaker(cells, plan, consent)
   }
 
   get breaker(): Breaker | null {

@@ -1,15 +1,13 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
   ADMIN,
   LATENCY,
   orders,
-  readShare,
   SPARE,
   TARGET_CELLS,
   VERDICT,
   verdicts,
-  writeShare,
+  WEIGHT,
 } from '../../src/balance/cells.ts'
 import { LATENCY_CELLS } from '../../src/balance/latency.ts'
 import { Target } from '../../src/balance/target.ts'
@@ -31,7 +29,7 @@ function create(over: Partial<TargetPlan> = {}): { target: Target; cells: Int32A
   return { target: new Target({ ...plan, ...over }, transport, cells, { inNeed: false }), cells }
 }
 
-test('a backend that nobody has looked at takes its whole share', () => {
+test('a backend that nobody has looked at is asked', () => {
   const { target } = create()
   expect([target.ready, target.readyForOwn, target.share]).toEqual([true, true, 1])
 })
@@ -53,12 +51,16 @@ test.each([
   expect([target.ready, target.readyForOwn]).toEqual([ready, own])
 })
 
-test('a backend without any share keeps its own visitors only', () => {
-  const { target, cells } = create()
-  writeShare(cells, 0)
-  expect([target.ready, target.readyForOwn, target.share]).toEqual([false, true, 0])
-  writeShare(cells, 0.5)
-  expect([target.ready, target.readyForOwn, target.share]).toEqual([true, true, 0.5])
+test('its check may say what it weighs, even nothing', () => {
+  const { target, cells } = create({ weight: 5 })
+  for (const told of [0, 1, 200]) {
+    Atomics.store(cells, WEIGHT, told + 1)
+    target.weigh()
+    expect(target.weight).toBe(told)
+  }
+  Atomics.store(cells, WEIGHT, 0)
+  target.weigh()
+  expect(target.weight).toBe(5)
 })
 
 test('one that is out of service in the site file stays so, whatever the checks say', () => {
@@ -73,18 +75,6 @@ test('a full one takes nobody', () => {
   expect([target.ready, target.readyForOwn, target.take()]).toEqual([false, false, false])
   target.release()
   expect(target.ready).toBe(true)
-})
-
-test('shares are kept to a thousandth, and what is more than nothing stays so', () => {
-  fc.assert(
-    fc.property(fc.double({ min: -1, max: 2, noNaN: true }), (share) => {
-      const cells = new Int32Array(TARGET_CELLS)
-      writeShare(cells, share)
-      const kept = readShare(cells)
-      expect(Math.abs(kept - Math.min(1, Math.max(0, share)))).toBeLessThanOrEqual(0.001)
-      expect(kept > 0).toBe(share > 0)
-    }),
-  )
 })
 
 test('the cells of the parts do not overlap', () => {
