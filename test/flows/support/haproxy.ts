@@ -25,8 +25,11 @@ export class Haproxy {
     })
   }
 
-  /** Passes connections to its port on to `server`, an address with the options of a `server` line. */
-  static async tcp(server: string): Promise<Haproxy> {
+  /**
+   * Passes connections to its port on to `server`, an address with the options of a `server` line; `bind`:
+   * options of its own.
+   */
+  static async tcp(server: string, bind = ''): Promise<Haproxy> {
     const port = await freePort()
     const haproxy = new Haproxy(
       port,
@@ -38,7 +41,7 @@ defaults
   timeout server 30s
 listen front
   mode tcp
-  bind 127.0.0.1:${port}
+  bind 127.0.0.1:${port}${bind}
   server portico ${server}
 `,
     )
