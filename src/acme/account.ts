@@ -1,8 +1,8 @@
 /** An account at a CA (RFC 8555 §7.3): one for all machines that share a store. */
 import { createHash, createPrivateKey, type KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { AcmeServerPlan, ExternalPlan } from '../site/acme-plan.ts'
 import { delay } from '../supervisor/timers.ts'
-import type { AcmeServerPlan, ExternalPlan } from './acme-plan.ts'
 import type { AcmeClient, Signer } from './client.ts'
 import { type Jws, macJws, publicJwk } from './jws.ts'
 import { AcmeError } from './problem.ts'

@@ -3,10 +3,10 @@
  * together they have one store, and what they keep is told whenever it changes.
  */
 import { randomBytes } from 'node:crypto'
+import type { AcmePlan } from '../site/acme-plan.ts'
 import type { Logger } from '../supervisor/logger.ts'
 import { delay, settledWithin } from '../supervisor/timers.ts'
 import type { CertificatePem } from '../tls/certificates.ts'
-import type { AcmePlan } from './acme-plan.ts'
 import { Challenges } from './challenges.ts'
 import { Issuing } from './issuing.ts'
 import { type Household, Keeper } from './keeper.ts'

@@ -2,11 +2,12 @@
  * One attempt at a certificate: the CAs one after the other, and at each the kinds of challenges. Whoever
  * calls holds the lock.
  */
+
+import type { AcmePlan, AcmeServerPlan, ChallengeType } from '../site/acme-plan.ts'
 import { type AccountOptions, openAccount } from './account.ts'
-import type { AcmePlan, AcmeServerPlan } from './acme-plan.ts'
 import { AcmeClient } from './client.ts'
 import { type Obtained, order, type Show } from './order.ts'
-import { AcmeError, type ChallengeType } from './problem.ts'
+import { AcmeError } from './problem.ts'
 import type { Store } from './store.ts'
 
 export interface Attempted extends Obtained {

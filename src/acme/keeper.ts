@@ -6,8 +6,8 @@
  *      └───news, a kick──────┘ └───────────┴─────────────────┘
  */
 import { readFileSync } from 'node:fs'
+import type { AcmePlan } from '../site/acme-plan.ts'
 import type { Logger } from '../supervisor/logger.ts'
-import type { AcmePlan } from './acme-plan.ts'
 import { suggestion } from './ari.ts'
 import type { Challenges } from './challenges.ts'
 import { renewalTime, retryWait, type Window } from './due.ts'

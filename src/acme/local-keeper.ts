@@ -1,7 +1,8 @@
 /** Keeps one certificate of our own authority for all local names of a site. */
+
+import type { AcmePlan } from '../site/acme-plan.ts'
 import type { Logger } from '../supervisor/logger.ts'
 import type { CertificatePem } from '../tls/certificates.ts'
-import type { AcmePlan } from './acme-plan.ts'
 import { Authority, type Leaf } from './authority.ts'
 import { renewalTime } from './due.ts'
 import type { CertificateStatus } from './status.ts'

@@ -4,12 +4,13 @@
  *     order ── authorisation ── challenge answered ── valid ── finalise ── valid ── download
  */
 import { createHash } from 'node:crypto'
+import type { ChallengeType, KeyType } from '../site/acme-plan.ts'
 import { delay } from '../supervisor/timers.ts'
 import { isGone } from './account.ts'
 import type { AcmeClient, Reply, Signer } from './client.ts'
 import { thumbprint } from './jws.ts'
-import { AcmeError, type ChallengeType, explain, readProblem } from './problem.ts'
-import { type KeyType, keyPem, newKey, request } from './x509.ts'
+import { AcmeError, explain, readProblem } from './problem.ts'
+import { keyPem, newKey, request } from './x509.ts'
 
 /** What has to be shown to the CA. */
 export interface Proof {

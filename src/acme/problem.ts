@@ -1,4 +1,5 @@
 /** What a CA refuses (RFC 8555 §6.7), in one line with the remedy. */
+import type { ChallengeType } from '../site/acme-plan.ts'
 
 /** A problem document (RFC 9457), as far as a CA has sent it. */
 export interface Problem {
@@ -45,8 +46,6 @@ function oneLine(text: string): string {
   const line = text.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim()
   return line.length > LONGEST_DETAIL ? `${line.slice(0, LONGEST_DETAIL)}…` : line
 }
-
-export type ChallengeType = 'http-01' | 'tls-alpn-01' | 'dns-01'
 
 /** What was being done. */
 export interface Attempt {

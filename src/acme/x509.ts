@@ -9,6 +9,7 @@ import {
 } from 'node:crypto'
 import { isIP } from 'node:net'
 import { promisify } from 'node:util'
+import type { KeyType } from '../site/acme-plan.ts'
 import {
   bits,
   context,
@@ -24,10 +25,6 @@ import {
   values,
   yes,
 } from './der.ts'
-
-/** What a certificate's key is. */
-export const KEY_TYPES = ['p256', 'p384', 'rsa2048', 'rsa4096'] as const
-export type KeyType = (typeof KEY_TYPES)[number]
 
 const Oid = {
   COMMON_NAME: '2.5.4.3',

@@ -1,6 +1,12 @@
-/** Automatic certificates in the Plan. Plain data; no secret is in it but what an owner wrote into `store`. */
-import type { ChallengeType } from './problem.ts'
-import type { KeyType } from './x509.ts'
+/** Automatic certificates in the Plan. Plain data; keys are named by their files. */
+
+/** How a CA is shown that a name is ours. */
+export const CHALLENGES = ['http-01', 'tls-alpn-01', 'dns-01'] as const
+export type ChallengeType = (typeof CHALLENGES)[number]
+
+/** What a certificate's key is. */
+export const KEY_TYPES = ['p256', 'p384', 'rsa2048', 'rsa4096'] as const
+export type KeyType = (typeof KEY_TYPES)[number]
 
 /** An account that a CA has given out before. */
 export interface ExternalPlan {
@@ -12,7 +18,7 @@ export interface ExternalPlan {
 export interface AcmeServerPlan {
   /** Of its directory. */
   readonly url: string
-  /** Null: anybody may make one. */
+  /** Null: anybody may make an account. */
   readonly external: ExternalPlan | null
 }
 
@@ -27,9 +33,9 @@ export interface AcmePlan {
   /** In the order in which they are tried. */
   readonly challenges: readonly ChallengeType[]
   readonly keyType: KeyType
-  /** `file:/folder`, `redis://…` or `etcd://…`. */
+  /** `file:/folder`, `redis://…` or `etcd://…`: may hold a password, and is not for the server process. */
   readonly store: string
-  /** Others may use it, too. */
+  /** Others may use the store, too. */
   readonly shared: boolean
   /** A file with certificates that are trusted when CAs are asked; '' for the system's. */
   readonly trust: string
