@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'BAD_PROXY_HEADER'
   | 'BAD_CLIENT_HELLO'
   | 'BAD_PACKET'
+  | 'BAD_HTTP2'
   | 'BAD_FIELD'
   | 'BAD_FRAMING'
   | 'LENGTH_REQUIRED'
@@ -52,6 +53,9 @@ export type ErrorCode =
   | 'BACKEND_UNREACHABLE'
   | 'BACKEND_TLS'
   | 'NO_BACKEND'
+  | 'POOL_RESTS'
+  | 'POOL_FULL'
+  | 'POOL_LATE'
   | 'BODY_NOT_TAKEN'
   | 'REQUEST_LOOP'
   | 'APP_BROKEN'
@@ -98,6 +102,7 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     message: 'malformed uwsgi, FastCGI or SCGI',
     remedy: 'only programs that speak the protocol of this address can talk to it',
   },
+  BAD_HTTP2: { status: 400, fault: 'visitor', retry: false, message: 'malformed HTTP/2' },
   BAD_FIELD: { status: 400, fault: 'visitor', retry: false, message: 'malformed header field' },
   BAD_FRAMING: { status: 400, fault: 'visitor', retry: false, message: 'ambiguous message length' },
   LENGTH_REQUIRED: {
@@ -237,6 +242,27 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     remedy: 'a pool must not name the address this site listens on',
   },
   NO_BACKEND: { status: 503, fault: 'backend', retry: true, message: 'no backend is available' },
+  POOL_RESTS: {
+    status: 503,
+    fault: 'backend',
+    retry: true,
+    message: 'the pool has failed too often and rests',
+    remedy: 'see why its servers fail; `breaker:` says when it is asked again',
+  },
+  POOL_FULL: {
+    status: 503,
+    fault: 'site',
+    retry: true,
+    message: 'too many requests are in hand or waiting',
+    remedy: 'more servers, a higher `max-connections:`, or a longer `queue:`',
+  },
+  POOL_LATE: {
+    status: 503,
+    fault: 'site',
+    retry: true,
+    message: 'no server was free in time',
+    remedy: 'more servers, a higher `max-connections:`, or a longer `queue: { timeout }`',
+  },
   BODY_NOT_TAKEN: {
     status: 501,
     fault: 'site',

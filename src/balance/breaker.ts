@@ -27,19 +27,26 @@ const CLOSED = 4
 
 const MOST = 0xfff
 
+/** Whether somebody may be left out: others have to be left, and only one thread decides at a time. */
+export interface Consent {
+  ask(): boolean
+  /** After a yes: it is done. */
+  done(): void
+}
+
 /** Closed, half open and this is the trial, or neither. */
 export type Admission = 'yes' | 'trial' | 'no'
 
 export class Breaker {
   readonly #cells: Int32Array
   readonly #plan: BreakerPlan
-  /** Called before it opens: false keeps it closed. */
-  readonly #mayOpen: () => boolean
+  /** Null: it needs none. */
+  readonly #consent: Consent | null
 
-  constructor(cells: Int32Array, plan: BreakerPlan, mayOpen: () => boolean = () => true) {
+  constructor(cells: Int32Array, plan: BreakerPlan, consent: Consent | null = null) {
     this.#cells = cells
     this.#plan = plan
-    this.#mayOpen = mayOpen
+    this.#consent = consent
   }
 
   /** Nobody is to come before its time is over. Hot. */
@@ -119,8 +126,16 @@ export class Breaker {
   }
 
   #open(): boolean {
+    if (this.tripped) return false
+    if (this.#consent === null) return this.#trip()
+    if (!this.#consent.ask()) return false
+    const opened = this.#trip()
+    this.#consent.done()
+    return opened
+  }
+
+  #trip(): boolean {
     const cells = this.#cells
-    if (Atomics.load(cells, UNTIL) !== 0 || !this.#mayOpen()) return false
     const now = instant(performance.now())
     const closed = Atomics.load(cells, CLOSED)
     // Each rest's length without trouble is forgiven once.

@@ -13,7 +13,10 @@ import { scgi } from '../transports/scgi.ts'
 import type { Transport } from '../transports/transport.ts'
 import { uwsgi } from '../transports/uwsgi.ts'
 import { describeBy } from '../transports/variables.ts'
-import { createMembers, type MembersOptions } from './members.ts'
+import { Care } from './care.ts'
+import { CarefulWalk } from './careful-walk.ts'
+import { createMembers, type Members, type MembersOptions } from './members.ts'
+import { PoolMemory } from './pool-memory.ts'
 import { TimedWalk } from './timed-walk.ts'
 import { Walk } from './walk.ts'
 
@@ -79,9 +82,16 @@ function isHttp({ scheme }: Pick<TargetPlan, 'scheme'>): boolean {
 }
 
 export function createPool(plan: PoolPlan, options: PoolOptions = {}): Pool {
-  const members = createMembers(plan, options, (target) => createTransport(target, plan, options))
+  const memory = options.memory ?? PoolMemory.allocate(plan)
+  const members = createMembers(plan, { ...options, memory }, (target) =>
+    createTransport(target, plan, options),
+  )
+  const care = carefully(plan, members, memory, options)
   const OneWalk = members.tiers.some(({ scheduler }) => scheduler.timed) ? TimedWalk : Walk
-  const walk = (exchange: Exchange): void => new OneWalk(exchange, members).next(null)
+  const walk =
+    care === null
+      ? (exchange: Exchange): void => new OneWalk(exchange, members).next(null)
+      : (exchange: Exchange): void => new CarefulWalk(exchange, care).begin()
   // The others must tell the length of a body before it.
   const onlyHttp = plan.servers.every(isHttp)
   return {
@@ -91,9 +101,23 @@ export function createPool(plan: PoolPlan, options: PoolOptions = {}): Pool {
       else gathered(exchange, options.spool ?? tmpdir(), walk)
     },
     close: () => {
+      care?.close()
       for (const { targets } of members.tiers) {
         for (const { transport } of targets) transport.close()
       }
     },
   }
+}
+
+/** Null: nothing but the next server is asked for when one fails. */
+function carefully(
+  plan: PoolPlan,
+  members: Members,
+  memory: SharedArrayBuffer,
+  { log = (line: string): void => console.error(line) }: PoolOptions,
+): Care | null {
+  const { resilience } = plan
+  if (resilience === undefined) return null
+  const cells = new PoolMemory(plan, memory).pool
+  return cells === null ? null : new Care({ ...plan, resilience }, members, cells, log)
 }

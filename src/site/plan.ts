@@ -6,11 +6,14 @@
 
 import type { ScalerPlan } from '../supervisor/scaling/scaler.ts'
 import type { ProxyVersion } from '../wire/proxy-protocol-writer.ts'
+import type { AcmePlan } from './acme-plan.ts'
 import type { BackgroundPlan } from './background-plan.ts'
 import type { FiltersPlan } from './filters-plan.ts'
 import type { JobsPlan, JobWorkersPlan } from './jobs-plan.ts'
 import type { PoolTlsPlan } from './pool-tls-plan.ts'
+import type { ResiliencePlan } from './resilience-plan.ts'
 import type { MailPlan, MailScheme, StreamPlan, StreamScheme } from './stream-plan.ts'
+import type { SiteTlsPlan, TlsPlan } from './tls-plan.ts'
 
 /** Where a socket listens. */
 export type Address =
@@ -20,6 +23,7 @@ export type Address =
 /** A protocol that visitors, or the web servers in front of us, speak. `puwsgi` is uwsgi, kept alive. */
 export type ListenScheme =
   | 'http'
+  | 'https'
   | 'uwsgi'
   | 'puwsgi'
   | 'fastcgi'
@@ -54,6 +58,8 @@ export interface ListenerPlan {
   readonly stream?: StreamPlan
   /** Of imap, pop3 and smtp listeners. */
   readonly mail?: MailPlan
+  /** Connections begin with a handshake of TLS, which ends here. */
+  readonly tls?: TlsPlan
 }
 
 /** A path that ends in `/` is a prefix, `~…` a regular expression, any other exact. */
@@ -467,6 +473,8 @@ export interface PoolPlan {
   readonly tls?: PoolTlsPlan
   /** Each connection begins with a header that names the visitor; absent: it does not. */
   readonly proxyProtocol?: ProxyVersion
+  /** Absent: the next server is asked when one cannot be connected to, and that is all. */
+  readonly resilience?: ResiliencePlan
 }
 
 export interface LimitsPlan {
@@ -554,6 +562,10 @@ export interface SitePlan {
   /** Every file that was read, for `--reload`. */
   readonly sources: readonly string[]
   readonly listeners: readonly ListenerPlan[]
+  /** Absent: no listener speaks TLS. */
+  readonly tls?: SiteTlsPlan
+  /** Automatic certificates; absent: there are none. */
+  readonly acme?: AcmePlan
   readonly hosts: readonly HostPlan[]
   readonly apps: Readonly<Record<string, AppPlan>>
   readonly pools: Readonly<Record<string, PoolPlan>>

@@ -6,6 +6,8 @@ import type { Exchange } from '../request/exchange.ts'
 export interface Attempt {
   /** Longest wait for the head of its answer, ms; absent: the backend's. */
   readonly responseTimeoutMs?: number
+  /** Longest a connection may take to be made, ms; absent: the backend's. */
+  readonly connectTimeoutMs?: number
   /** The answer begins. */
   heard?(): void
   /** Nothing of the request has reached the backend: another one may be tried. */

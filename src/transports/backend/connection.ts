@@ -109,7 +109,7 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     this.#dialect = owner.speak(this)
     this.#exchange = exchange
     this.#attempt = attempt
-    this.deadline = this.#later(owner.connectTimeoutMs)
+    this.deadline = this.#later(attempt.connectTimeoutMs ?? owner.connectTimeoutMs)
     exchange.onGone = this.#onGone
     const { opener } = owner
     this.key = opener.keyed ? opener.keyOf(exchange) : ''

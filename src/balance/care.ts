@@ -1,0 +1,103 @@
+/** What a pool that retries, leaves out, hedges or queues has in one thread: see CarefulWalk. */
+import type { PoolPlan } from '../site/plan.ts'
+import type { ResiliencePlan } from '../site/resilience-plan.ts'
+import { Breaker } from './breaker.ts'
+import { Budget } from './budget.ts'
+import { Figures } from './figures.ts'
+import { HEDGE_SHARE, Hedges } from './hedges.ts'
+import type { Members } from './members.ts'
+import { guardTargets } from './outliers.ts'
+import { Places } from './places.ts'
+import type { PoolCells } from './pool-cells.ts'
+import { Quantile } from './quantile.ts'
+import { PlaceQueue } from './queue.ts'
+import { Sorry } from './sorry.ts'
+import type { Target } from './target.ts'
+
+export class Care {
+  readonly pool: PoolPlan
+  readonly plan: ResiliencePlan
+  readonly members: Members
+  readonly targets: readonly Target[]
+  readonly figures: Figures
+  /** Of retries; null: there are none. */
+  readonly budget: Budget | null
+  readonly breaker: Breaker | null
+  readonly hedges: Hedges | null
+  readonly queue: PlaceQueue | null
+  readonly sorry: Sorry | null
+  /** The scheduler looks at how fast servers are. */
+  readonly timed: boolean
+  readonly #complain: (line: string) => void
+
+  constructor(
+    pool: PoolPlan & { readonly resilience: ResiliencePlan },
+    members: Members,
+    cells: PoolCells,
+    complain: (line: string) => void,
+  ) {
+    const plan = pool.resilience
+    const { retry, breaker, hedge, queue, passive, slowStartMs } = plan
+    this.pool = pool
+    this.plan = plan
+    this.members = members
+    this.targets = members.tiers.flatMap(({ targets }) => targets)
+    this.timed = members.tiers.some(({ scheduler }) => scheduler.timed)
+    this.#complain = complain
+    this.figures = new Figures(cells.figures)
+    this.budget = retry === null ? null : new Budget(cells.retries, retry.budget)
+    this.breaker = breaker === null ? null : new Breaker(cells.breaker, breaker)
+    this.hedges =
+      hedge === null
+        ? null
+        : new Hedges(
+            hedge,
+            new Budget(cells.hedges, hedge.budget),
+            new Quantile(cells.times, HEDGE_SHARE),
+          )
+    this.queue =
+      queue === null
+        ? null
+        : new PlaceQueue(new Places(cells.queue, queue.size), this.targets, this.figures)
+    this.sorry = plan.sorry === null ? null : new Sorry(plan.sorry)
+    if (passive !== null) guardTargets(this.targets, passive, cells.lock)
+    if (slowStartMs > 0) for (const target of this.targets) target.startSlowly(slowStartMs)
+  }
+
+  /** Requests that its servers have in hand, and that wait. */
+  get pending(): number {
+    let sum = this.queue?.depth ?? 0
+    for (const target of this.targets) sum += target.active
+    return sum
+  }
+
+  /** It has answered well; `trial`: as it was admitted. */
+  good(target: Target, trial: boolean): void {
+    target.breaker?.good(trial)
+    // It was left out until now.
+    if (trial) target.comesBack()
+  }
+
+  /** It has failed. */
+  bad(target: Target, trial: boolean): void {
+    const { breaker } = target
+    if (breaker?.bad(trial) !== true) return
+    this.figures.add('leftOut')
+    const seconds = Math.ceil(breaker.leftMs(performance.now()) / 1_000)
+    this.#complain(`pool ${this.pool.name}: ${target.name} fails, and is left out for ${seconds}s`)
+  }
+
+  /** The pool as a whole has failed a visitor. */
+  failed(trial: boolean): void {
+    this.figures.add('failed')
+    const { breaker } = this
+    if (breaker?.bad(trial) !== true) return
+    const seconds = Math.ceil(breaker.leftMs(performance.now()) / 1_000)
+    this.#complain(`pool ${this.pool.name} fails, and is not asked for ${seconds}s`)
+  }
+
+  close(): void {
+    this.queue?.close()
+    this.hedges?.close()
+  }
+}

@@ -1,0 +1,341 @@
+/**
+ * One request's way through a pool that has a say in what happens when servers fail, are slow or full:
+ *
+ *     arrives ── breaker ──▶ place ──▶ try ──▶ answer ──▶ visitor
+ *                             │  ▲      │ │
+ *                          queue ┘      │ └─ late: a second try beside it (hedge), the first answer wins
+ *                                       └─ failed, or a status that is retried: place, try again
+ *
+ * What is retried is kept from the visitor, so that only the last answer is seen.
+ */
+import { type ErrorCode, PorticoError } from '../errors.ts'
+import type { AnswerHead, BodySink, Exchange } from '../request/exchange.ts'
+import type { Trouble } from '../site/resilience-plan.ts'
+import type { Transport } from '../transports/transport.ts'
+import { Candidates } from './candidates.ts'
+import type { Care } from './care.ts'
+import type { Hedgeable } from './hedges.ts'
+import { KeptBody } from './kept-body.ts'
+import type { Ticket } from './places.ts'
+import type { Waiter } from './queue.ts'
+import type { Target } from './target.ts'
+import { Try, type TryOwner } from './try.ts'
+
+/** Sending these twice does no more than once (RFC 9110 §9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+/** These only ask. */
+const READS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
+/** A request that failed counts as one that took this long, ms: who fails at once is not fast. */
+const FAILED_MS = 1_000
+const NEVER = Number.POSITIVE_INFINITY
+
+const TROUBLES: Partial<Record<ErrorCode, Trouble>> = {
+  BACKEND_CLOSED: 'closed',
+  BACKEND_SLOW: 'timeout',
+  BACKEND_LIED: 'garbage',
+}
+
+export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedgeable, Waiter {
+  readonly #visitor: Exchange
+  readonly #care: Care
+  /** On `performance.now()`. */
+  readonly #endsAt: number
+  /** Servers that were asked. */
+  #tries = 0
+  #first: Try | null = null
+  /** Sent while the first one is late. */
+  #second: Try | null = null
+  #body: KeptBody | null = null
+  /** The body has gone to a server without being kept. */
+  #bodyGone = false
+  #ticket: Ticket | null = null
+  /** It is to show whether the pool works again. */
+  #poolTrial = false
+  /** The visitor has left. */
+  #over = false
+
+  constructor(visitor: Exchange, care: Care) {
+    super(visitor, care.members)
+    this.#visitor = visitor
+    this.#care = care
+    const timeMs = care.plan.retry?.timeMs ?? 0
+    this.#endsAt = timeMs === 0 ? NEVER : visitor.began + timeMs
+  }
+
+  begin(): void {
+    const { breaker, plan, figures, budget, hedges, queue } = this.#care
+    figures.add('requests')
+    if (breaker !== null) {
+      const most = plan.breaker?.pending ?? 0
+      if (most > 0 && this.#care.pending >= most) return this.#turnAway('POOL_FULL', 1)
+      const admission = breaker.admit()
+      if (admission === 'no') {
+        return this.#turnAway('POOL_RESTS', Math.ceil(breaker.leftMs(performance.now()) / 1_000))
+      }
+      this.#poolTrial = admission === 'trial'
+    }
+    budget?.earn()
+    hedges?.budget.earn()
+    this.#visitor.onGone = () => this.#gone()
+    if (queue !== null && queue.depth > 0 && queue.hasHope) this.#wait()
+    else this.#next(null)
+  }
+
+  /** Asks the next server. `error`: why the one before did not answer. */
+  #next(error: PorticoError | null): void {
+    if (performance.now() >= this.#endsAt && error !== null) return this.#fail(error)
+    const target = this.find(true)
+    if (target !== undefined) this.#send(target, this.trial)
+    else if (this.#tries === 0 && this.#care.queue?.hasHope === true) this.#wait()
+    else this.#fail(error ?? new PorticoError('NO_BACKEND'))
+  }
+
+  #send(target: Target, trial: boolean): void {
+    const one = this.#make(target, trial)
+    this.#first = one
+    target.transport.send(one, one)
+    if (this.#tries === 1 && this.hedgeable) this.#care.hedges?.watch(this, one.sentAt)
+  }
+
+  #make(target: Target, trial: boolean): Try {
+    const { pool, plan } = this.#care
+    this.#tries++
+    const left = Math.max(1, this.#endsAt - performance.now())
+    const eachMs = plan.retry === null || plan.retry.eachMs === 0 ? NEVER : plan.retry.eachMs
+    return new Try(this, this.#visitor, target, trial, {
+      connectMs: Math.min(pool.connectTimeoutMs, left),
+      responseMs: Math.min(pool.responseTimeoutMs, eachMs, left),
+    })
+  }
+
+  // Another server.
+
+  /** Whether it may be sent once more, for all that is known of it. */
+  #mayRepeat(): boolean {
+    const { retry } = this.#care.plan
+    const visitor = this.#visitor
+    if (retry === null || this.#tries >= retry.tries || visitor.gone || visitor.answered)
+      return false
+    if (!retry.unsafe && !IDEMPOTENT.has(visitor.line.method)) return false
+    if (this.#bodyGone || this.#body?.whole === false) return false
+    return performance.now() < this.#endsAt
+  }
+
+  /** Sends it to another server in place of `one`; false: that is not possible. */
+  #retry(one: Try, need: boolean): boolean {
+    if (!this.#mayRepeat()) return false
+    this.setAside(one.target)
+    const target = this.find(need)
+    if (target === undefined) return false
+    if (this.#care.budget?.spend() === false) {
+      this.#care.figures.add('retriesRefused')
+      this.#giveBack(target)
+      return false
+    }
+    this.#care.figures.add('retries')
+    this.#send(target, this.trial)
+    return true
+  }
+
+  get hedgeable(): boolean {
+    const { hedges } = this.#care
+    const { line, fields, gone } = this.#visitor
+    if (hedges === null || gone || this.#second !== null || this.#first?.open !== true) return false
+    const bare = !fields.chunked && fields.contentLength === 0 && fields.upgrade === ''
+    return bare && READS.has(line.method)
+  }
+
+  hedge(): void {
+    const { hedges, figures } = this.#care
+    const first = this.#first!
+    this.setAside(first.target)
+    const target = this.find(false)
+    if (target === undefined) return
+    if (hedges?.budget.spend() !== true) return this.#giveBack(target)
+    figures.add('hedges')
+    const second = this.#make(target, this.trial)
+    this.#second = second
+    target.transport.send(second, second)
+  }
+
+  /** The other one of two that are on their way; null: there is none. */
+  #beside(one: Try): Try | null {
+    return one === this.#first ? this.#second : this.#first
+  }
+
+  /** It will not answer. */
+  #forget(one: Try): void {
+    if (one === this.#first) this.#first = this.#second
+    this.#second = null
+  }
+
+  // What becomes of a try.
+
+  heard(one: Try): void {
+    const { hedges, timed } = this.#care
+    if (hedges === null && !timed) return
+    const now = performance.now()
+    if (timed) one.target.learn(now - one.sentAt, now)
+    hedges?.learn(now - one.sentAt)
+  }
+
+  takes(one: Try, { status }: AnswerHead): boolean {
+    const { retry, passive } = this.#care.plan
+    if (passive?.on.statuses.includes(status) === true) this.#blame(one)
+    const beside = this.#beside(one)
+    if (retry?.on.statuses.includes(status) === true) {
+      if (beside?.open === true) {
+        this.#forget(one)
+        return false
+      }
+      if (this.#retry(one, false)) return false
+    }
+    if (beside !== null) {
+      if (one === this.#second) this.#care.figures.add('hedgesWon')
+      this.#forget(beside)
+      beside.callOff()
+    }
+    this.#judge(status)
+    return true
+  }
+
+  answered(one: Try): void {
+    if (!one.blamed) this.#care.good(one.target, one.trial)
+  }
+
+  refused(one: Try, error: PorticoError): void {
+    one.target.rest()
+    this.#blame(one)
+    this.setAside(one.target)
+    // Nothing was asked of it.
+    this.#tries--
+    if (this.#over) return
+    if (this.#beside(one) !== null) this.#forget(one)
+    else this.#next(error)
+  }
+
+  failed(one: Try, error: PorticoError, told: boolean): void {
+    const { plan, timed } = this.#care
+    if (error.fault === 'visitor') {
+      if (!told) this.#visitor.fail(error)
+      return
+    }
+    const trouble = TROUBLES[error.code]
+    if (trouble !== undefined && plan.passive?.on.troubles.includes(trouble) === true) {
+      this.#blame(one)
+    }
+    const now = performance.now()
+    if (timed) one.target.learn(Math.max(FAILED_MS, now - one.sentAt), now)
+    if (told || this.#over) return this.#care.failed(this.#poolTrial)
+    if (this.#beside(one) !== null) return this.#forget(one)
+    const retried = trouble !== undefined && plan.retry?.on.troubles.includes(trouble) === true
+    if (!retried || !this.#retry(one, true)) this.#fail(error)
+  }
+
+  left(one: Try): void {
+    this.#giveBack(one.target)
+  }
+
+  informs(one: Try): boolean {
+    return this.#beside(one) === null
+  }
+
+  #giveBack(target: Target): void {
+    const { queue } = this.#care
+    if (queue === null) target.release()
+    else queue.release(target)
+  }
+
+  #blame(one: Try): void {
+    if (one.blamed) return
+    one.blamed = true
+    this.#care.bad(one.target, one.trial)
+  }
+
+  // The request's body.
+
+  receive(_one: Try, sink: BodySink): void {
+    const { retry } = this.#care.plan
+    const { line, fields } = this.#visitor
+    const kept = retry !== null && (retry.unsafe || IDEMPOTENT.has(line.method))
+    if (kept && fields.contentLength <= retry.body) {
+      this.#body ??= new KeptBody(this.#visitor, retry.body)
+      this.#body.give(sink)
+    } else {
+      this.#bodyGone = true
+      this.#visitor.receive(sink)
+    }
+  }
+
+  resume(one: Try): void {
+    if (this.#body === null) this.#visitor.resume()
+    else if (one === this.#first) this.#body.resume()
+  }
+
+  // The queue.
+
+  #wait(): void {
+    const { queue, plan } = this.#care
+    const left = this.#endsAt - performance.now()
+    const timeoutMs = Math.max(1, Math.min(plan.queue!.timeoutMs, left))
+    this.#ticket = queue!.wait(this, timeoutMs)
+    if (this.#ticket === null) {
+      this.#care.figures.add('queueFull')
+      this.#fail(new PorticoError('POOL_FULL', '', { retryAfter: this.#patience() }))
+    }
+  }
+
+  granted(target: Target, trial: boolean): void {
+    this.#ticket = null
+    if (this.#over) this.#giveBack(target)
+    else this.#send(target, trial)
+  }
+
+  inVain(): void {
+    this.#ticket = null
+    if (this.#over) return
+    this.#care.figures.add('queueLate')
+    this.#fail(new PorticoError('POOL_LATE', '', { retryAfter: this.#patience() }))
+  }
+
+  /** Whoever comes again later than that meets another queue, s. */
+  #patience(): number {
+    return Math.ceil(this.#care.plan.queue!.timeoutMs / 1_000)
+  }
+
+  // Ends.
+
+  #gone(): void {
+    this.#over = true
+    this.#ticket?.leave()
+    const [first, second] = [this.#first, this.#second]
+    this.#body?.takeAway()
+    first?.callOff()
+    second?.callOff()
+  }
+
+  /** The visitor gets an answer with this status. */
+  #judge(status: number): void {
+    const { breaker, plan } = this.#care
+    if (breaker === null) return
+    if (plan.breaker?.on.statuses.includes(status) === true) this.#care.failed(this.#poolTrial)
+    else breaker.good(this.#poolTrial)
+  }
+
+  /** No server has answered. */
+  #fail(error: PorticoError): void {
+    if (error.fault === 'backend') this.#care.failed(this.#poolTrial)
+    this.#sorry(error)
+  }
+
+  #turnAway(code: ErrorCode, seconds: number): void {
+    this.#care.figures.add('turnedAway')
+    this.#sorry(new PorticoError(code, '', { retryAfter: Math.max(1, seconds) }))
+  }
+
+  #sorry(error: PorticoError): void {
+    const { sorry } = this.#care
+    if (sorry === null || !sorry.covers(error)) return this.#visitor.fail(error)
+    this.#visitor.respond(sorry.head(error), sorry.body)
+  }
+}

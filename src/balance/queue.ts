@@ -1,0 +1,84 @@
+/** Requests of one thread that wait for a place at the servers of a pool: see Places. */
+import { onTick } from '../request/clock.ts'
+import type { Figures } from './figures.ts'
+import type { Places, Ticket } from './places.ts'
+import type { Target } from './target.ts'
+
+export interface Waiter {
+  /** It has a place at `target`; `trial`: it is to show whether that works again. */
+  granted(target: Target, trial: boolean): void
+  /** It has waited too long, or has left. */
+  inVain(): void
+}
+
+export class PlaceQueue {
+  readonly #places: Places
+  readonly #targets: readonly Target[]
+  readonly #figures: Figures
+  readonly #stopTicks: () => void
+  /** Those of this thread. */
+  #own = 0
+
+  constructor(places: Places, targets: readonly Target[], figures: Figures) {
+    this.#places = places
+    this.#targets = targets
+    this.#figures = figures
+    // A server may have come back, or have got a larger share, without any place being given back.
+    this.#stopTicks = onTick(() => {
+      if (this.#own > 0) this.#offer()
+    })
+  }
+
+  /** In all threads. */
+  get depth(): number {
+    return this.#places.depth
+  }
+
+  /** There is somebody whose place may become free. */
+  get hasHope(): boolean {
+    return this.#targets.some((target) => target.most > 0 && target.able)
+  }
+
+  /** Null: the queue is full. */
+  wait(waiter: Waiter, timeoutMs: number): Ticket | null {
+    const since = performance.now()
+    const ticket = this.#places.wait(timeoutMs, (place) => {
+      this.#own--
+      this.#figures.add('queuedMs', Math.round(performance.now() - since))
+      if (place < 0) waiter.inVain()
+      else waiter.granted(this.#targets[place >> 1]!, (place & 1) === 1)
+    })
+    if (ticket === null) return null
+    this.#own++
+    this.#figures.add('queued')
+    // A place may have become free before there was anybody to hand it to.
+    this.#offer()
+    return ticket
+  }
+
+  /** Gives back a place at `target`: to who waits, else to everybody. */
+  release(target: Target): void {
+    if (this.#places.depth > 0 && target.able && target.breaker?.tripped !== true) {
+      if (this.#places.grant(this.#targets.indexOf(target) << 1)) return
+    }
+    target.release()
+    if (this.#places.depth > 0) this.#offer()
+  }
+
+  close(): void {
+    this.#stopTicks()
+  }
+
+  /** Hands out the places that are free. */
+  #offer(): void {
+    for (const [at, target] of this.#targets.entries()) {
+      while (this.#places.depth > 0 && target.ready && target.take()) {
+        const admission = target.breaker?.admit() ?? 'yes'
+        const place = (at << 1) | (admission === 'trial' ? 1 : 0)
+        if (admission !== 'no' && this.#places.grant(place)) continue
+        target.release()
+        break
+      }
+    }
+  }
+}
