@@ -8,7 +8,7 @@ import type { AcmePlan, AcmeServerPlan, ChallengeType } from './acme-plan.ts'
 import { absolutePath, type Drawing, existingFile } from './drawing.ts'
 import { nearest } from './nearest.ts'
 import type { ListenerPlan } from './plan.ts'
-import type { AutomaticSettings } from './settings/acme.ts'
+import type { AcmeSettings } from './settings/acme.ts'
 
 /** CAs by name: https://letsencrypt.org/docs/acme-protocol-updates and the others' own pages. */
 const SERVERS: Readonly<Record<string, string>> = {
@@ -25,16 +25,17 @@ const LOCAL =
 const HOST =
   /^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/
 
-/** Absent: there are none. `withCertificates`: those that the owner has are set. */
+/** Null: there are none. */
 export function drawAcme(
   drawing: Drawing,
   listeners: readonly ListenerPlan[],
   state: string,
-  settings: AutomaticSettings,
-  withCertificates: boolean,
 ): AcmePlan | null {
-  const secure = listeners.filter(({ tls }) => tls !== undefined)
-  const { acme, automatic = secure.length > 0 && !withCertificates } = settings
+  // Listeners with certificates of their own have no others.
+  const secure = listeners.filter(({ tls }) => tls?.set === '')
+  const { certificates, acme, automatic: chosen } = drawing.settings.tls
+  const hasOwn = !Array.isArray(certificates) || certificates.length > 0
+  const automatic = chosen ?? (secure.length > 0 && !hasOwn)
   if (automatic === false) return null
   if (secure.length === 0) {
     drawing.report.problem(['tls', 'automatic'], 'no listener speaks TLS', {
@@ -72,8 +73,6 @@ export function drawAcme(
     authority: join(state, 'authority'),
   }
 }
-
-type AcmeSettings = AutomaticSettings['acme']
 
 /** Whether no CA could know it. */
 export function isLocal(name: string): boolean {
@@ -172,7 +171,7 @@ function drawServers(drawing: Drawing, acme: AcmeSettings): AcmeServerPlan[] {
       nearest: nearest(name, acme.server),
     })
   }
-  return acme.server.flatMap((text) => {
+  return acme.server.flatMap((text): AcmeServerPlan[] => {
     const url = SERVERS[text] ?? text
     if (URL.parse(url)?.protocol !== 'https:') {
       const expected = `${Object.keys(SERVERS).join(', ')}, or https://ca.example.com/directory`

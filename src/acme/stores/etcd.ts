@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Answer, ask } from '../ask.ts'
 import { checkKey, keepLease, LEASE_MS, type Lease, STORE_MS, type Store } from '../store.ts'
+import { type EtcdAddress, parseEtcdAddress } from './etcd-address.ts'
 
 /** gRPC's codes. */
 const UNAUTHENTICATED = 16

@@ -80,9 +80,9 @@ const acme = {
     }) as External,
 }
 
-type Automatic = z.ZodOptional<z.ZodType<boolean | 'local', boolean | string>>
+export type Automatic = z.ZodOptional<z.ZodType<boolean | 'local', boolean | string>>
 
-function automaticType(): Automatic {
+export function automaticType(): Automatic {
   const error = 'true, false or local'
   return z
     .union([z.boolean(), z.enum(['true', 'false', 'local'])], { error })
@@ -95,15 +95,9 @@ function automaticType(): Automatic {
     })
 }
 
-/** For the shape of `tls`. */
-export const automaticSettings: {
-  readonly automatic: Automatic
-  readonly acme: Section<typeof acme>
-} = {
-  automatic: automaticType(),
-  acme: section(acme, 'How certificates are obtained from a CA.'),
-}
+export type AcmeType = Section<typeof acme>
+export type AcmeSettings = z.output<AcmeType>
 
-export type AutomaticSettings = {
-  readonly [Key in keyof typeof automaticSettings]: z.output<(typeof automaticSettings)[Key]>
+export function acmeType(): AcmeType {
+  return section(acme, 'How certificates are obtained from a CA.')
 }
