@@ -19,6 +19,10 @@ interface Entry {
 export type ErrorCode =
   | 'BAD_REQUEST_LINE'
   | 'BAD_PROXY_HEADER'
+  | 'PLAIN_ON_TLS'
+  | 'NO_CERTIFICATE'
+  | 'BAD_CERTIFICATE'
+  | 'MISDIRECTED'
   | 'BAD_CLIENT_HELLO'
   | 'BAD_PACKET'
   | 'BAD_HTTP2'
@@ -94,6 +98,30 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     retry: false,
     message: 'no TLS, or a malformed client hello',
     remedy: 'this listener is tls://, which takes TLS only; tcp:// takes everything',
+  },
+  PLAIN_ON_TLS: {
+    status: 400,
+    fault: 'visitor',
+    retry: false,
+    message: 'plain HTTP was sent to a port for HTTPS',
+  },
+  NO_CERTIFICATE: {
+    status: 400,
+    fault: 'visitor',
+    retry: false,
+    message: 'a client certificate is needed here, and none was sent',
+  },
+  BAD_CERTIFICATE: {
+    status: 400,
+    fault: 'visitor',
+    retry: false,
+    message: 'the client certificate is none to rely on',
+  },
+  MISDIRECTED: {
+    status: 421,
+    fault: 'visitor',
+    retry: true,
+    message: 'this connection was made for another host',
   },
   BAD_PACKET: {
     status: 400,

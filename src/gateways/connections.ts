@@ -46,7 +46,7 @@ export abstract class Connections<One extends Kept> implements Gateway {
     this.serverName = options.serverName
     this.dev = options.dev
     this.#stopTicking = onTick((now) => {
-      this.#each((connection) => connection.check(now))
+      this.each((connection) => connection.check(now))
     })
   }
 
@@ -58,24 +58,49 @@ export abstract class Connections<One extends Kept> implements Gateway {
   }
 
   connect(socket: ByteStream, peer?: Peer): Connection {
+    this.counters.opened()
+    return this.adopt(socket, peer)
+  }
+
+  /** A connection that another gateway has counted. */
+  adopt(socket: ByteStream, peer?: Peer): Connection {
     const connection = this.make(socket, peer)
     connection.place = this.#all.length
     this.#all.push(connection)
-    this.counters.opened()
     return connection
   }
 
   /** Nothing is left of it. */
   forget(connection: One): void {
+    if (!this.#remove(connection)) return
+    this.counters.closed()
+    this.#look()
+  }
+
+  /** It goes on with another gateway. */
+  release(connection: One): void {
+    this.#remove(connection)
+    this.#look()
+  }
+
+  #remove(connection: One): boolean {
     const { place } = connection
-    if (this.#all[place] !== connection) return
+    if (this.#all[place] !== connection) return false
     const last = this.#all.pop()!
     if (last !== connection) {
       this.#all[place] = last
       last.place = place
     }
-    this.counters.closed()
+    return true
+  }
+
+  #look(): void {
     if (this.draining && this.#all.length === 0) this.#onEmpty?.()
+  }
+
+  /** Connections that are open. */
+  get size(): number {
+    return this.#all.length
   }
 
   /** How long a kept connection may be idle, ms. */
@@ -87,22 +112,22 @@ export abstract class Connections<One extends Kept> implements Gateway {
     this.draining = true
     this.#onEmpty = done
     if (this.#all.length === 0) return done()
-    this.#each((connection) => connection.drain(DRAIN_IDLE_MS))
+    this.each((connection) => connection.drain(DRAIN_IDLE_MS))
   }
 
   eachExchange(visit: (exchange: RoutedExchange) => void): void {
-    this.#each(({ current }) => {
+    this.each(({ current }) => {
       if (current !== null) visit(current)
     })
   }
 
   close(): void {
     this.#stopTicking()
-    this.#each(({ socket }) => socket.destroy())
+    this.each(({ socket }) => socket.destroy())
   }
 
   /** From the last on, so that one that goes meanwhile moves none that is still to come. */
-  #each(visit: (connection: One) => void): void {
+  protected each(visit: (connection: One) => void): void {
     for (let i = this.#all.length - 1; i >= 0; i--) {
       const connection = this.#all[i]
       if (connection !== undefined) visit(connection)

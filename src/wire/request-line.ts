@@ -19,9 +19,16 @@ export interface RequestLine {
   readonly origin: string
   /** 0 or 1, of HTTP/1. */
   readonly minor: number
+  /** What the visitor speaks, where that is not HTTP/1: what is said of versions is said in its words. */
+  readonly protocol?: 'HTTP/2.0'
   /** Host and port of an absolute-form target, else '' and -1. It overrides the Host field (§3.2.2). */
   readonly host: string
   readonly hostPort: number
+}
+
+/** The visitor's protocol, as logs and CGI variables have it. */
+export function protocolOf(line: RequestLine): string {
+  return line.protocol ?? (line.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0')
 }
 
 const ABSOLUTE = /^[Hh][Tt][Tt][Pp][Ss]?:\/\/([^/?#]*)(.*)$/
