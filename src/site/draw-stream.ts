@@ -22,9 +22,13 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   idle: ['tcp', 'tls', 'udp', 'imap', 'pop3', 'smtp'],
   'client-idle': ['tcp', 'tls'],
   'server-idle': ['tcp', 'tls'],
+  'half-closed': ['tcp', 'tls'],
   'max-connections': ['tcp', 'tls', 'udp', 'imap', 'pop3', 'smtp'],
   requests: ['udp'],
   responses: ['udp'],
+  certificate: ['https', 'tcp', 'imap', 'pop3', 'smtp'],
+  key: ['https', 'tcp', 'imap', 'pop3', 'smtp'],
+  tls: ['https', 'tcp', 'imap', 'pop3', 'smtp'],
 }
 
 /** Reports what was written and has no meaning for this kind of listener. */
@@ -63,6 +67,7 @@ export function drawStream(
     names: Object.fromEntries(names),
     clientIdleMs: settings?.['client-idle'] ?? idle,
     serverIdleMs: settings?.['server-idle'] ?? idle,
+    halfClosedMs: settings?.['half-closed'] ?? idle,
     maxConnections: settings?.['max-connections'] ?? 0,
     requests: settings?.requests ?? 0,
     responses: settings?.responses ?? -1,

@@ -15,7 +15,7 @@ export function isPlain({ scheme }: Pick<TargetPlan, 'scheme'>): boolean {
 export function judgeStreamPool(
   { report }: Drawing,
   path: KeyPath,
-  { name, servers, schedule }: PoolPlan,
+  { name, servers, schedule, proxyProtocol }: PoolPlan,
   speaks: 'tcp' | 'udp',
 ): void {
   const other = servers.find((server) => server.scheme !== speaks && server.name.includes('://'))
@@ -28,6 +28,9 @@ export function judgeStreamPool(
     report.problem(path, `a server of the pool ${quote(name)} is a unix socket`, {
       expected: 'udp://host:port',
     })
+  }
+  if (speaks === 'udp' && proxyProtocol !== undefined) {
+    report.problem(path, `the pool ${quote(name)} has proxy-protocol, which goes with connections`)
   }
   const part = schedule.key.find(({ of }) => !WITHOUT_HTTP.includes(of))
   if (part !== undefined) {

@@ -13,6 +13,8 @@ export interface StreamPlan {
   readonly clientIdleMs: number
   /** The same of the server. */
   readonly serverIdleMs: number
+  /** Nothing moved since one side has said that it sends no more, ms. */
+  readonly halfClosedMs: number
   /** At once, over all threads; 0: as many as the threads take. */
   readonly maxConnections: number
   /** Of udp: datagrams from the visitor after which a session ends; 0: no bound. */

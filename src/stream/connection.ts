@@ -33,6 +33,8 @@ export type End =
 export interface StreamHost {
   readonly clientIdleMs: number
   readonly serverIdleMs: number
+  /** Once one side says no more. */
+  readonly halfClosedMs: number
   /** Longest until it is known whom it is for, ms. */
   readonly helloMs: number
   /** Whether the server name decides. */
@@ -233,10 +235,14 @@ export class StreamConnection implements Relay, Dialer {
     const { visitor } = this
     const server = this.#server
     if (server === null) return
-    const { clientIdleMs, serverIdleMs } = this.#host
+    const { clientIdleMs, serverIdleMs, halfClosedMs } = this.#host
     // Who waits for the other side is not idle.
     if (now - visitor.moved > clientIdleMs && !server.behind) this.#cut('client-idle')
     else if (now - server.moved > serverIdleMs && !visitor.behind) this.#cut('server-idle')
+    else if (now - Math.max(visitor.moved, server.moved) > halfClosedMs) {
+      if (visitor.silent) this.#cut('server-idle')
+      else if (server.silent) this.#cut('client-idle')
+    }
   }
 
   #late(): void {

@@ -34,6 +34,7 @@ export class StreamGateway implements Gateway, StreamHost {
   readonly named: boolean
   readonly clientIdleMs: number
   readonly serverIdleMs: number
+  readonly halfClosedMs: number
   readonly helloMs: number
   readonly #options: StreamGatewayOptions
   readonly #names: Names<StreamPool>
@@ -51,6 +52,7 @@ export class StreamGateway implements Gateway, StreamHost {
     this.named = protocol === 'tls'
     this.clientIdleMs = plan.clientIdleMs
     this.serverIdleMs = plan.serverIdleMs
+    this.halfClosedMs = plan.halfClosedMs
     this.helloMs = options.helloMs
     this.#default = pools.get(plan.pool)
     this.#names = new Names(

@@ -1,11 +1,14 @@
 /** The listeners without HTTP of one server thread: what makes their gateways. */
 import type { Gateway } from '../gateways/gateway.ts'
+import { decodeAddress } from '../listen/address.ts'
 import type { Counters } from '../request/counters.ts'
 import type { ListenerPlan, SitePlan } from '../site/plan.ts'
+import { checked, getsockname } from '../system/libc.ts'
 import { StreamCounts } from './counts.ts'
 import { StreamGateway } from './gateway.ts'
 import type { ConnectionLine } from './log-line.ts'
 import { StreamPool } from './pool.ts'
+import { type Receiving, UdpGateway } from './udp-gateway.ts'
 
 export interface StreamOptions {
   readonly plan: SitePlan
@@ -18,6 +21,13 @@ export interface StreamOptions {
   /** Null: nothing is logged. */
   readonly log: ((line: ConnectionLine) => void) | null
   readonly complain: (message: string) => void
+}
+
+function familyOf(fd: number): Receiving['family'] {
+  const name = new Uint8Array(28)
+  checked('getsockname', getsockname(fd, name, new Uint8Array(Int32Array.of(28).buffer)))
+  const address = decodeAddress(name)
+  return address.kind === 'tcp' && address.host.includes(':') ? 'udp6' : 'udp4'
 }
 
 export class StreamListeners {
@@ -35,8 +45,21 @@ export class StreamListeners {
   /** What takes the connections of `listener`; null: HTTP, or what brings requests as HTTP does. */
   gateway(listener: ListenerPlan): Gateway | null {
     const { scheme, name, stream } = listener
-    if (stream === undefined || (scheme !== 'tcp' && scheme !== 'tls')) return null
     const { plan, counters, log, complain } = this.#options
+    if (stream === undefined) return null
+    if (scheme === 'udp') {
+      return new UdpGateway({
+        listener: name,
+        plan: stream,
+        pool: this.#pools.get(stream.pool)!,
+        counts: this.#counts(listener),
+        counters,
+        most: plan.limits.connections,
+        log,
+        complain,
+      })
+    }
+    if (scheme !== 'tcp' && scheme !== 'tls') return null
     return new StreamGateway({
       listener: name,
       protocol: scheme,
@@ -49,6 +72,16 @@ export class StreamListeners {
       log,
       complain,
     })
+  }
+
+  /** Receives what comes to an inherited socket of UDP. */
+  receive(
+    gateway: Gateway,
+    fd: number,
+    { ready, failed }: Pick<Receiving, 'ready' | 'failed'>,
+  ): void {
+    if (!(gateway instanceof UdpGateway)) throw new Error('not a gateway for datagrams')
+    gateway.receive({ fd, family: familyOf(fd), ready, failed })
   }
 
   #counts(listener: ListenerPlan): StreamCounts {

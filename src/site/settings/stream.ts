@@ -42,6 +42,9 @@ export const stream = {
   'server-idle': optionalDuration(
     'The same of the server alone. Default: `idle`.',
   ) as OptionalDuration,
+  'half-closed': optionalDuration(
+    'For tcp:// and tls://, when one side has said that it sends no more: longest that nothing moves then. Default: `idle`.',
+  ) as OptionalDuration,
   'max-connections': count(
     0,
     0,
