@@ -76,6 +76,11 @@ export function markdown(): string {
     table(mappingIn(definitions.pool?.properties?.servers) ?? {}),
     'A `schedule` that is a mapping has these:\n',
     table(mappingIn(definitions.pool?.properties?.schedule) ?? {}),
+    ...['retry', 'passive', 'breaker', 'queue', 'hedge', 'sorry'].flatMap((key) => [
+      `### \`${key}\` of a pool\n`,
+      `${definitions.pool?.properties?.[key]?.description}\n`,
+      table(definitions.pool?.properties?.[key] ?? {}),
+    ]),
     ...['limits', 'timeouts', 'log', 'trace', 'stats', 'cache'].flatMap((key) => [
       `## \`${key}\`\n`,
       `${settings[key]?.description}\n`,
