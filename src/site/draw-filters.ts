@@ -1,7 +1,12 @@
 /** What stands before a route's handler. */
-import { hashTrouble } from '../filters/auth/htpasswd.ts'
-import { type Drawing, existingFile } from './drawing.ts'
-import type { AccessPlan, AuthPlan, FiltersPlan, LimitKeyPlan, LimitPlan } from './filters-plan.ts'
+import { drawAuth } from './draw-auth.ts'
+import { drawCompress, drawCors } from './draw-compress.ts'
+import { drawHeaders, drawRequestHeaders } from './draw-edits.ts'
+import { drawErrors, drawMaintenance } from './draw-maintenance.ts'
+import type { Pools } from './draw-pools.ts'
+import { drawRewrite } from './draw-rewrite.ts'
+import type { Drawing } from './drawing.ts'
+import type { AccessPlan, FiltersPlan, LimitKeyPlan, LimitPlan } from './filters-plan.ts'
 import { nearest } from './nearest.ts'
 import { parseNetwork } from './networks.ts'
 import { type KeyPath, quote, showPath } from './problem.ts'
@@ -18,21 +23,67 @@ export class Filters {
   /** The first limit of each shared name. */
   readonly #shared = new Map<string, LimitPlan>()
 
-  constructor(drawing: Drawing) {
+  readonly #pools: Pools
+
+  constructor(drawing: Drawing, pools: Pools) {
     this.#drawing = drawing
+    this.#pools = pools
   }
 
   /** Undefined where the route has none. */
   draw(path: KeyPath, settings: FilterSettings): FiltersPlan | undefined {
     const limits = this.#limits([...path, 'limit'], settings.limit)
     const access = this.#access(path, settings)
-    const auth = this.#auth([...path, 'auth'], settings)
+    const { auth, rewrite } = settings
     const plan: FiltersPlan = {
       ...(limits.length === 0 ? {} : { limits }),
       ...(access === undefined ? {} : { access }),
-      ...(auth === undefined ? {} : { auth }),
+      ...(auth === undefined
+        ? {}
+        : drawAuth(this.#drawing, [...path, 'auth'], auth, access !== undefined, this.#pools)),
+      ...(rewrite === undefined
+        ? {}
+        : { rewrite: drawRewrite(this.#drawing, [...path, 'rewrite'], rewrite) }),
+      ...this.#common(path, settings),
     }
     return Object.keys(plan).length === 0 ? undefined : plan
+  }
+
+  /** What a route does not say itself is said for all. */
+  #common(path: KeyPath, settings: FilterSettings): FiltersPlan {
+    const drawing = this.#drawing
+    const everywhere = drawing.settings.filters
+    const drawn = <Form, Plan>(
+      key: string,
+      own: Form | undefined,
+      usual: Form | undefined,
+      draw: (drawing: Drawing, path: KeyPath, form: Form) => Plan,
+    ): Plan | undefined => {
+      if (own !== undefined) return draw(drawing, [...path, key], own)
+      return usual === undefined ? undefined : draw(drawing, ['filters', key], usual)
+    }
+    // The fields of a fixed answer are its handler's.
+    const fixed = 'respond' in settings
+    const headers = fixed && isPlain(settings.headers) ? undefined : settings.headers
+    const all = {
+      headers: drawn('headers', headers, everywhere.headers, drawHeaders),
+      requestHeaders: drawn(
+        'request-headers',
+        settings['request-headers'],
+        everywhere['request-headers'],
+        drawRequestHeaders,
+      ),
+      cors: drawn('cors', settings.cors, everywhere.cors, drawCors),
+      compress: drawn('compress', settings.compress, everywhere.compress, drawCompress),
+      maintenance: drawn(
+        'maintenance',
+        settings.maintenance,
+        everywhere.maintenance,
+        drawMaintenance,
+      ),
+      errors: drawn('errors', settings.errors, everywhere.errors, drawErrors),
+    }
+    return Object.fromEntries(Object.entries(all).filter(([, each]) => each !== undefined))
   }
 
   #access(path: KeyPath, { allow, deny }: FilterSettings): AccessPlan | undefined {
@@ -45,32 +96,6 @@ export class Filters {
       allow: this.#networks([...path, 'allow'], allow ?? []),
       deny: this.#networks([...path, 'deny'], deny ?? []),
     }
-  }
-
-  #auth(path: KeyPath, { auth, allow, deny }: FilterSettings): AuthPlan | undefined {
-    if (auth === undefined) return undefined
-    const { report } = this.#drawing
-    const { basic, realm, pass, satisfy } = auth
-    if (satisfy === 'any' && allow === undefined && deny === undefined) {
-      report.problem([...path, 'satisfy'], 'any of what?', {
-        expected: 'allow or deny beside auth',
-      })
-    }
-    if (typeof basic === 'string') {
-      const file = existingFile(this.#drawing, [...path, 'basic'], basic)
-      return { file, users: {}, realm, pass, satisfy }
-    }
-    const { users } = basic
-    for (const [name, hash] of Object.entries(users)) {
-      const here = [...path, 'basic', 'users', name]
-      if (name === '' || /[:\x00-\x1f\x7f]/.test(name)) {
-        report.problem(here, 'a name holds no colon and no control character', { key: true })
-      }
-      const trouble = hashTrouble(hash)
-      if (trouble !== '') report.problem(here, trouble)
-    }
-    if (Object.keys(users).length === 0) report.problem([...path, 'basic', 'users'], 'nobody')
-    return { file: '', users, realm, pass, satisfy }
   }
 
   #networks(path: KeyPath, texts: readonly string[]): string[] {
@@ -167,3 +192,7 @@ export class Filters {
 }
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+function isPlain(headers: FilterSettings['headers']): boolean {
+  return Object.values(headers ?? {}).every((value) => typeof value !== 'object')
+}

@@ -238,7 +238,9 @@ const FRAMING = ['content-length', 'transfer-encoding', 'connection', 'content-t
 function drawRespond(drawing: Drawing, path: KeyPath, handler: Respond): HandlerPlan {
   const { report } = drawing
   const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries(handler.headers)) {
+  for (const [name, value] of Object.entries(handler.headers ?? {})) {
+    // The longer form is a filter's.
+    if (typeof value === 'object') break
     const here = [...path, 'headers', name]
     const lower = name.toLowerCase()
     if (FRAMING.includes(lower)) {

@@ -4,8 +4,7 @@ import { access, judge } from '../../src/filters/access.ts'
 import { says } from '../gateways/http1/handlers.ts'
 import { ask } from '../handlers/ask.ts'
 import { serve } from '../handlers/serve.ts'
-
-const complain = (): void => {}
+import { filterHost } from './filter-host.ts'
 
 const ALL = ['all']
 
@@ -52,7 +51,7 @@ test('a refused visitor gets 403', async () => {
     [['127.0.0.0/8'], 403],
     [['10.0.0.0/8'], 200],
   ] as const) {
-    const served = await serve(access({ allow: [], deny }, says('in'), { limits: {}, complain }))
+    const served = await serve(access({ allow: [], deny }, says('in'), filterHost()))
     expect((await ask(served.port, '/')).status).toBe(status)
     served.close()
   }

@@ -19,6 +19,7 @@ import { handler, OK } from '../gateways/http1/handlers.ts'
 import { type Answer, ask } from '../handlers/ask.ts'
 import { type Served, serve } from '../handlers/serve.ts'
 import { until } from '../supervisor/site.ts'
+import { filterHost } from './filter-host.ts'
 
 describe('hashes of htpasswd', () => {
   const made = (flags: string, password: string): string =>
@@ -132,7 +133,7 @@ describe('the filter', () => {
       satisfy: 'all',
       ...more,
     }
-    const host = { limits: {}, complain: (message: string) => void log.push(message) }
+    const host = filterHost({ complain: (message) => void log.push(message) })
     served = await serve(auth(plan, inner, host))
   }
 
@@ -214,7 +215,7 @@ describe('the filter', () => {
       auth(
         { file: `${file}.none`, users: {}, realm: '', pass: false, satisfy: 'all' },
         handler(() => {}),
-        { limits: {}, complain: () => {} },
+        filterHost(),
       ),
     ).toThrow(/cannot be used/)
   })

@@ -9,8 +9,7 @@ import { Visitor } from '../flows/support/visitor.ts'
 import { echo, Held, handler, OK } from '../gateways/http1/handlers.ts'
 import { type Served, serve } from '../handlers/serve.ts'
 import { until } from '../supervisor/site.ts'
-
-const complain = (): void => {}
+import { filterHost } from './filter-host.ts'
 
 const LIMIT: LimitPlan = {
   table: 'a',
@@ -22,6 +21,27 @@ const LIMIT: LimitPlan = {
   status: 429,
   tell: false,
   keys: 100,
+}
+
+const NO_EDITS = { set: {}, add: {}, default: {}, remove: [] }
+
+const CORS = {
+  origins: ['*'],
+  methods: ['GET'],
+  headers: [],
+  expose: [],
+  credentials: false,
+  maxAgeSeconds: 0,
+  privateNetwork: false,
+}
+
+const MAINTENANCE = {
+  exists: '',
+  page: '',
+  text: '',
+  status: 503,
+  retryAfterSeconds: 1,
+  except: [],
 }
 
 /** Each lets a plain visitor through. `marks`: what all its answers have. */
@@ -48,6 +68,45 @@ const FILTERS: Readonly<Record<string, { readonly plan: FiltersPlan; readonly ma
       },
     },
   },
+  'headers, fixed': {
+    plan: { headers: { ...NO_EDITS, set: { 'X-Fixed': 'yes' }, always: true } },
+    marks: 'x-fixed',
+  },
+  'headers, with variables': {
+    plan: { headers: { ...NO_EDITS, add: { 'X-Said': '$request_method' }, always: true } },
+    marks: 'x-said',
+  },
+  'request headers': {
+    plan: { requestHeaders: { ...NO_EDITS, set: { 'X-Tenant': 'a' }, remove: ['x-other'] } },
+  },
+  cors: { plan: { cors: CORS }, marks: 'access-control-allow-origin' },
+  errors: { plan: { errors: { pages: {}, intercept: true } } },
+  'maintenance, not now': {
+    plan: { maintenance: { ...MAINTENANCE, when: 'file', exists: '/nowhere/closed' } },
+  },
+  'maintenance, not for this one': {
+    plan: { maintenance: { ...MAINTENANCE, when: 'always', except: ['127.0.0.0/8'] } },
+  },
+  rewrite: {
+    plan: {
+      rewrite: {
+        strip: '',
+        add: '/v1',
+        rules: [{ match: '^/v1/(.*)$', to: '/v2/$1', status: 0, again: false }],
+      },
+    },
+  },
+  compress: {
+    plan: {
+      compress: {
+        codings: ['zstd', 'br', 'gzip'],
+        types: ['*'],
+        min: 0,
+        levels: { zstd: 3, br: 4, gzip: 4 },
+        streams: 10,
+      },
+    },
+  },
   'two limits': {
     plan: { limits: [LIMIT, { ...LIMIT, table: 'b', intervalMs: 0, concurrency: 3 }] },
   },
@@ -66,7 +125,7 @@ async function open(plan: FiltersPlan, inner: Handler): Promise<Visitor> {
     threads: 1,
     limits,
   })
-  served = await serve(filtered(plan, inner, { limits: tables, complain }))
+  served = await serve(filtered(plan, inner, filterHost({ limits: tables })))
   return Visitor.to(served.port)
 }
 
@@ -186,7 +245,7 @@ describe.each(Object.entries(FILTERS))('%s', (_, { plan, marks }) => {
         ['rate', 'concurrency'].map((what) => [`${table} ${what}`, new SharedArrayBuffer(512)]),
       ),
     )
-    const made = filtered(plan, inner, { limits, complain })
+    const made = filtered(plan, inner, filterHost({ limits }))
     made.close?.()
     expect([made.name, closed]).toEqual(['inner', 1])
   })
@@ -194,5 +253,5 @@ describe.each(Object.entries(FILTERS))('%s', (_, { plan, marks }) => {
 
 test('a route without filters has its handler and nothing else', () => {
   const inner = echo()
-  expect(filtered(undefined, inner, { limits: {}, complain })).toBe(inner)
+  expect(filtered(undefined, inner, filterHost())).toBe(inner)
 })

@@ -1,9 +1,7 @@
 /** What stands before a handler: every route may have these. */
 import { z } from 'zod'
 import {
-  type Choice,
   type Count,
-  choice,
   count,
   type Flag,
   flag,
@@ -12,9 +10,17 @@ import {
   numberOf,
   type OptionalRate,
   optionalRate,
+  type Section,
+  section,
   type Text,
   text,
 } from '../setting-types.ts'
+import { type Auth, auth } from './auth.ts'
+import { type Compress, compress } from './compress.ts'
+import { type Cors, cors } from './cors.ts'
+import { type Headers, headers, type RequestHeaders, requestHeaders } from './headers.ts'
+import { type Errors, errors, type Maintenance, maintenance } from './maintenance.ts'
+import { type Rewrite, rewrite } from './rewrite.ts'
 
 const limit = {
   rate: optionalRate(
@@ -95,41 +101,6 @@ export function parseLimit(input: object): LimitSettings {
   return mapping(limit).parse(input)
 }
 
-type Users = Mapping<{ users: z.ZodRecord<z.ZodString, z.ZodString> }>
-
-const users: Users = mapping({
-  users: z
-    .record(z.string(), z.string({ error: 'a hash, as `htpasswd -nB` prints it' }), {
-      error: 'a mapping of names to hashes',
-    })
-    .register(z.globalRegistry, { title: 'names to hashes', description: 'Hashes by name.' }),
-})
-
-const auth = {
-  basic: z
-    .union([z.string(), users], {
-      error: 'the name of a file, or { users: { NAME: HASH } }',
-    })
-    .register(z.globalRegistry, {
-      title: 'file or users',
-      description:
-        'A file as `htpasswd -B` writes it, read again when it changes; or `{ users: { NAME: HASH } }`. Hashes are of bcrypt, apr1 or SHA-1; passwords in plain text are refused.',
-    }) as Basic,
-  realm: text('restricted', 'What browsers call it.', 'text') as Text,
-  pass: flag(
-    false,
-    'Pass the `Authorization` field on to who answers. False: the password ends here.',
-  ) as Flag,
-  satisfy: choice(
-    'all',
-    ['all', 'any'],
-    'With `allow` or `deny` beside it: `any` asks only those for a password whom they do not let in.',
-  ) as Choice<'all' | 'any'>,
-}
-
-type Basic = z.ZodUnion<readonly [z.ZodString, Users]>
-export type Auth = z.ZodOptional<Mapping<typeof auth>>
-
 const NETWORKS = 'an address, a network such as 10.0.0.0/8, unix or all'
 
 export type OptionalTexts = z.ZodOptional<z.ZodType<string[], string | string[]>>
@@ -151,21 +122,33 @@ export const filters = {
   allow: networks(
     'Who is let in, by address: `10.0.0.0/8`, `::1`, `unix` for visitors by a unix socket, `all`. Everybody else gets 403. See [Filters](#filters) for both lists.',
   ) as OptionalTexts,
-  auth: mapping(auth)
-    .register(z.globalRegistry, {
-      id: 'auth',
-      description:
-        'Ask visitors for a name and a password. Applications know the name as REMOTE_USER.',
-    })
-    .optional()
-    .register(z.globalRegistry, {
-      title: 'mapping',
-      description:
-        'Ask visitors for a name and a password: `{ basic: ./htpasswd }`. See [Filters](#filters).',
-    }) as Auth,
+  auth: auth as Auth,
   deny: networks(
     'Who is refused, by address. The most specific network that has an address decides, whatever the order; of two equal ones `deny`.',
   ) as OptionalTexts,
+  headers: headers as Headers,
+  'request-headers': requestHeaders as RequestHeaders,
+  rewrite: rewrite as Rewrite,
+  cors: cors as Cors,
+  compress: compress as Compress,
+  maintenance: maintenance as Maintenance,
+  errors: errors as Errors,
+}
+
+const everywhere = {
+  headers: headers as Headers,
+  'request-headers': requestHeaders as RequestHeaders,
+  cors: cors as Cors,
+  compress: compress as Compress,
+  maintenance: maintenance as Maintenance,
+  errors: errors as Errors,
+}
+
+export type SiteFilters = Section<typeof everywhere>
+
+/** Of all routes that do not say otherwise. */
+export function siteFilters(): SiteFilters {
+  return section(everywhere, 'Filters of every route that does not say otherwise, key by key.')
 }
 
 export type FilterSettings = z.output<Mapping<typeof filters>>

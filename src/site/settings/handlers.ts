@@ -23,6 +23,9 @@ import {
   textMap,
   texts,
 } from '../setting-types.ts'
+import type { Auth } from './auth.ts'
+import type { Compress } from './compress.ts'
+import type { Cors } from './cors.ts'
 import {
   type Deadline,
   deadline,
@@ -30,9 +33,12 @@ import {
   optionalDeadline,
   USUAL_DEADLINE,
 } from './deadline.ts'
-import { type Auth, filters, type Limits, type OptionalTexts } from './filters.ts'
-import { FIELD_NAME, VARIABLE } from './names.ts'
+import { filters, type Limits, type OptionalTexts } from './filters.ts'
+import type { Headers, RequestHeaders } from './headers.ts'
+import type { Errors, Maintenance } from './maintenance.ts'
+import { VARIABLE } from './names.ts'
 import { variables } from './pools.ts'
+import type { Rewrite } from './rewrite.ts'
 
 const YEAR = 365 * 86_400_000
 
@@ -44,6 +50,13 @@ const common = {
   allow: filters.allow as OptionalTexts,
   deny: filters.deny as OptionalTexts,
   auth: filters.auth as Auth,
+  headers: filters.headers as Headers,
+  'request-headers': filters['request-headers'] as RequestHeaders,
+  rewrite: filters.rewrite as Rewrite,
+  cors: filters.cors as Cors,
+  compress: filters.compress as Compress,
+  maintenance: filters.maintenance as Maintenance,
+  errors: filters.errors as Errors,
 }
 
 type Handler<Shape extends z.ZodRawShape> = Mapping<Shape & typeof common>
@@ -215,7 +228,6 @@ const respond = {
     'a media type such as text/html',
     /^[^\s/]+\/[^\s/]+.*$/,
   ) as Text,
-  headers: textMap('More header fields.', FIELD_NAME, 'the name of a header field') as TextMap,
 }
 
 type AnyHandler = z.ZodUnion<

@@ -1,0 +1,16 @@
+/** What says who a visitor is: said by us, nobody else may. */
+
+const CLAIMS: readonly string[] = ['remote-user', 'auth-type', 'x-remote-user']
+
+/**
+ * Whether a visitor's own field of this name, in lower case, is taken out: one that says who it is, or one of
+ * `more`. Servers that know fields as CGI variables take `X_User` for `X-User`: the underscore is no way around.
+ */
+export function claimTest(more: readonly string[]): (name: string) => boolean {
+  const all = new Set([...CLAIMS, ...more.map((name) => plain(name.toLowerCase()))])
+  return (name) => all.has(plain(name))
+}
+
+function plain(name: string): string {
+  return name.includes('_') ? name.replaceAll('_', '-') : name
+}
