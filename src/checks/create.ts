@@ -1,6 +1,7 @@
 /** A check from its plan. */
 import type { ProbePlan } from '../site/check-plan.ts'
 import { unprivileged } from '../system/unprivileged.ts'
+import type { PoolFiles } from '../transports/backend/tls.ts'
 import { amqp } from './amqp.ts'
 import type { Check } from './check.ts'
 import { dns } from './dns.ts'
@@ -15,13 +16,13 @@ import { smtp } from './smtp.ts'
 import { tcp } from './tcp.ts'
 import { uwsgi } from './uwsgi.ts'
 
-/** `user`: whom the site runs as, '' for whoever we are. */
-export function createCheck(plan: ProbePlan, user: string): Check {
+/** `user`: whom the site runs as, '' for whoever we are; `files`: of the pool's TLS. */
+export function createCheck(plan: ProbePlan, user: string, files: PoolFiles): Check {
   switch (plan.kind) {
     case 'tcp':
       return tcp(plan)
     case 'http':
-      return http(plan)
+      return http(plan, files)
     case 'smtp':
       return smtp(plan)
     case 'dns':

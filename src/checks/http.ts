@@ -7,9 +7,11 @@ import {
   type RequestOptions,
 } from 'node:http'
 import { request as secure } from 'node:https'
+import type { SecureContextOptions } from 'node:tls'
 import type { HttpCheckPlan } from '../site/check-plan.ts'
 import type { Address } from '../site/plan.ts'
 import { ownHost } from '../transports/backend/own-host.ts'
+import type { PoolFiles } from '../transports/backend/tls.ts'
 import { type Check, Unwell } from './check.ts'
 import { type Pattern, patternOf } from './pattern.ts'
 
@@ -19,13 +21,17 @@ const MOST_SEARCHED = 65_536
 const MOST_DIGESTED = 16 * 1024 ** 2
 const LONGEST_HEAD = 65_536
 
-export function http(plan: HttpCheckPlan): Check {
+type Trust = SecureContextOptions & { readonly rejectUnauthorized: boolean }
+
+/** `files`: of the pool, for TLS. */
+export function http(plan: HttpCheckPlan, files: PoolFiles): Check {
   const pattern = plan.body === '' ? null : patternOf(plan.body)
+  const secured = plan.tls === null ? null : trust(plan.tls.verify, files)
   return {
     name: plan.tls === null ? 'http' : 'https',
     probe: async (address, signal) => {
       signal.throwIfAborted()
-      const request = ask(plan, address)
+      const request = ask(plan, secured, address)
       const abort = (): void => void request.destroy(signal.reason as Error)
       signal.addEventListener('abort', abort)
       try {
@@ -41,7 +47,15 @@ export function http(plan: HttpCheckPlan): Check {
   }
 }
 
-function ask(plan: HttpCheckPlan, address: Address): ClientRequest {
+function trust(verify: boolean, { ca, certificate, key }: PoolFiles): Trust {
+  return {
+    rejectUnauthorized: verify,
+    ...(ca === '' ? {} : { ca }),
+    ...(certificate === '' ? {} : { cert: certificate, key }),
+  }
+}
+
+function ask(plan: HttpCheckPlan, secured: Trust | null, address: Address): ClientRequest {
   const { method, path, fields, tls } = plan
   const host = plan.host === '' ? ownHost(address) : plan.host
   const named = new Set(fields.filter((_text, i) => i % 2 === 0).map((name) => name.toLowerCase()))
@@ -61,14 +75,12 @@ function ask(plan: HttpCheckPlan, address: Address): ClientRequest {
       ? { socketPath: address.path }
       : { host: address.host, port: address.port }),
   }
-  if (tls === null) return plain(options)
+  if (tls === null || secured === null) return plain(options)
   const name = tls.name === '' ? host.replace(/:\d+$/, '') : tls.name
   return secure({
     ...options,
     servername: /^[\d.]+$|^\[/.test(name) ? '' : name,
-    rejectUnauthorized: tls.verify,
-    ...(tls.ca === '' ? {} : { ca: tls.ca }),
-    ...(tls.certificate === '' ? {} : { cert: tls.certificate, key: tls.key }),
+    ...secured,
   })
 }
 

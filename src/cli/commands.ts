@@ -13,6 +13,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   maintenance: async () => (await import('./maintenance.ts')).maintenanceCommand,
   stop: async () => (await import('./stop.ts')).stopCommand,
   status: async () => (await import('./status.ts')).statusCommand,
+  pool: async () => (await import('./pool.ts')).poolCommand,
   jobs: async () => (await import('./jobs.ts')).jobsCommand,
   cron: async () => (await import('./cron.ts')).cronCommand,
   certificates: async () => (await import('./certificates.ts')).certificatesCommand,

@@ -4,6 +4,8 @@ import type { AppStatus, RequestsStatus, SiteStatus, WorkerStatus } from '../sup
 import { backgroundTables } from './background-text.ts'
 import { isolationTable } from './isolation-text.ts'
 import { queueTable } from './jobs-text.ts'
+import { showClosed } from './maintenance.ts'
+import { poolTable } from './pool-text.ts'
 import { harmless, showBytes, showMs, showQuantile, showTime, table } from './show.ts'
 
 /** More routes, or workers, are for `--json`. */
@@ -15,6 +17,9 @@ export function showStatus(status: SiteStatus): string {
     ['site', status.site],
     ['urls', status.urls.join(' ')],
     ['state', showPhase(status)],
+    ...(status.closed === undefined
+      ? []
+      : [['closed', showClosed(status.closed)] as [string, string]]),
     ['since', `${showTime(status.uptimeMs)} (pid ${status.pid}, server ${server.pid})`],
     ['visitors', `${totals.connections.open} connected, ${totals.connections.accepted} so far`],
     ['requests', `${totals.requests.active} in hand, ${totals.requests.total} so far`],
@@ -32,6 +37,7 @@ export function showStatus(status: SiteStatus): string {
     isolationTable(apps),
     workerTable(apps),
     jobWorkerTable(apps),
+    poolTable(status.pools, Date.now()),
     routeTable(status),
     ...background,
     queueTable(status.commons?.jobs ?? []),

@@ -5,13 +5,15 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { HealthChecks } from '../balance/health-checks.ts'
 import { PoolMemory } from '../balance/pool-memory.ts'
 import { allocateLimits } from '../filters/limit/allocate.ts'
+import { allocatePersistence } from '../persistence/create.ts'
 import { AppCounts } from '../request/app-counts.ts'
 import { Counters } from '../request/counters.ts'
 import type { SitePlan } from '../site/plan.ts'
-import { removeAbandoned } from '../system/abandoned.ts'
 import { StreamCounts } from '../stream/counts.ts'
+import { removeAbandoned } from '../system/abandoned.ts'
 import { killSession } from '../system/session.ts'
 import { Claims } from '../transports/worker-link/claims.ts'
 import { RequestsAsker } from './ask-threads.ts'
@@ -44,6 +46,7 @@ class Server {
   readonly #apps: Record<string, AppMemory> = {}
   readonly #joined: Joined
   readonly #meter: LoadMeter
+  readonly #health: HealthChecks
   /** Threads that have not answered yet, by the number of the order. */
   readonly #dismissals = new Map<number, number>()
   readonly #spool: string
@@ -81,7 +84,18 @@ class Server {
     const pools = Object.fromEntries(
       Object.values(plan.pools).map((pool) => [pool.name, PoolMemory.allocate(pool)]),
     )
+    this.#health = new HealthChecks({
+      pools: Object.values(plan.pools),
+      memory: pools,
+      files: start.poolFiles,
+      before: start.health,
+      user: plan.user,
+      tell: (report) => tell({ type: 'health', ...report }),
+      complain: (message) => tell({ type: 'log', level: 'error', message }),
+    })
+    this.#health.start()
     const limits = allocateLimits(plan)
+    const belongings = allocatePersistence(plan)
     const streams = StreamCounts.allocate(plan.listeners.length, threads)
     for (let thread = 0; thread < threads; thread++) {
       const data: ThreadStart = {
@@ -97,9 +111,12 @@ class Server {
         apps: this.#apps,
         pools,
         poolFiles: start.poolFiles,
+        belongings,
         streams,
         limits,
+        tls: start.tls,
         spool: this.#spool,
+        closed: start.closed,
         quarters: Object.fromEntries(
           Object.entries(start.quarters).map(([name, own]) => [
             name,
@@ -124,6 +141,7 @@ class Server {
   }
 
   drain(timeoutMs: number): void {
+    this.#health.stop()
     this.send({ type: 'drain' })
     setTimeout(() => this.#finish(), timeoutMs)
   }
@@ -150,12 +168,19 @@ class Server {
         requests: { total: totals.requests, active: totals.active },
         answers: totals.answers,
         bytes: { received: totals.received, sent: totals.sent },
+        ...(this.#plan.tls === undefined ? {} : { tls: totals.tls }),
         apps,
+        pools: this.#health.status,
         ...numbers,
         memory: { rss: process.memoryUsage.rss() },
         uptimeMs: Math.round(performance.now() - startedAt),
       },
     })
+  }
+
+  /** An administrator decides about a server of a pool. */
+  order({ pool, server, order }: Extract<ToServer, { type: 'order' }>): void {
+    this.#health.order(pool, server, order)
   }
 
   /** Every thread lets go of a worker; what it has in hand is finished. */
@@ -248,6 +273,8 @@ process.on('message', (message: ToServer) => {
   switch (message.type) {
     case 'app':
       return server?.send({ type: 'app', app: message.app, status: message.status })
+    case 'order':
+      return server?.order(message)
     case 'leave':
       return server?.send({ type: 'leave' })
     case 'dismiss':
@@ -262,7 +289,10 @@ process.on('message', (message: ToServer) => {
       return server?.status(message.ask, message.detailed)
     case 'requests':
       return server?.requests(message.ask, message.most)
+    case 'certificates':
     case 'metrics':
+    case 'proof':
+    case 'closed':
       return server?.send(message)
   }
 })

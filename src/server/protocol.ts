@@ -2,9 +2,13 @@
  * What the supervisor and the server process tell each other, over the server's IPC channel.
  * Plain data only.
  */
+import type { Proof, ProofQuestion } from '../acme/proofs.ts'
+import type { Order } from '../balance/cells.ts'
+import type { HealthBefore, HealthReport, PoolsHealth } from '../balance/health-report.ts'
 import type { AppNumbers, SlotNumbers } from '../request/app-counts.ts'
-import type { RouteNumbers } from '../request/counters.ts'
+import type { HandshakeNumbers, RouteNumbers } from '../request/counters.ts'
 import type { Address, SitePlan } from '../site/plan.ts'
+import type { TlsSecrets } from '../tls/secrets.ts'
 import type { PoolFiles } from '../transports/backend/tls.ts'
 
 /** How an application's workers are doing, as the server threads need to know it. */
@@ -79,12 +83,27 @@ export type ToServer =
       readonly sockets: readonly (readonly number[])[]
       /** By application, for those that have any. */
       readonly quarters: Readonly<Record<string, QuartersInServer>>
-      /** By pool, for those whose `tls` names any. */
+      /** By pool, for those that have any. */
       readonly poolFiles: Readonly<Record<string, PoolFiles>>
+      /** Of servers of pools, as far as it is known. */
+      readonly health: HealthBefore
+      /** Certificates and keys. */
+      readonly tls: TlsSecrets
       /** Private folder; thread i listens for workers at `linkDir/link-<i>.sock`. */
       readonly linkDir: string
+      /** What is closed for maintenance: see supervisor/closed.ts. */
+      readonly closed: readonly string[]
     }
   | { readonly type: 'app'; readonly app: string; readonly status: AppState }
+  /** Whether a server of a pool is to be asked; of several by that name, all. */
+  | {
+      readonly type: 'order'
+      readonly pool: string
+      readonly server: string
+      readonly order: Order
+    }
+  /** Certificates and keys for connections to come. */
+  | { readonly type: 'certificates'; readonly tls: TlsSecrets }
   /** The site is being stopped: health checks are to say so. */
   | { readonly type: 'leave' }
   /** No request goes to this worker any more; it ends after what it has in hand. */
@@ -105,8 +124,17 @@ export type ToServer =
   | { readonly type: 'status'; readonly ask: number; readonly detailed: boolean }
   /** Which requests are in hand? At most `most`, the oldest. */
   | { readonly type: 'requests'; readonly ask: number; readonly most: number }
+  /** What is closed for maintenance from now on. */
+  | { readonly type: 'closed'; readonly closed: readonly string[] }
   /** The answer to `metrics`. */
   | { readonly type: 'metrics'; readonly text: string }
+  /** The answer to `proof`. */
+  | {
+      readonly type: 'proof'
+      readonly thread: number
+      readonly ask: number
+      readonly proof: Proof
+    }
 
 export type FromServer =
   /** Every thread listens for workers and visitors. */
@@ -147,8 +175,12 @@ export type FromServer =
   | { readonly type: 'broken'; readonly app: string; readonly detail: string }
   | { readonly type: 'status'; readonly ask: number; readonly status: ServerStatus }
   | { readonly type: 'requests'; readonly ask: number; readonly requests: RequestsInHand }
+  /** A server of a pool has come up, gone down or changed its weight. */
+  | ({ readonly type: 'health' } & HealthReport)
   /** A visitor asks for the metrics of the whole site. */
   | { readonly type: 'metrics' }
+  /** A CA comes for what it was told to look for. */
+  | ({ readonly type: 'proof'; readonly thread: number } & ProofQuestion)
   /** After `drain`: no visitor is accepted any more. */
   | { readonly type: 'draining' }
   /** After `drain`: all is answered, or the time for it is over. */
@@ -163,12 +195,15 @@ export interface ServerStatus {
   /** By class: `1xx` … `5xx`. */
   readonly answers: Readonly<Record<string, number>>
   readonly bytes: { readonly received: number; readonly sent: number }
+  /** Absent where no listener has TLS. */
+  readonly tls?: HandshakeNumbers
   readonly apps: Readonly<
     Record<
       string,
       { requests: number; errors: number; waiting: number; busy: number; workers: number }
     >
   >
+  readonly pools: PoolsHealth
   /** Only where they were asked for. */
   readonly numbers?: ServerNumbers
   readonly memory: { readonly rss: number }

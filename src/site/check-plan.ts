@@ -79,12 +79,8 @@ export interface HttpCheckPlan {
 
 export interface CheckTlsPlan {
   readonly verify: boolean
-  /** '' for that of the request. */
+  /** What the certificate has to be for; '' for the host of the request. */
   readonly name: string
-  /** PEM; '' for the machine's own. */
-  readonly ca: string
-  readonly certificate: string
-  readonly key: string
 }
 
 export interface SmtpCheckPlan {

@@ -1,7 +1,10 @@
 /** `pools:`, and the addresses inside `proxy:`, → the Plan's pools. */
 import { parseTarget } from './address.ts'
+import { Checks } from './draw-check.ts'
 import { resolveSocket } from './draw-listeners.ts'
+import { drawPersistence } from './draw-persistence.ts'
 import { drawPoolTls, preservesHost } from './draw-pool-tls.ts'
+import { drawResilience } from './draw-resilience.ts'
 import { drawSchedule } from './draw-schedule.ts'
 import { type Drawing, textAsWritten } from './drawing.ts'
 import { isPlain, judgeStreamPool } from './judge-stream-pool.ts'
@@ -107,6 +110,8 @@ function drawPool(
   pathOf: (index: number) => KeyPath,
 ): PoolPlan {
   const servers: TargetPlan[] = []
+  /** Where those were written that are in order. */
+  const indexes: number[] = []
   for (const [index, server] of settings.servers.entries()) {
     const isAddress = typeof server === 'string'
     const { to, weight, backup, down } = isAddress ? { ...PLAIN_SERVER, to: server } : server
@@ -119,6 +124,7 @@ function drawPool(
     const address = resolveSocket(drawing, path, parsed.address)
     const maxConnections = isAddress ? 0 : server['max-connections']
     const { scheme } = parsed
+    indexes.push(index)
     servers.push({ name: to, scheme, address, weight, backup, down, maxConnections })
   }
   // A FastCGI server has a worker wait on every connection that is kept, whoever else waits for one.
@@ -127,10 +133,25 @@ function drawPool(
   const preserveHost = asked('preserve-host') ? settings['preserve-host'] : preservesHost(servers)
   const tls = drawPoolTls(drawing, [...base, 'tls'], settings.tls, preserveHost, servers)
   const proxyProtocol = settings['proxy-protocol']
+  const persistence = drawPersistence(
+    drawing,
+    [...base, 'persistence'],
+    settings.persistence,
+    servers,
+  )
+  const checks = new Checks(drawing, name, [...base, 'check'], settings.check)
+  const { hooks } = checks
+  const schedule = drawSchedule(drawing, [...base, 'schedule'], settings.schedule, servers)
+  const resilience = drawResilience(drawing, base, settings, schedule, servers)
   return {
     name,
-    schedule: drawSchedule(drawing, [...base, 'schedule'], settings.schedule, servers),
-    servers,
+    schedule,
+    servers: servers.map((target, at) => {
+      const server = settings.servers[indexes[at]!]!
+      const own = typeof server === 'string' ? undefined : server.check
+      const check = checks.of(target, tls, [...pathOf(indexes[at]!), 'check'], own)
+      return check === undefined ? target : { ...target, check }
+    }),
     connectTimeoutMs: settings['connect-timeout'],
     responseTimeoutMs: settings['response-timeout'],
     keepAlive: holdsWorkers && !asked('keep-alive') ? 0 : settings['keep-alive'],
@@ -144,6 +165,9 @@ function drawPool(
       modifier1: settings.modifier1,
     },
     ...(tls === undefined ? {} : { tls }),
+    ...(persistence === undefined ? {} : { persistence }),
     ...(proxyProtocol === 'off' ? {} : { proxyProtocol }),
+    ...(resilience === undefined ? {} : { resilience }),
+    ...(hooks === undefined ? {} : { hooks }),
   }
 }

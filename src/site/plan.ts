@@ -8,8 +8,11 @@ import type { ScalerPlan } from '../supervisor/scaling/scaler.ts'
 import type { ProxyVersion } from '../wire/proxy-protocol-writer.ts'
 import type { AcmePlan } from './acme-plan.ts'
 import type { BackgroundPlan } from './background-plan.ts'
+import type { CheckPlan, HooksPlan } from './check-plan.ts'
 import type { FiltersPlan } from './filters-plan.ts'
+import type { Http2Plan } from './http2-plan.ts'
 import type { JobsPlan, JobWorkersPlan } from './jobs-plan.ts'
+import type { PersistencePlan } from './persistence-plan.ts'
 import type { PoolTlsPlan } from './pool-tls-plan.ts'
 import type { ResiliencePlan } from './resilience-plan.ts'
 import type { MailPlan, MailScheme, StreamPlan, StreamScheme } from './stream-plan.ts'
@@ -60,6 +63,8 @@ export interface ListenerPlan {
   readonly mail?: MailPlan
   /** Connections begin with a handshake of TLS, which ends here. */
   readonly tls?: TlsPlan
+  /** False: only HTTP/1 is spoken; absent: HTTP/2 as well. */
+  readonly http2?: false
 }
 
 /** A path that ends in `/` is a prefix, `~…` a regular expression, any other exact. */
@@ -179,6 +184,9 @@ export interface RoutePlan {
   /** `file:line:column` where it was written, for `explain`. */
   readonly source: string
 }
+
+/** In a list of hosts: all of them. */
+export const WHOLE_SITE = ''
 
 export interface HostPlan {
   /** Lower case, without a port: `www.example.com`, `*.example.com` or `*`. */
@@ -386,6 +394,8 @@ export interface TargetPlan {
   readonly down: boolean
   /** Requests in hand at once, of all threads; 0: as many as come. */
   readonly maxConnections: number
+  /** Absent: nobody asks whether it is well. */
+  readonly check?: CheckPlan
 }
 
 export type SchedulerName =
@@ -473,8 +483,12 @@ export interface PoolPlan {
   readonly tls?: PoolTlsPlan
   /** Each connection begins with a header that names the visitor; absent: it does not. */
   readonly proxyProtocol?: ProxyVersion
+  /** Absent: visitors belong to nobody. */
+  readonly persistence?: PersistencePlan
   /** Absent: the next server is asked when one cannot be connected to, and that is all. */
   readonly resilience?: ResiliencePlan
+  /** Absent: nothing is run when its servers come up and go down. */
+  readonly hooks?: HooksPlan
 }
 
 export interface LimitsPlan {
@@ -574,6 +588,8 @@ export interface SitePlan {
   readonly threads: number
   readonly limits: LimitsPlan
   readonly timeouts: TimeoutsPlan
+  /** Absent: as usual. */
+  readonly http2?: Http2Plan
   readonly log: LogPlan
   /** Null: requests have no names. */
   readonly trace: TracePlan | null

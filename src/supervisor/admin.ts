@@ -7,15 +7,22 @@
  *     POST /reload    200, or 409 with the reason why the old site keeps serving; ?app=NAME reloads that
  *                     application alone, &rolling=1 (or 0) one worker at a time (or not)
  *     POST /run       200 with what came of the task ?name=…, once it has run; 409 with why it has not
+ *     POST /pool      ?pool=…&server=…&state=drain (or maint, ready): 200, or 409 with the reason
+ *     POST /maintenance  ?state=on (or off), &host=NAME for that host alone; 200, or 409 with the reason
+ *     POST /renew     202: the automatic certificate of ?name=… is obtained anew; 409 where there is none
  *     POST /stop      202; the process ends when everything in hand is finished
  */
 import { mkdirSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { dirname } from 'node:path'
 import type { LastRun } from '../background/task.ts'
+import { type Order, orders } from '../balance/cells.ts'
 import { OPENMETRICS_TYPE } from '../handlers/metrics.ts'
 import { ListenError, openUnix, removeSocketFile } from '../listen/open.ts'
+import { WHOLE_SITE } from '../site/plan.ts'
 import { renderMetrics } from '../stats/openmetrics.ts'
+import type { ClosedResult } from './closed.ts'
+import type { Ordered } from './pool-health.ts'
 import type { OneApp, ReloadResult, RequestsStatus, SiteStatus } from './status.ts'
 
 const MODE = 0o600
@@ -30,6 +37,12 @@ export interface AdminActions {
   /** Null: the whole site. */
   reload(only: OneApp | null): Promise<ReloadResult>
   stop(): void
+  /** `host`: WHOLE_SITE for all of them. */
+  maintain(on: boolean, host: string): Promise<ClosedResult>
+  /** Throws with why there is none to renew. */
+  renew(name: string): void
+  /** Whether a server of a pool is asked from now on. */
+  order(pool: string, server: string, order: Order): Ordered
   /** Rejects with why it does not run. */
   runTask(name: string): Promise<LastRun>
 }
@@ -105,16 +118,45 @@ async function handle(
         (error: Error) => reply(response, 409, { error: error.message }),
       )
     }
+    case 'POST /maintenance': {
+      const state = searchParams.get('state')
+      if (state !== 'on' && state !== 'off') {
+        return reply(response, 400, { error: 'state: on or off' })
+      }
+      const result = await actions.maintain(state === 'on', searchParams.get('host') ?? WHOLE_SITE)
+      return reply(response, result.ok ? 200 : 409, result)
+    }
+    case 'POST /renew':
+      try {
+        actions.renew(searchParams.get('name') ?? '')
+      } catch (error) {
+        return reply(response, 409, { error: (error as Error).message })
+      }
+      return reply(response, 202, {})
+    case 'POST /pool': {
+      const state = searchParams.get('state') ?? ''
+      if (!isOrder(state)) {
+        return reply(response, 400, { error: `state: one of ${Object.keys(orders).join(', ')}` })
+      }
+      const name = (key: string): string => searchParams.get(key) ?? ''
+      const done = actions.order(name('pool'), name('server'), state)
+      return reply(response, done.server === '' ? 409 : 200, done)
+    }
     case 'POST /stop':
       actions.stop()
       return reply(response, 202, { pid: process.pid })
   }
   const readable = ['/status', '/requests', '/metrics'].includes(pathname)
-  const known = readable || ['/reload', '/run', '/stop'].includes(pathname)
+  const known =
+    readable || ['/reload', '/run', '/pool', '/maintenance', '/renew', '/stop'].includes(pathname)
   if (!known) return reply(response, 404, { error: `no such resource: ${pathname}` })
   const allow = readable ? 'GET' : 'POST'
   response.setHeader('Allow', allow)
   reply(response, 405, { error: `use ${allow}` })
+}
+
+function isOrder(state: string): state is Order {
+  return Object.hasOwn(orders, state)
 }
 
 function oneApp(query: URLSearchParams): OneApp | null {

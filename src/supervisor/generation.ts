@@ -3,6 +3,7 @@
  * starts the next one beside it; both accept from the same sockets until this one has drained.
  */
 
+import type { Order } from '../balance/cells.ts'
 import type { Quarters } from '../isolation/quarters.ts'
 import { settle } from '../isolation/settle.ts'
 import { queuesOfNobody } from '../jobs/queues-of-nobody.ts'
@@ -14,15 +15,17 @@ import { firstDeadline } from '../site/first-deadline.ts'
 import { nearest } from '../site/nearest.ts'
 import type { AppPlan, SitePlan } from '../site/plan.ts'
 import { type Credentials, ordinaryUser } from '../system/users.ts'
+import type { TlsSecrets } from '../tls/secrets.ts'
 import { AppInServer } from './app-in-server.ts'
 import type { AppLifetime } from './app-lifetime.ts'
 import { type AppFacts, AppProcess } from './app-process.ts'
 import type { ReloadHow } from './app-reload.ts'
+import type { Closed } from './closed.ts'
 import { LoadFailure } from './load-failure.ts'
 import type { Logger } from './logger.ts'
 import type { KeptRole, RoleEnd } from './roles.ts'
 import type { RunDir } from './run-dir.ts'
-import { ServerProcess } from './server-process.ts'
+import { type ServerOptions, ServerProcess } from './server-process.ts'
 import { ServiceProcess } from './service-process.ts'
 import type { Totals } from './status.ts'
 import { delay, orAborted } from './timers.ts'
@@ -51,10 +54,19 @@ export interface GenerationOptions {
   readonly runDir: RunDir
   readonly credentials: Credentials | null
   readonly logger: Logger
+  /** Certificates and keys that it begins with. */
+  readonly tls: TlsSecrets
   /** Workers that an application has in the generation that this one is to follow; 0: none. */
   readonly before: (app: string) => number
+  /** What is closed for maintenance when it begins. */
+  readonly closed: Closed
   /** The text for visitors who ask for the metrics. */
   readonly metrics: () => Promise<string>
+  /** What a CA is to be shown; never rejects. */
+  readonly proof: ServerOptions['proof']
+  /** What is known of servers of pools, and what has been found out about one. */
+  readonly health: ServerOptions['health']
+  readonly found: ServerOptions['found']
   /** What the code of an application declares, each time that it has loaded. */
   readonly declared: (app: string, told: unknown) => void
 }
@@ -95,7 +107,12 @@ export class Generation {
       quarters: settled.inServer,
       credentials: settled.server,
       logger,
+      tls: options.tls,
+      closed: options.closed,
       metrics: options.metrics,
+      health: options.health,
+      found: options.found,
+      proof: options.proof,
       stuck: (report) => this.#apps.get(report.app)?.stuck(report),
       slow: (report) => this.#apps.get(report.app)?.slow(report),
       heard: (news) => this.#apps.get(news.app)?.heard(news),
@@ -141,6 +158,11 @@ export class Generation {
         options.declared(app.name, told)
       },
     })
+  }
+
+  /** What is closed for maintenance from now on. */
+  close(closed: Closed): void {
+    this.#server.closeHosts(closed)
   }
 
   /** Throws, with the reason, where there is no such process. */
@@ -278,6 +300,16 @@ export class Generation {
   /** One worker more or less for each application. */
   adjust(by: 1 | -1): void {
     for (const app of this.#apps.values()) app.adjust(by)
+  }
+
+  /** Whether a server of a pool is to be asked. */
+  order(pool: string, server: string, order: Order): void {
+    this.#server.order(pool, server, order)
+  }
+
+  /** Certificates and keys for connections to come. */
+  certify(tls: TlsSecrets): void {
+    this.#server.certify(tls)
   }
 
   reopenLogs(): void {

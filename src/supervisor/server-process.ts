@@ -5,6 +5,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { forServer } from '../acme/for-server.ts'
+import type { Proof, ProofQuestion } from '../acme/proofs.ts'
+import type { Order } from '../balance/cells.ts'
+import type { HealthBefore, HealthReport } from '../balance/health-report.ts'
 import type {
   AppNews,
   AppState,
@@ -19,8 +23,10 @@ import type { SitePlan } from '../site/plan.ts'
 import { addNumbers, endedNumbers, noNumbers } from '../stats/numbers.ts'
 import { killSession } from '../system/session.ts'
 import { type Credentials, launchAs } from '../system/users.ts'
+import type { TlsSecrets } from '../tls/secrets.ts'
 import type { PoolFiles } from '../transports/backend/tls.ts'
 import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
+import type { Closed } from './closed.ts'
 import { compileCache } from './compile-cache.ts'
 import { childEnvironment } from './environment.ts'
 import type { Logger } from './logger.ts'
@@ -52,8 +58,18 @@ export interface ServerOptions {
   readonly quarters: Readonly<Record<string, QuartersInServer>>
   readonly credentials: Credentials | null
   readonly logger: Logger
+  /** Certificates and keys to begin with. */
+  readonly tls: TlsSecrets
+  /** What is closed for maintenance when it begins. */
+  readonly closed: Closed
   /** The text for visitors who ask for the metrics. */
   readonly metrics: () => Promise<string>
+  /** What a CA is to be shown; never rejects. */
+  readonly proof: (question: ProofQuestion) => Promise<Proof>
+  /** What is known of servers of pools. */
+  readonly health: (plan: SitePlan) => HealthBefore
+  /** What has been found out about one. */
+  readonly found: (report: HealthReport) => void
   /** A worker that exceeded its deadline. */
   readonly stuck: (report: Extract<FromServer, { type: 'stuck' }>) => void
   /** A request that runs longer than its soft deadline. */
@@ -80,6 +96,9 @@ export class ServerProcess {
   /** With numbers: from when they were last asked for. */
   #numbers: ServerNumbers = noNumbers
   #numbersBefore: ServerNumbers = noNumbers
+  #closedHosts: Closed
+  /** What a server that is started again gets. */
+  #tls: TlsSecrets
   #accepts = true
   /** Read once: whatever becomes of the files, a server that died starts again as it was. */
   #poolFiles: Readonly<Record<string, PoolFiles>> | null = null
@@ -92,6 +111,8 @@ export class ServerProcess {
 
   constructor(options: ServerOptions) {
     this.#options = options
+    this.#tls = options.tls
+    this.#closedHosts = options.closed
     this.#closed = new Promise((resolve) => {
       this.#close = resolve
     })
@@ -138,7 +159,7 @@ export class ServerProcess {
 
   #spawn(): ChildProcess {
     const { main, plan, generation, linkDir, credentials } = this.#options
-    this.#poolFiles ??= readPoolFiles(plan)
+    this.#poolFiles ??= readPoolFiles(plan, (line) => this.#options.logger.warn(line))
     removeSockets(linkDir)
     // Threads that share a socket get a descriptor each: one that closes its own leaves the others theirs.
     const sockets = this.#options.sockets.map((group) =>
@@ -146,7 +167,12 @@ export class ServerProcess {
     )
     const guests = Object.entries(this.#options.quarters)
     const links = guests.flatMap(([, guest]) => guest.links)
-    const launch = launchAs(credentials, process.execPath, ['--disable-sigusr1', main])
+    const launch = launchAs(credentials, process.execPath, [
+      '--disable-sigusr1',
+      // An expression of a site that takes too long for a path goes on in an engine that is linear.
+      '--enable-experimental-regexp-engine-on-excessive-backtracks',
+      main,
+    ])
     const child = spawn(launch.file, launch.args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...sockets.flat(), ...links],
       env: { ...childEnvironment(process.env, credentials), ...compileCache() },
@@ -167,12 +193,15 @@ export class ServerProcess {
     const poolFiles = this.#poolFiles
     this.#send({
       type: 'start',
-      plan,
+      plan: forServer(plan),
       generation,
       sockets: inherited,
       quarters,
       poolFiles,
+      health: this.#options.health(plan),
+      tls: this.#tls,
       linkDir,
+      closed: this.#closedHosts,
     })
     for (const [app, status] of this.#apps) this.#send({ type: 'app', app, status })
     return child
@@ -192,6 +221,8 @@ export class ServerProcess {
           return stuck(message)
         case 'slow':
           return slow(message)
+        case 'health':
+          return this.#options.found(message)
         case 'dismissed':
           return this.#dismissals.answered(message.ask, true)
         case 'joined':
@@ -213,6 +244,12 @@ export class ServerProcess {
             // Whoever waits for it is told so in time.
             () => {},
           )
+        case 'proof': {
+          const { thread, ask } = message
+          return void this.#options
+            .proof(message)
+            .then((proof) => this.#send({ type: 'proof', thread, ask, proof }))
+        }
         case 'log':
           return logger[message.level](message.message)
         case 'draining':
@@ -250,6 +287,12 @@ export class ServerProcess {
     }
   }
 
+  /** What is closed for maintenance; a restarted server is told again. */
+  closeHosts(closed: Closed): void {
+    this.#closedHosts = closed
+    this.#send({ type: 'closed', closed })
+  }
+
   /** Tells the server how an application is; a restarted server is told again. */
   app(name: string, status: AppState): void {
     this.#apps.set(name, status)
@@ -259,6 +302,17 @@ export class ServerProcess {
   /** No request goes to that worker any more: resolves when every thread has let go of it. */
   async dismiss(app: string, slot: number, pid: number): Promise<void> {
     await this.#dismissals.ask((ask) => this.#send({ type: 'dismiss', ask, app, slot, pid }))
+  }
+
+  /** Whether a server of a pool is to be asked. A restarted server process hears it from `health`. */
+  order(pool: string, server: string, order: Order): void {
+    this.#send({ type: 'order', pool, server, order })
+  }
+
+  /** Certificates and keys for connections to come. */
+  certify(tls: TlsSecrets): void {
+    this.#tls = tls
+    this.#send({ type: 'certificates', tls })
   }
 
   reopenLogs(): void {

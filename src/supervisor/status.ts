@@ -1,5 +1,7 @@
 /** What `portico status` and /metrics tell, put together from all living generations. */
+import type { CertificateStatus } from '../acme/status.ts'
 import type { BackgroundStatus } from '../background/background.ts'
+import type { PoolsHealth } from '../balance/health-report.ts'
 import type { CommonsStatus } from '../commons/protocol.ts'
 import type { SlotNumbers } from '../request/app-counts.ts'
 import type { Histogram } from '../request/histogram.ts'
@@ -14,6 +16,7 @@ import type { AppPlan, SitePlan } from '../site/plan.ts'
 import { noTimes } from '../stats/histograms.ts'
 import { type ProcessFacts, processFacts } from '../system/process-facts.ts'
 import type { AppFacts } from './app-process.ts'
+import type { Closed } from './closed.ts'
 import type { GenerationStatus } from './generation.ts'
 import { addSums, type RestartSums } from './restarts.ts'
 import type { WorkerFacts } from './worker-slot.ts'
@@ -71,6 +74,8 @@ export interface SiteStatus {
   readonly generation: number
   readonly uptimeMs: number
   readonly reloads: { readonly succeeded: number; readonly failed: number }
+  /** What `portico maintenance` has closed: names of hosts, '' for all. Absent: nothing. */
+  readonly closed?: Closed
   readonly lastReload: (ReloadResult & { readonly at: string }) | null
   readonly server: { readonly pid: number; readonly restarts: number; readonly threads: number }
   /** Generations that still finish what they have in hand. */
@@ -78,9 +83,13 @@ export interface SiteStatus {
   readonly totals: Totals
   /** Tasks, daemons and mules. */
   readonly background: BackgroundStatus
+  /** Automatic certificates. */
+  readonly automatic: readonly CertificateStatus[]
   /** What applications share; null while nobody has asked for it. */
   readonly commons: CommonsStatus | null
   readonly apps: Readonly<Record<string, AppStatus>>
+  /** Of the current generation. */
+  readonly pools: PoolsHealth
   /** First what no route has matched. */
   readonly routes: readonly RouteDetails[]
   /** Upper bounds of the histograms' buckets, ms. */
@@ -96,7 +105,10 @@ export interface RequestsStatus {
 }
 
 /** Counters of all generations together, the ended ones included. */
-export type Totals = Pick<ServerStatus, 'connections' | 'requests' | 'answers' | 'bytes' | 'memory'>
+export type Totals = Pick<
+  ServerStatus,
+  'connections' | 'requests' | 'answers' | 'bytes' | 'memory' | 'tls'
+>
 
 export const noTotals: Totals = {
   connections: { open: 0, accepted: 0 },
@@ -127,6 +139,21 @@ export function addTotals(one: Totals, other: Totals): Totals {
       sent: one.bytes.sent + other.bytes.sent,
     },
     memory: { rss: one.memory.rss + other.memory.rss },
+    ...addHandshakes(one.tls, other.tls),
+  }
+}
+
+function addHandshakes(one: Totals['tls'], other: Totals['tls']): Pick<Totals, 'tls'> {
+  if (one === undefined || other === undefined) {
+    const known = one ?? other
+    return known === undefined ? {} : { tls: known }
+  }
+  return {
+    tls: {
+      handshakes: one.handshakes + other.handshakes,
+      resumed: one.resumed + other.resumed,
+      failed: one.failed + other.failed,
+    },
   }
 }
 

@@ -9,6 +9,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { Background } from '../background/background.ts'
 import { enqueue } from '../background/enqueue.ts'
 import { frontOf } from '../background/front.ts'
+import type { Order } from '../balance/cells.ts'
 import { activatedSockets } from '../listen/activated.ts'
 import { ListeningSockets, type PreparedSockets } from '../listen/sockets.ts'
 import { BOUNDS_MS } from '../request/histogram.ts'
@@ -19,7 +20,11 @@ import { Outputs } from '../stats/outputs.ts'
 import { raiseFileLimit } from '../system/limits.ts'
 import { type ServiceManager, serviceManager } from '../system/sd-notify.ts'
 import { type Credentials, findCredentials, losesGroups } from '../system/users.ts'
+import { TlsKeeper } from '../tls/keeper.ts'
+import type { TlsSecrets } from '../tls/secrets.ts'
 import { type AdminSocket, openAdmin } from './admin.ts'
+import { Automatic } from './automatic.ts'
+import { type Closed, type ClosedResult, changeClosed } from './closed.ts'
 import { COMMONS_VARIABLE, type CommonsProcess, openCommons } from './commons-process.ts'
 import { type Fifo, openFifo } from './fifo.ts'
 import { figures } from './figures.ts'
@@ -31,6 +36,8 @@ import { briefly } from './load-failure.ts'
 import { type LogSocket, openLogSocket } from './log-socket.ts'
 import type { Logger } from './logger.ts'
 import { refuseLivePidFile, removePidFile, writePidFile } from './pid-file.ts'
+import { type Ordered, PoolHealth } from './pool-health.ts'
+import { PoolHooks } from './pool-hooks.ts'
 import { addSums, type RestartSums } from './restarts.ts'
 import { createRunDir, type RunDir } from './run-dir.ts'
 import type { LoadSite, Site } from './site.ts'
@@ -68,6 +75,12 @@ type Command =
       readonly only: OneApp | null
       done(result: ReloadResult): void
     }
+  | {
+      readonly type: 'maintain'
+      readonly on: boolean
+      readonly host: string
+      done(result: ClosedResult): void
+    }
   | { readonly type: 'reopen-logs' }
   | { readonly type: 'stop'; readonly why: string }
   | { readonly type: 'rolling'; readonly why: string }
@@ -96,6 +109,8 @@ class Supervisor {
   readonly #draining = new Map<Generation, Promise<void>>()
   readonly #reloads = { succeeded: 0, failed: 0 }
   #lastReload: SiteStatus['lastReload'] = null
+  /** Whatever is reloaded, it stays closed. */
+  #closed: Closed = []
   #phase: Phase = 'starting'
   #generations = 0
   #current: Generation | null = null
@@ -116,14 +131,24 @@ class Supervisor {
   /** Where figures are told beside the admin socket. */
   readonly #outputs: Outputs
   readonly #background: Background
+  readonly #tls: TlsKeeper
+  readonly #hooks: PoolHooks
+  readonly #poolHealth: PoolHealth
+  readonly #automatic: Automatic
 
   constructor(options: SupervisorOptions) {
     this.#options = options
     this.#logger = options.logger
+    this.#tls = new TlsKeeper(options.logger, (secrets) => this.#current?.certify(secrets))
     this.#outputs = new Outputs(options.logger, {
       status: () => this.#status(),
       requests: (most) => this.#requests(most),
     })
+    this.#automatic = new Automatic(options.logger, (certificates) =>
+      this.#tls.supply('acme', certificates),
+    )
+    this.#hooks = new PoolHooks(options.logger, () => this.#credentials)
+    this.#poolHealth = new PoolHealth(options.logger, this.#hooks)
     this.#background = new Background({
       logger: options.logger,
       keep: (app, role) => this.#serving.keep(app, role),
@@ -177,7 +202,11 @@ class Supervisor {
       requests: (most) => this.#requests(most),
       reload: (only) => this.#askReload('asked by the admin socket', only),
       stop: () => this.#askStop('asked by the admin socket'),
+      maintain: (on, host) =>
+        new Promise((done) => this.#inbox.put({ type: 'maintain', on, host, done })),
       runTask: (name) => this.#background.run(name),
+      order: (pool, server, order) => this.#orderServer(pool, server, order),
+      renew: (name) => this.#automatic.renew(name),
     })
     const prepared = await this.#sockets.prepare(plan.listeners, plan.threads)
     prepared.commit()
@@ -186,7 +215,9 @@ class Supervisor {
     this.#runDir = createRunDir(this.#credentials)
     await this.#openCommons(plan, this.#runDir.commonsSocket)
     await this.#startDaemons(plan)
-    const generation = this.#createGeneration(plan, prepared, this.#runDir)
+    await this.#automatic.prepare(plan)
+    const secrets = this.#tls.load(plan)
+    const generation = this.#createGeneration(plan, prepared, this.#runDir, secrets)
     this.#current = generation
     const started = orAborted(generation.start(), this.#stopRequested.signal)
     // Handled here when the log socket fails first; awaited below when it does not.
@@ -204,7 +235,9 @@ class Supervisor {
     if (plan.needApp === true) await generation.mustLoadOne(this.#stopRequested.signal)
     if (plan.pidFile !== '') writePidFile(plan.pidFile)
     this.#pidFile = plan.pidFile
+    this.#tls.use(plan, secrets)
     void this.#background.commit(plan, generation.number)
+    await this.#automatic.commit(plan)
     generation.beginJobs()
     this.#becomeReady(site)
   }
@@ -222,6 +255,9 @@ class Supervisor {
           for (const generation of this.#draining.keys()) generation.reopenLogs()
           this.#logger.info('log files opened anew')
           break
+        case 'maintain':
+          command.done(this.#maintain(command.on, command.host))
+          break
         case 'rolling':
           await this.#roll(command.why)
           break
@@ -238,6 +274,18 @@ class Supervisor {
           return this.#stop(command.why)
       }
     }
+  }
+
+  #maintain(on: boolean, host: string): ClosedResult {
+    const hosts = this.#site?.plan.hosts.map(({ name }) => name) ?? []
+    const result = changeClosed(this.#closed, on, host, hosts)
+    if (result.ok) {
+      this.#closed = result.closed
+      for (const one of [this.#current, ...this.#draining.keys()]) one?.close(result.closed)
+      const what = host === '' ? 'the site' : host
+      this.#logger.info(on ? `${what} is closed for maintenance` : `${what} is open again`)
+    }
+    return result
   }
 
   #catchSignals(): () => void {
@@ -364,7 +412,12 @@ class Supervisor {
     })
   }
 
-  #createGeneration(plan: SitePlan, prepared: PreparedSockets, runDir: RunDir): Generation {
+  #createGeneration(
+    plan: SitePlan,
+    prepared: PreparedSockets,
+    runDir: RunDir,
+    tls: TlsSecrets,
+  ): Generation {
     const number = ++this.#generations
     return new Generation({
       number,
@@ -375,8 +428,13 @@ class Supervisor {
       runDir,
       credentials: this.#credentials,
       logger: this.#logger,
+      tls,
       before: (app) => this.#current?.wanted(app) ?? 0,
       metrics: async () => renderMetrics(await this.#status()),
+      health: () => this.#poolHealth.before(plan),
+      found: (report) => this.#poolHealth.found(report, plan),
+      proof: (question) => this.#automatic.proof(question),
+      closed: this.#closed,
       declared: (app, told) => this.#background.declare(number, app, told),
     })
   }
@@ -400,6 +458,18 @@ class Supervisor {
     this.#touch = watchTouch(site.plan, (path, only) => {
       void this.#askReload(`${path} was touched`, only)
     })
+  }
+
+  /** At once, also while a reload takes its time. */
+  #orderServer(pool: string, server: string, order: Order): Ordered {
+    const { plan } = this.#serving
+    const done = this.#poolHealth.order(plan, pool, server, order)
+    if (done.server !== '') {
+      for (const one of [this.#serving, ...this.#draining.keys()]) {
+        one.order(pool, done.server, order)
+      }
+    }
+    return done
   }
 
   // Reloading
@@ -471,15 +541,18 @@ class Supervisor {
     const [old, runDir] = [this.#current, this.#runDir]
     if (old === null || runDir === null) throw new Error('nothing is being served yet')
     const site = await this.#options.load()
+    const secrets = this.#tls.load(site.plan)
     const prepared = await this.#sockets.prepare(site.plan.listeners, site.plan.threads)
-    const next = this.#createGeneration(site.plan, prepared, runDir)
+    const next = this.#createGeneration(site.plan, prepared, runDir, secrets)
     try {
       const { signal } = this.#stopRequested
       await orAborted(this.#background.prepare(site.plan, this.#credentials), signal)
+      await orAborted(this.#automatic.prepare(site.plan), signal)
       await next.startBeside(old.broken, signal)
     } catch (error) {
       await orAborted(next.giveUp(), this.#hurry.signal).catch(() => next.kill())
       await this.#background.abandon(next.number)
+      await this.#automatic.commit(old.plan)
       runDir.removeLinkDir(next.number)
       prepared.abort()
       throw error
@@ -487,13 +560,18 @@ class Supervisor {
     prepared.commit()
     this.#listening = listening(site.plan, prepared.addresses)
     this.#current = next
+    this.#poolHealth.keep(site.plan)
+    // What was ordered while it was being started.
+    for (const [pool, server, order] of this.#poolHealth.orders) next.order(pool, server, order)
     await old.status()
     // Whoever hears that the new site serves must not meet the old one.
     await old.stopAccepting(old.plan.timeouts.stopMs)
     for (const warning of site.warnings) this.#logger.warn(warning)
     this.#warnOfRestart(old.plan, site.plan)
     this.#site = site
+    this.#tls.use(site.plan, secrets)
     void this.#background.commit(site.plan, next.number)
+    await this.#automatic.commit(site.plan)
     this.#commons?.change(site.plan.jobs)
     old.endJobs()
     next.beginJobs()
@@ -572,13 +650,20 @@ class Supervisor {
   async #end(): Promise<void> {
     this.#watcher?.close()
     this.#touch?.close()
+    this.#tls.close()
     const living = [this.#current, ...this.#draining.keys()].filter((one) => one !== null)
     await Promise.all(living.map((generation) => generation.kill()))
+    await this.#automatic.close()
+    await this.#hooks.close()
     await this.#background.end(this.#hurry.signal)
     for (const command of this.#inbox.takeAll((item) => item.type === 'reload')) {
       if (command.type === 'reload') {
         this.#noteReload([command], new Error('stopping'))
       }
+    }
+    for (const command of this.#inbox.takeAll((item) => item.type === 'maintain')) {
+      if (command.type !== 'maintain') continue
+      command.done({ ok: false, message: 'stopping', closed: this.#closed })
     }
     this.#logSocket?.close()
     await this.#commons?.stop()
@@ -612,6 +697,7 @@ class Supervisor {
       generation: this.#current?.number ?? 0,
       uptimeMs: Math.round(performance.now() - this.#startedAt),
       reloads: { ...this.#reloads },
+      ...(this.#closed.length === 0 ? {} : { closed: this.#closed }),
       lastReload: this.#lastReload,
       server: {
         pid: current?.serverPid ?? 0,
@@ -624,8 +710,10 @@ class Supervisor {
         current === undefined || this.#current === null
           ? {}
           : appStatuses(current, numbers, restartsBeside(all, past), this.#current.plan),
+      pools: current?.server?.pools ?? {},
       routes: numbers.routes,
       background: this.#background.status,
+      automatic: this.#automatic.status,
       commons,
       boundsMs: BOUNDS_MS,
     }

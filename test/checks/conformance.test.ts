@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { createCheck } from '../../src/checks/create.ts'
 import type { ProbePlan } from '../../src/site/check-plan.ts'
 import type { Address } from '../../src/site/plan.ts'
+import { NO_FILES } from '../../src/transports/backend/tls.ts'
 import { closedPort, until } from '../transports/backends.ts'
 
 const http = {
@@ -21,7 +22,7 @@ const http = {
   body: '',
   digest: '',
 } as const
-const tls = { verify: false, name: '', ca: '', certificate: '', key: '' }
+const tls = { verify: false, name: '' }
 const dns = { kind: 'dns', name: '.', type: 'SOA', code: 'NOERROR', answer: '' } as const
 
 /** All that ask over a stream and wait for an answer. */
@@ -65,7 +66,7 @@ async function refusal(plan: ProbePlan, address: Address): Promise<Error> {
   const abort = new AbortController()
   const timer = setTimeout(() => abort.abort(late), PATIENCE_MS)
   const began = performance.now()
-  const found = await createCheck(plan, 'nobody')
+  const found = await createCheck(plan, 'nobody', NO_FILES)
     .probe(address, abort.signal)
     .then(
       () => null,
@@ -181,7 +182,7 @@ describe.each(Object.entries(streams))('%s', (_name, plan) => {
 describe.each(Object.entries({ ...streams, ...others }))('%s', (_name, plan) => {
   it('does nothing when it is too late already', async () => {
     const { address, sockets } = await peer(() => {})
-    const probe = createCheck(plan, 'nobody').probe(address, AbortSignal.abort(late))
+    const probe = createCheck(plan, 'nobody', NO_FILES).probe(address, AbortSignal.abort(late))
     await expect(probe).rejects.toBe(late)
     expect(sockets.size).toBe(0)
   })

@@ -69,6 +69,7 @@ export function siteStatus(more: Partial<SiteStatus> = {}): SiteStatus {
     urls: ['http://127.0.0.1:8080'],
     commonsSocket: '/run/portico/commons.sock',
     background: { tasks: [], daemons: [], mules: [] },
+    automatic: [],
     generation: 3,
     uptimeMs: 3_600_000,
     reloads: { succeeded: 2, failed: 0 },
@@ -104,6 +105,7 @@ export function siteStatus(more: Partial<SiteStatus> = {}): SiteStatus {
       metrics: [],
       jobs: [{ queue: 'mail', waiting: 5, delayed: 2, running: 1, dead: 3, oldestMs: 4_500 }],
     },
+    pools: {},
     boundsMs: BOUNDS_MS,
     ...more,
   }

@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
+import { nothingBefore } from '../../src/balance/health-report.ts'
 import { ListeningSockets } from '../../src/listen/sockets.ts'
 import { createLogger } from '../../src/supervisor/logger.ts'
 import { ServerProcess } from '../../src/supervisor/server-process.ts'
@@ -46,6 +47,8 @@ test('a server that is asked again and again', async () => {
     credentials: null,
     logger: createLogger({ write: () => {} }, { format: 'json', colours: false, level: 'error' }),
     metrics: async () => '',
+    health: () => nothingBefore,
+    found: () => {},
     stuck: () => {},
     slow: () => {},
     heard: () => {},

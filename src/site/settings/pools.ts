@@ -19,6 +19,9 @@ import {
   textMap,
 } from '../setting-types.ts'
 import { VARIABLE } from './names.ts'
+import { type PersistenceSetting, persistenceSetting } from './persistence.ts'
+import { type PoolCheck, poolCheck, type ServerCheck, serverCheck } from './pool-check.ts'
+import { poolResilience } from './pool-resilience.ts'
 import { type PoolTls, poolTlsSection } from './pool-tls.ts'
 import { type Schedule, schedule } from './schedule.ts'
 
@@ -47,6 +50,7 @@ const target = {
     1_000_000,
     'Most requests it has in hand at once, counted exactly over all server threads; others are asked then. 0: as many as come.',
   ) as Count,
+  check: serverCheck() as ServerCheck,
 }
 
 type Server = z.ZodUnion<readonly [z.ZodString, Mapping<typeof target>]>
@@ -116,6 +120,8 @@ const pool = {
     'Pass the visitor’s `Host` on; false: the server’s own address. By default false where all servers are named as `https://name`.',
   ) as Flag,
   tls: poolTlsSection() as PoolTls,
+  persistence: persistenceSetting() as PersistenceSetting,
+  check: poolCheck() as PoolCheck,
   'proxy-protocol': choice(
     'off',
     ['off', 'v1', 'v2'],
@@ -123,10 +129,10 @@ const pool = {
   ) as Choice<'off' | 'v1' | 'v2'>,
 }
 
-export type PoolType = Mapping<typeof pool & typeof variables>
+export type PoolType = Mapping<typeof pool & typeof poolResilience & typeof variables>
 
 export function poolType(): PoolType {
-  return mapping({ ...pool, ...variables }).register(z.globalRegistry, {
+  return mapping({ ...pool, ...poolResilience, ...variables }).register(z.globalRegistry, {
     id: 'pool',
     description: 'Servers that share the requests of a `proxy`.',
   })

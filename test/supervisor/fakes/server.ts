@@ -135,6 +135,7 @@ function status(): ServerStatus {
     answers: { '2xx': total },
     bytes: { received: 0, sent: 0 },
     apps: Object.fromEntries(named),
+    pools: {},
     memory: { rss: process.memoryUsage.rss() },
     uptimeMs: Math.round(process.uptime() * 1000),
   }
