@@ -1,5 +1,6 @@
 /** A certificate as it is kept: PEM with its key, which other programs can read, and where it is from. */
 import { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import type { Life } from './due.ts'
 import { issuerKeyId } from './x509.ts'
 
@@ -45,7 +46,7 @@ export function readKept(text: string, name: string): Kept {
 
 function covers(leaf: X509Certificate, name: string): boolean {
   const names = (leaf.subjectAltName ?? '').split(', ')
-  return names.includes(`DNS:${name}`) || leaf.checkIP(name) !== undefined
+  return isIP(name) === 0 ? names.includes(`DNS:${name}`) : leaf.checkIP(name) !== undefined
 }
 
 function certificateId(leaf: X509Certificate): string {

@@ -2,6 +2,7 @@
  * Every figure that monitors get, once: its names, what it means and where it is in the status. OpenMetrics,
  * StatsD and docs/metrics.md derive from here.
  */
+import type { CertificateStatus } from '../acme/status.ts'
 import type { ScheduleFacts } from '../background/schedules.ts'
 import type { CommonsStatus, QueueStatus } from '../commons/protocol.ts'
 import type { Histogram } from '../request/histogram.ts'
@@ -552,8 +553,31 @@ const JOBS: readonly Metric[] = [
   ),
 ]
 
+function perName(value: Of<CertificateStatus, number>): PlainMetric['read'] {
+  return ({ automatic }) =>
+    automatic.flatMap((one) => one.names.map((name) => ({ labels: [name], value: value(one) })))
+}
+
+const CERTIFICATES: readonly Metric[] = [
+  gauge(
+    'certificate_ends_seconds',
+    'certificate.{name}.ends',
+    'When the automatic certificate of a name ends, since 1970; 0: there is none.',
+    ['name'],
+    perName(({ expires }) => Math.floor(expires / 1000)),
+  ),
+  gauge(
+    'certificate_failures',
+    'certificate.{name}.failures',
+    'Attempts in a row that gave no certificate.',
+    ['name'],
+    perName(({ failures }) => failures),
+  ),
+]
+
 export const METRICS: readonly Metric[] = [
   ...SITE,
+  ...CERTIFICATES,
   ...APPS,
   ...WORKERS,
   ...ROUTES,
