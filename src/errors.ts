@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'BAD_CERTIFICATE'
   | 'MISDIRECTED'
   | 'BAD_CLIENT_HELLO'
+  | 'BAD_MAIL_LINE'
   | 'BAD_PACKET'
   | 'BAD_HTTP2'
   | 'BAD_FIELD'
@@ -44,6 +45,7 @@ export type ErrorCode =
   | 'NO_WEBSOCKET'
   | 'METHOD_NOT_ALLOWED'
   | 'UNAUTHORIZED'
+  | 'BAD_TOKEN'
   | 'FORBIDDEN'
   | 'TOO_MANY'
   | 'TOO_MANY_NOW'
@@ -57,6 +59,7 @@ export type ErrorCode =
   | 'BACKEND_UNREACHABLE'
   | 'BACKEND_TLS'
   | 'NO_BACKEND'
+  | 'AUTH_FAILED'
   | 'POOL_RESTS'
   | 'POOL_FULL'
   | 'POOL_LATE'
@@ -122,6 +125,12 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     fault: 'visitor',
     retry: true,
     message: 'this connection was made for another host',
+  },
+  BAD_MAIL_LINE: {
+    status: 400,
+    fault: 'visitor',
+    retry: false,
+    message: 'malformed line of IMAP, POP3 or SMTP',
   },
   BAD_PACKET: {
     status: 400,
@@ -210,6 +219,12 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     retry: false,
     message: 'a name and a password are needed here',
   },
+  BAD_TOKEN: {
+    status: 401,
+    fault: 'visitor',
+    retry: false,
+    message: 'a valid token is needed here',
+  },
   FORBIDDEN: { status: 403, fault: 'visitor', retry: false, message: 'forbidden' },
   TOO_MANY: { status: 429, fault: 'visitor', retry: true, message: 'too many requests' },
   // What nginx answers by default.
@@ -290,6 +305,13 @@ const catalogue: Readonly<Record<ErrorCode, Entry>> = {
     retry: true,
     message: 'no server was free in time',
     remedy: 'more servers, a higher `max-connections:`, or a longer `queue: { timeout }`',
+  },
+  AUTH_FAILED: {
+    status: 503,
+    fault: 'backend',
+    retry: true,
+    message: 'whoever decides who may come in could not be asked',
+    remedy: 'see that the server or the keys that `auth:` names can be reached',
   },
   BODY_NOT_TAKEN: {
     status: 501,

@@ -4,7 +4,7 @@ import type { Peer } from '../request/exchange.ts'
 
 export class SocketPeer implements Peer {
   readonly #socket: ByteStream
-  readonly scheme = 'http'
+  readonly scheme: 'http' | 'https' = 'http'
   #address: string | null = null
   #localAddress: string | null = null
 

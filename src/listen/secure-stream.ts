@@ -14,8 +14,10 @@ export interface SecureOptions {
   readonly ocsp: Uint8Array | null
 }
 
-/** How a handshake ends. One of the two is called, unless the connection is lost before. */
-export interface HandshakeEnd {
+/** Who has a connection secured. Of the last two one is called, unless the connection is lost before. */
+export interface Securing {
+  /** From now on it is this stream that lives. Returns what was read already. */
+  begun(stream: SecureStream): Uint8Array
   /** The connection goes on with what is returned. */
   done(stream: SecureStream): Connection
   /** The visitor has been sent its alert; the stream closes by itself. */

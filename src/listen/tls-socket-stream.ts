@@ -3,18 +3,14 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { NodeStream } from './node-stream.ts'
 import { type PeerLink, readPeerCertificate } from './peer-certificate.ts'
-import type { HandshakeEnd, PeerCertificate, SecureOptions, SecureStream } from './secure-stream.ts'
+import type { PeerCertificate, SecureOptions, SecureStream, Securing } from './secure-stream.ts'
 
 export class TlsSocketStream extends NodeStream implements SecureStream {
   readonly #socket: TLSSocket
   readonly #plain: Socket
 
-  /**
-   * Begins the handshake. `hello`: what was read of `plain`, a socket that a NodeStream released; that
-   * one's connection hears of the end.
-   */
-  constructor(plain: Socket, hello: Uint8Array, options: SecureOptions, end: HandshakeEnd) {
-    plain.unshift(hello)
+  /** Begins the handshake. `plain`: what a NodeStream released, whose connection hears of the end. */
+  constructor(plain: Socket, options: SecureOptions, by: Securing) {
     const socket = new TLSSocket(plain, {
       isServer: true,
       secureContext: options.context,
@@ -29,13 +25,15 @@ export class TlsSocketStream extends NodeStream implements SecureStream {
     this.#plain = plain
     let over = false
     socket.on('error', (error: Error) => {
-      if (!over) end.failed(error)
+      if (!over) by.failed(error)
       over = true
     })
     socket.once('secure', () => {
       over = true
-      this.listen(end.done(this))
+      this.listen(by.done(this))
     })
+    // It takes what its socket has read before it reads itself, in the next tick.
+    plain.unshift(by.begun(this))
   }
 
   override get fd(): number {

@@ -7,7 +7,7 @@ import { getSystemErrorName } from 'node:util'
 import type { Connection } from './byte-stream.ts'
 import type { LightStream } from './light-stream.ts'
 import { readPeerCertificate } from './peer-certificate.ts'
-import type { HandshakeEnd, PeerCertificate, SecureOptions, SecureStream } from './secure-stream.ts'
+import type { PeerCertificate, SecureOptions, SecureStream, Securing } from './secure-stream.ts'
 import {
   END_OF_FILE,
   type HandleUser,
@@ -33,7 +33,7 @@ export class TlsStream implements SecureStream, HandleUser {
   readonly #tls: TlsHandle
   readonly #shared: Buffer
   /** Null when the handshake is over. */
-  #end: HandshakeEnd | null
+  #by: Securing | null
   #connection: Connection | null = null
   #state: number = State.OPEN
   #reading = false
@@ -57,13 +57,13 @@ export class TlsStream implements SecureStream, HandleUser {
     tls: TlsHandle,
     shared: Buffer,
     options: SecureOptions,
-    end: HandshakeEnd,
+    by: Securing,
   ) {
     this.#plain = plain
     this.#handle = handle
     this.#tls = tls
     this.#shared = shared
-    this.#end = end
+    this.#by = by
     // It is the handle that keeps us alive.
     handle.stream = this
     tls.stream = this
@@ -86,27 +86,29 @@ export class TlsStream implements SecureStream, HandleUser {
     tls.enableCertCb()
   }
 
-  /** Begins the handshake with what was read so far. */
-  start(hello: Uint8Array): void {
-    this.#tls.receive(hello)
+  /** Begins the handshake. */
+  start(): void {
+    this.#tls.receive(this.#by!.begun(this))
     this.resume()
   }
 
-  /** OpenSSL is in the middle of its work here: nothing may be torn down. */
+  /** OpenSSL is in the middle of its work here: nothing may be torn down, and nothing written. */
   #secured(): void {
-    const end = this.#end
-    if (end === null || this.#state === State.CLOSED) return
-    this.#end = null
-    this.#connection = end.done(this)
+    const by = this.#by
+    if (by === null || this.#state === State.CLOSED) return
+    this.#by = null
+    this.#writing = true
+    this.#connection = by.done(this)
+    process.nextTick(() => this.sent(0, 0))
   }
 
   /** TLS cannot go on: what came makes no sense, or was an alert. It has sent its own. */
   #broken(error: NodeJS.ErrnoException): void {
     if (this.#state === State.CLOSED) return
     this.trouble = error.code ?? error.message
-    const end = this.#end
-    this.#end = null
-    end?.failed(error)
+    const by = this.#by
+    this.#by = null
+    by?.failed(error)
     this.destroy()
   }
 

@@ -13,8 +13,11 @@ const Place = {
   received: 4,
   sent: 5,
   answers: 6,
+  handshakes: 11,
+  resumed: 12,
+  failedHandshakes: 13,
 } as const
-const PLACES = 11
+const PLACES = 14
 
 /** Of a route, in a thread's block behind the places above; a histogram follows. Route 0: none has matched. */
 const RoutePlace = { began: 0, errors: 1, sent: 2, tunnels: 3, took: 4 } as const
@@ -57,6 +60,11 @@ export class Counters {
       received: sum(Place.received),
       sent: sum(Place.sent),
       answers,
+      tls: {
+        handshakes: sum(Place.handshakes),
+        resumed: sum(Place.resumed),
+        failed: sum(Place.failedHandshakes),
+      },
     }
   }
 
@@ -110,6 +118,17 @@ export class Counters {
     else observe(this.#block, at + RoutePlace.took, ms)
   }
 
+  /** A handshake of TLS is over, well. */
+  secured(resumed: boolean): void {
+    this.#block[Place.handshakes]!++
+    if (resumed) this.#block[Place.resumed]!++
+  }
+
+  /** A handshake of TLS was none, or had no good end. */
+  notSecured(): void {
+    this.#block[Place.failedHandshakes]!++
+  }
+
   received(bytes: number): void {
     this.#block[Place.received]! += bytes
   }
@@ -151,4 +170,12 @@ export interface Totals {
   readonly received: number
   readonly sent: number
   readonly answers: Readonly<Record<string, number>>
+  readonly tls: HandshakeNumbers
+}
+
+/** Of TLS; those that were resumed are among the handshakes. */
+export interface HandshakeNumbers {
+  readonly handshakes: number
+  readonly resumed: number
+  readonly failed: number
 }

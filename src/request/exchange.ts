@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream'
 import type { PorticoError } from '../errors.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
 import type { RequestLine } from '../wire/request-line.ts'
+import type { TlsFacts } from './tls-facts.ts'
 import type { Trace } from './trace.ts'
 
 /** Facts of the connection a request came on. */
@@ -18,6 +19,8 @@ export interface Peer {
   readonly scheme: 'http' | 'https'
   /** Who told us all this: the address of a trusted proxy. Absent where the visitor itself is connected. */
   readonly proxy?: string
+  /** Of a connection whose TLS ends here; absent: it has none. */
+  readonly tls?: TlsFacts | undefined
 }
 
 /** Receives a request's body. Callbacks may run inside `receive`. */
@@ -73,6 +76,12 @@ export interface AnswerHead {
   readonly orders?: string
 }
 
+/** The answer to a failure. */
+export interface ErrorPage {
+  readonly head: AnswerHead
+  readonly body: Uint8Array
+}
+
 /** Changes an answer's head on its way to the visitor. The same head for the same one, where it can. */
 export type EditHead = (head: AnswerHead) => AnswerHead
 
@@ -103,6 +112,8 @@ export interface Exchange {
   onFinished?: (() => void) | null
   /** Every final answer's head goes through it, error pages included; a 101 does not. */
   edit?: EditHead | null
+  /** Pages of the site's own in place of the usual error pages; null: there is none for this one. */
+  pages?: ((error: PorticoError) => ErrorPage | null) | null
 
   /**
    * Starts the request's body. Without a body `sink.end('')` is called at once. Sends `100 Continue`

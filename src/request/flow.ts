@@ -1,17 +1,21 @@
 /**
  * The whole life of a request, whatever protocol brought it:
  *
- *     begin ── host ── route ── body bound ── filters ── handler ──▶ … the handler answers … ──▶ finished ── log
+ *     begin ── a CA's visit? ── host ── route ── body bound ── filters ── handler ──▶ … the handler answers … ──▶ finished ── log
  *
  * Gateways call `begin` with a complete head and `finished` when the exchange is over.
  */
+import type { Proofs } from '../acme/proofs.ts'
 import { PorticoError } from '../errors.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
+import type { RequestLine } from '../wire/request-line.ts'
 import { clock } from './clock.ts'
 import type { Counters } from './counters.ts'
 import type { AnswerHead, Exchange, Peer } from './exchange.ts'
+import type { HttpsOnly } from './https-only.ts'
 import type { AccessLog } from './log.ts'
 import { RedirectedExchange } from './redirected.ts'
+import { ReroutedExchange } from './rerouted.ts'
 import type { Router } from './route.ts'
 import { addSlash, mergeSlashes, sendTo } from './slash.ts'
 import type { Trace, Tracer } from './trace.ts'
@@ -24,6 +28,8 @@ interface Routable extends Exchange {
   prefix: string
   captures: readonly string[] | null
   maxBody: number
+  /** Tells who enforces it, where that is somebody else. */
+  bound?(maxBody: number): void
 }
 
 /** An exchange as its gateway holds it. */
@@ -58,6 +64,10 @@ export class Flow {
   readonly #tracer: Tracer | null
   /** The second in which the last trace was shown. */
   #traced = 0
+  /** What CAs come to see; null: certificates are not obtained here. */
+  proofs: Proofs | null = null
+  /** Null: visitors may come without TLS. */
+  https: HttpsOnly | null = null
 
   /** `tracer`: gives requests their ids; null: they have none. */
   constructor(
@@ -78,6 +88,7 @@ export class Flow {
     this.#counters.began()
     if (this.#tracer !== null) this.#name(this.#tracer, exchange)
     if (exchange.fields.claims) this.#identify(exchange)
+    if (this.proofs?.isVisit(exchange.line) === true) return this.#prove(this.proofs, exchange)
     this.#handle(exchange)
   }
 
@@ -96,6 +107,20 @@ export class Flow {
       return exchange.fail(new PorticoError('REQUEST_LOOP', `Location: ${target}`))
     }
     this.#handle(redirected)
+  }
+
+  /** Has whichever route answers `line` answer an exchange that nobody has answered, body and all. */
+  reroute(exchange: Exchange, line: RequestLine): void {
+    const rerouted = new ReroutedExchange(exchange, line)
+    if (rerouted.count > MOST_REDIRECTS) {
+      return exchange.fail(new PorticoError('REQUEST_LOOP', `rewritten to ${line.origin}`))
+    }
+    this.#handle(rerouted)
+  }
+
+  /** What is nobody's proof is a request like any other. */
+  #prove(proofs: Proofs, exchange: RoutedExchange): void {
+    if (!proofs.takes(exchange, () => this.#handle(exchange))) this.#handle(exchange)
   }
 
   #handle(exchange: Routable): void {
@@ -126,9 +151,16 @@ export class Flow {
   #route(exchange: Routable): void {
     const { line, fields } = exchange
     if (line.path === '*') return exchange.respond(SERVER_OPTIONS, EMPTY)
-    const host = this.#router.host(line.host === '' ? fields.host : line.host)
+    const name = line.host === '' ? fields.host : line.host
+    const { tls } = exchange.peer
+    if (tls?.asks === true) {
+      const objection = tls.objection(name)
+      if (objection !== null) return exchange.fail(objection)
+    }
+    const host = this.#router.host(name)
     if (host === null) return exchange.fail(new PorticoError('NO_HOST'))
     const match = host.find(line.path)
+    if (this.https?.takes(exchange, match?.route.plainly === true) === true) return
     if (host.lacksSlash(line.path)) return addSlash(exchange)
     if (line.path.includes('//')) {
       // Who spells `/private/` as `//private/` must not find it by another route, such as that of all files.
@@ -142,6 +174,7 @@ export class Flow {
     exchange.prefix = route.prefix
     exchange.captures = match.captures
     exchange.maxBody = route.maxBody
+    exchange.bound?.(route.maxBody)
     if (fields.contentLength > route.maxBody) {
       return exchange.fail(new PorticoError('TOO_LARGE_BODY', `over ${route.maxBody} bytes`))
     }

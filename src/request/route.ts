@@ -2,18 +2,27 @@
  * Host and path to handler. The most specific wins and order never matters: an exact path, then a
  * regular expression (the longest first), then the longest prefix.
  */
-import type { HandlerPlan, HostPlan, RoutePlan } from '../site/plan.ts'
+import { type HandlerPlan, type HostPlan, type RoutePlan, WHOLE_SITE } from '../site/plan.ts'
 import { decodePath } from '../wire/request-line.ts'
 import type { Handler } from './exchange.ts'
+
+/** What answers a route: while its host is open, and while it is closed for maintenance. */
+export interface Doors {
+  readonly open: Handler
+  readonly shut: Handler
+}
 
 export interface Route {
   /** Its place among all routes of the Plan, from 1. */
   readonly number: number
-  readonly handler: Handler
+  /** Another one while its host is closed for maintenance. */
+  handler: Handler
   /** The literal prefix, '' for a regular expression. */
   readonly prefix: string
   readonly maxBody: number
   readonly source: string
+  /** It answers without TLS, too, where everybody else is sent to where there is. */
+  readonly plainly: boolean
 }
 
 export interface Match {
@@ -36,6 +45,8 @@ export type MakeHandler = (plan: HandlerPlan, route: RoutePlan) => Handler
 
 /** The routes of one host. */
 export class HostRoutes {
+  /** In the order of the plan. */
+  readonly all: readonly Route[]
   readonly #exact = new Map<string, Match>()
   readonly #patterns: { pattern: RegExp; route: Route }[] = []
   readonly #prefixes: Match[] = []
@@ -43,12 +54,16 @@ export class HostRoutes {
   /** `first`: the number of its first route. */
   constructor(plan: HostPlan, make: MakeHandler, first: number) {
     let number = first
+    const all: Route[] = []
+    this.all = all
     for (const each of plan.routes) {
       const { match, maxBody, source } = each
       const handler = make(each.handler, each)
       const path = match.kind === 'regex' ? utf8(match.path) : decodePath(utf8(match.path))
       const prefix = match.kind === 'regex' ? '' : path
-      const route: Route = { number: number++, handler, prefix, maxBody, source }
+      const plainly = each.handler.kind === 'health'
+      const route: Route = { number: number++, handler, prefix, maxBody, source, plainly }
+      all.push(route)
       if (match.kind === 'exact') this.#exact.set(path, { route, captures: null })
       else if (match.kind === 'prefix') this.#prefixes.push({ route, captures: null })
       else this.#patterns.push({ pattern: new RegExp(path), route })
@@ -90,13 +105,19 @@ export class Router {
   readonly #hosts = new Map<string, HostRoutes>()
   readonly #suffixes: { suffix: string; routes: HostRoutes }[] = []
   readonly #any: HostRoutes | null
+  readonly #plans: readonly HostPlan[]
+  readonly #routes: readonly Route[]
 
   constructor(hosts: readonly HostPlan[], make: MakeHandler) {
     let any: HostRoutes | null = null
     let first = 1
+    const all: Route[] = []
+    this.#plans = hosts
+    this.#routes = all
     for (const host of hosts) {
       const routes = new HostRoutes(host, make, first)
       first += host.routes.length
+      all.push(...routes.all)
       if (host.name === '*') any = routes
       else if (host.name.startsWith('*.'))
         this.#suffixes.push({ suffix: host.name.slice(1), routes })
@@ -104,6 +125,22 @@ export class Router {
     }
     this.#any = any
     this.#suffixes.sort((a, b) => b.suffix.length - a.suffix.length)
+  }
+
+  /**
+   * Has routes of closed hosts answered by what takes their place, the others by what they are there for.
+   * `doors`: of each route, in the order of their numbers.
+   */
+  close(closed: readonly string[], doors: readonly Doors[]): void {
+    const whole = closed.includes(WHOLE_SITE)
+    let next = 0
+    for (const { name, routes } of this.#plans) {
+      const shuts = whole || closed.includes(name)
+      for (const _ of routes) {
+        const { open, shut } = doors[next]!
+        this.#routes[next++]!.handler = shuts ? shut : open
+      }
+    }
   }
 
   /** `name` in lower case, without a port. A trailing dot is the same name (RFC 1034 §3.1). */

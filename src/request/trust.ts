@@ -6,6 +6,7 @@ import { BlockList, isIP } from 'node:net'
 import { readForwarded, speaksOfTheVisitor } from '../wire/forwarded.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
 import type { Peer } from './exchange.ts'
+import type { TlsFacts } from './tls-facts.ts'
 
 export interface Visitor {
   readonly peer: Peer
@@ -91,6 +92,11 @@ class NamedPeer implements Peer {
 
   get proxy(): string {
     return this.#told.address
+  }
+
+  /** Of the proxy's own connection: it is the proxy that has shown a certificate. */
+  get tls(): TlsFacts | undefined {
+    return this.#told.tls
   }
 }
 

@@ -1,5 +1,6 @@
 /** What the server process's main thread and its server threads tell each other. Plain data only. */
 import type { ListenerPlan, SitePlan } from '../site/plan.ts'
+import type { TlsSecrets } from '../tls/secrets.ts'
 import type { PoolFiles } from '../transports/backend/tls.ts'
 import type { Linked } from './joined.ts'
 import type { AppState, FromServer, QuartersInServer, RequestInHand, ToServer } from './protocol.ts'
@@ -25,13 +26,18 @@ export interface ThreadStart {
   readonly apps: Readonly<Record<string, AppMemory>>
   /** See PoolMemory. */
   readonly pools: Readonly<Record<string, SharedArrayBuffer>>
-  /** By pool, for those whose `tls` names any. */
+  /** Tables of whose visitors are, by pool: see persistence/create.ts. */
+  readonly belongings: Readonly<Record<string, SharedArrayBuffer>>
+  /** By pool, for those that have any. */
   readonly poolFiles: Readonly<Record<string, PoolFiles>>
   /** Counts of listeners without HTTP: see StreamCounts. */
   readonly streams: SharedArrayBuffer
   /** Tables of limits: see filters/limit/allocate.ts. */
   readonly limits: Readonly<Record<string, SharedArrayBuffer>>
+  readonly tls: TlsSecrets
   readonly spool: string
+  /** What is closed for maintenance. */
+  readonly closed: readonly string[]
   /** Of applications that have any, with the link socket of this thread. */
   readonly quarters: Readonly<Record<string, QuartersInServer & { readonly link: number }>>
 }
@@ -42,7 +48,7 @@ export type ToThread =
   | { readonly type: 'leave' }
   | { readonly type: 'drain' }
   | { readonly type: 'requests'; readonly ask: number; readonly most: number }
-  | { readonly type: 'metrics'; readonly text: string }
+  | Extract<ToServer, { type: 'certificates' | 'metrics' | 'proof' | 'closed' }>
   | { readonly type: 'reopen-logs' }
   | { readonly type: 'close' }
 
@@ -59,7 +65,7 @@ export type FromThread =
       readonly total: number
       readonly requests: readonly ThreadRequest[]
     }
-  | { readonly type: 'metrics' }
+  | Extract<FromServer, { type: 'metrics' | 'proof' }>
   | ({ readonly type: 'linked' } & Linked)
   | { readonly type: 'dismissed'; readonly ask: number }
   | Extract<FromServer, { type: 'stuck' | 'slow' | 'broken' | 'failed' | 'log' | 'wanted' }>

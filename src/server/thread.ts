@@ -3,7 +3,7 @@ import { existsSync, unlinkSync } from 'node:fs'
 import { getSystemErrorMessage } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createPool } from '../balance/pool.ts'
-import { filtered } from '../filters/compose.ts'
+import { doors } from '../filters/compose.ts'
 import type { FilterHost } from '../filters/filter.ts'
 import { files } from '../handlers/files.ts'
 import { type HealthHost, health } from '../handlers/health.ts'
@@ -18,9 +18,10 @@ import { Counters } from '../request/counters.ts'
 import type { Handler } from '../request/exchange.ts'
 import { Flow } from '../request/flow.ts'
 import { AccessLog } from '../request/log.ts'
-import { Router, routesOf } from '../request/route.ts'
+import { type Doors, Router, routesOf } from '../request/route.ts'
 import { Tracer } from '../request/trace.ts'
 import { Trust } from '../request/trust.ts'
+import { USUAL_HTTP2 } from '../site/http2-plan.ts'
 import { isPlain } from '../site/judge-stream-pool.ts'
 import type { HandlerPlan, PoolPlan, RoutePlan, SitePlan } from '../site/plan.ts'
 import type { StreamListeners } from '../stream/listeners.ts'
@@ -31,6 +32,7 @@ import { Gateways } from './gateways.ts'
 import { guests } from './guests.ts'
 import { requestsInHand } from './in-hand.ts'
 import type { FromThread, ThreadStart, ToThread } from './messages.ts'
+import type { TlsHost } from './secured.ts'
 import { sendWorkerFile } from './worker-file.ts'
 
 const start: ThreadStart = workerData
@@ -74,6 +76,7 @@ const pools = new Map(
       log: complain,
       memory: start.pools[name]!,
       files: start.poolFiles[name],
+      belongings: start.belongings[name],
     }),
   ]),
 )
@@ -106,12 +109,23 @@ function hasCgi(): boolean {
   return plan.hosts.some(({ routes }) => routes.some(({ handler }) => handler.kind === 'cgi'))
 }
 
-const filterHost: FilterHost = { limits: start.limits, complain }
+const filterHost: FilterHost = {
+  limits: start.limits,
+  serve: (pool, exchange) => pools.get(pool)!.serve(exchange),
+  reroute: (exchange, line) => flow.reroute(exchange, line),
+  complain,
+}
+
+/** Of each route, in the order of their numbers. */
+const allDoors: Doors[] = []
 
 function makeHandler(plan: HandlerPlan, { filters }: RoutePlan): Handler {
-  const handler = filtered(filters, handlerOf(plan), filterHost)
-  handlers.push(handler)
-  return handler
+  const made = doors(filters, handlerOf(plan), filterHost)
+  // Whoever looks after the site goes on seeing it.
+  const watches = plan.kind === 'health' || plan.kind === 'metrics'
+  allDoors.push(watches ? { open: made.open, shut: made.open } : made)
+  handlers.push(made.open)
+  return made.open
 }
 
 function handlerOf(handler: HandlerPlan): Handler {
@@ -166,24 +180,46 @@ async function listenersWithoutHttp(
   return new StreamListeners({ plan, thread, pools, streams, counters, log: write, complain })
 }
 
+/** Loaded where a listener has TLS. */
+async function tlsHost(): Promise<TlsHost> {
+  const { ServerTls } = await import('../tls/server.ts')
+  return {
+    tls: new ServerTls(start.tls),
+    challenge: (name) => flow.proofs?.choice(name) ?? Promise.resolve(null),
+  }
+}
+
 async function main(): Promise<void> {
   const log = openLog()
   const counters = Counters.of(start.counters, start.thread, routesOf(plan.hosts).length)
   for (const [name, memory] of Object.entries(start.apps)) {
     apps.set(name, await serveApp(plan.apps[name]!, memory, start, host))
   }
+  const router = new Router(plan.hosts, makeHandler)
+  router.close(start.closed, allDoors)
   flow = new Flow(
-    new Router(plan.hosts, makeHandler),
+    router,
     counters,
     log,
     new Trust(plan.trusted),
     plan.trace === null ? null : new Tracer(plan.trace),
   )
-  const { limits, timeouts, serverName, dev } = plan
+  if (plan.acme !== undefined) {
+    const { Proofs } = await import('../acme/proofs.ts')
+    const { thread } = start
+    flow.proofs = new Proofs((question) => tell({ type: 'proof', thread, ...question }))
+  }
+  const tls = plan.tls === undefined ? null : await tlsHost()
+  if (plan.tls !== undefined && (plan.tls.redirectPort > 0 || plan.tls.hsts !== null)) {
+    const { HttpsOnly } = await import('../request/https-only.ts')
+    flow.https = new HttpsOnly(plan.tls.redirectPort, plan.tls.hsts)
+  }
+  const { limits, timeouts, serverName, dev, http2 = USUAL_HTTP2 } = plan
   const streams = await listenersWithoutHttp(counters, log)
   const gateways = new Gateways(
-    { flow, counters, limits, timeouts, serverName, dev },
+    { flow, counters, limits, timeouts, serverName, dev, http2 },
     (listener) => streams?.gateway(listener) ?? null,
+    tls,
     complain,
   )
   const acceptors: Acceptor[] = []
@@ -215,6 +251,10 @@ async function main(): Promise<void> {
   })
   for (const { fd, listener } of start.sockets) {
     const gateway = await gateways.of(listener)
+    if (listener.scheme === 'udp') {
+      streams?.receive(gateway, fd, shared)
+      continue
+    }
     acceptors.push(
       accept({
         ...shared,
@@ -226,6 +266,7 @@ async function main(): Promise<void> {
   }
 
   onTick((now) => {
+    flow.proofs?.check(now)
     for (const app of apps.values()) {
       app.check(now)
       app.tally()
@@ -245,8 +286,15 @@ async function main(): Promise<void> {
         const inHand = requestsInHand(gateways, apps.values(), message.most)
         return tell({ type: 'requests', ask: message.ask, ...inHand })
       }
+      case 'certificates':
+        return tls?.tls.replace(message.tls)
+      case 'closed':
+        return router.close(message.closed, allDoors)
       case 'metrics':
         return scrapes.told(message.text)
+      case 'proof':
+        if (message.thread === start.thread) flow.proofs?.told(message.ask, message.proof)
+        return
       case 'leave':
         leaving = true
         return

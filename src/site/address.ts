@@ -15,6 +15,7 @@ export type ParsedAddress<Scheme extends string> =
 
 const LISTEN_SCHEMES: readonly ListenScheme[] = [
   'http',
+  'https',
   'uwsgi',
   'puwsgi',
   'fastcgi',

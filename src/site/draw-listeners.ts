@@ -3,19 +3,20 @@ import { dirname } from 'node:path'
 import { LONGEST_SOCKET_PATH, parseListen } from './address.ts'
 import type { Pools } from './draw-pools.ts'
 import { checkOwners, drawStream } from './draw-stream.ts'
+import type { Tls } from './draw-tls.ts'
 import { absolutePath, type Drawing, stat } from './drawing.ts'
-import type { Address, ListenerPlan } from './plan.ts'
+import type { Address, ListenerPlan, ListenScheme } from './plan.ts'
 import type { KeyPath } from './problem.ts'
 import type { ListenSettings } from './settings/listen.ts'
 
 const BACKLOG = 511
 
-export function drawListeners(drawing: Drawing, pools: Pools): ListenerPlan[] {
+export function drawListeners(drawing: Drawing, pools: Pools, tls: Tls): ListenerPlan[] {
   const { listen } = drawing.settings
   const plans: ListenerPlan[] = []
   const taken = new Map<string, string>()
   const add = (one: ListenSettings, path: KeyPath): void => {
-    const plan = drawListener(drawing, one, path, pools)
+    const plan = drawListener(drawing, one, path, pools, tls)
     if (plan === undefined) return
     const key = identity(plan)
     const first = taken.get(key)
@@ -41,6 +42,7 @@ function drawListener(
   one: ListenSettings,
   path: KeyPath,
   pools: Pools,
+  tls: Tls,
 ): ListenerPlan | undefined {
   const name = typeof one === 'object' ? one.on : String(one)
   const backlog = typeof one === 'object' ? one.backlog : BACKLOG
@@ -70,8 +72,32 @@ function drawListener(
     backlog,
     proxyProtocol,
     ...(settings === null ? {} : socketFile(drawing, settings, path, address)),
+    ...(speaksHttp2(drawing, settings, path, scheme) ? {} : { http2: false }),
     ...(isStream ? { stream: drawStream(drawing, settings, path, scheme, pools) } : {}),
+    ...(speaksTls(scheme, settings) ? { tls: tls.listener(settings, path) } : {}),
   }
+}
+
+/** Of what carries no HTTP there is nothing to switch off. */
+function speaksHttp2(
+  { report }: Drawing,
+  settings: Exclude<ListenSettings, string | number> | null,
+  path: KeyPath,
+  scheme: ListenScheme,
+): boolean {
+  if (settings === null || settings.http2) return true
+  if (scheme === 'http' || scheme === 'https') return false
+  report.problem([...path, 'http2'], `${scheme} carries no HTTP/2`, { key: true })
+  return true
+}
+
+/** Others than https have TLS where they say so. */
+function speaksTls(
+  scheme: ListenScheme,
+  settings: Exclude<ListenSettings, string | number> | null,
+): boolean {
+  if (scheme === 'https') return true
+  return settings !== null && (settings.tls !== undefined || settings.certificate !== '')
 }
 
 /** A session of datagrams has no first byte, and its visitor a port. */

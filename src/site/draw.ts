@@ -2,6 +2,7 @@
 import { accessSync, constants } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { defaultAdminPath } from './admin-path.ts'
+import { drawAcme } from './draw-acme.ts'
 import { drawApps } from './draw-apps.ts'
 import { drawBackground } from './draw-background.ts'
 import { drawCommons } from './draw-commons.ts'
@@ -10,6 +11,7 @@ import { drawJobs } from './draw-jobs.ts'
 import { checkSocketPath, drawListeners } from './draw-listeners.ts'
 import { Pools } from './draw-pools.ts'
 import { drawStats } from './draw-stats.ts'
+import { Tls } from './draw-tls.ts'
 import { absolutePath, type Drawing, existingFolder, stat, writableFile } from './drawing.ts'
 import { parseNetwork } from './networks.ts'
 import type { LogPlan, SitePlan, TracePlan } from './plan.ts'
@@ -31,7 +33,9 @@ export function drawPlan(drawing: Drawing, origin: Origin): SitePlan {
   const pools = new Pools(drawing)
   const usedApps = new Set<string>()
   const state = drawState(drawing, origin.identity)
-  const listeners = drawListeners(drawing, pools)
+  const tls = new Tls(drawing)
+  const listeners = drawListeners(drawing, pools, tls)
+  const acme = drawAcme(drawing, listeners, state)
   const hosts = drawHosts(drawing, pools, usedApps, listeners)
   const apps = drawApps(drawing, usedApps)
   if (limits.head < limits.line) {
@@ -47,12 +51,17 @@ export function drawPlan(drawing: Drawing, origin: Origin): SitePlan {
     file: origin.file,
     sources: origin.sources,
     listeners,
+    ...(listeners.some((listener) => listener.tls !== undefined)
+      ? { tls: tls.finish(listeners, hosts, acme !== null) }
+      : {}),
+    ...(acme === null ? {} : { acme }),
     hosts,
     apps,
     pools: pools.finish(),
     trusted: drawTrusted(drawing),
     threads: settings.threads === 'auto' ? availableParallelism() : settings.threads,
     limits: { ...limits, body: bodyLimit(limits.body) },
+    http2: settings.http2,
     timeouts: {
       headMs: timeouts.head,
       bodyMs: timeouts.body,

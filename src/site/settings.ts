@@ -39,12 +39,15 @@ import {
   type WatchType,
 } from './settings/background.ts'
 import { type CacheType, cacheType } from './settings/cache.ts'
+import { type SiteFilters, siteFilters } from './settings/filters.ts'
 import { type Routes, routeMap } from './settings/handlers.ts'
+import { type Http2Type, http2Type } from './settings/http2.ts'
 import { type JobsType, jobsType } from './settings/jobs.ts'
 import { siteLifecycle } from './settings/lifecycle.ts'
 import { type Listeners, listeners } from './settings/listen.ts'
 import { type PoolType, poolType } from './settings/pools.ts'
 import { type StatsType, statsType } from './settings/stats.ts'
+import { type SiteTls, siteTls } from './settings/tls.ts'
 import { type TraceType, traceType } from './settings/trace.ts'
 
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/
@@ -133,6 +136,8 @@ const whole = {
     'Groups of servers by name.',
     'a mapping of names to pools',
   ) as Named<PoolType>,
+  filters: siteFilters() as SiteFilters,
+  tls: siteTls() as SiteTls,
   trusted: texts(
     [],
     'Networks of proxies in front, such as `10.0.0.0/8`, `fd00::/8` or `unix` for unix sockets, whose X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host and Forwarded fields are believed. Others’ are dropped.',
@@ -140,6 +145,7 @@ const whole = {
   ) as Texts,
   threads: autoCount(1024, 'Server threads. `auto`: one a core.') as AutoCount,
   limits: section(limits, 'Bounds on what a visitor may send.') as Section<typeof limits>,
+  http2: http2Type() as Http2Type,
   timeouts: section(timeouts, 'Bounds on how long things may take.') as Section<typeof timeouts>,
   log: section(log, 'The access log. Everything else goes to stderr.') as Section<typeof log>,
   cron: background.cron as ListOf<CronType>,
@@ -215,17 +221,13 @@ const notYetHandlers: Readonly<Record<string, string>> = {
   uwsgi: 'write { proxy: "uwsgi://host:port" }',
   fastcgi: 'write { proxy: "fastcgi://host:port" }',
   scgi: 'write { proxy: "scgi://host:port" }',
-  rewrite: 'this version rewrites no paths',
 }
-
-const NO_TLS = 'this version has no TLS'
 
 /**
  * Keys that people reasonably expect and this version does not have, with what to say about each; by
  * the top-level key that they are below.
  */
 export const notYet: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  listen: { certificate: NO_TLS, key: NO_TLS, tls: NO_TLS },
   hosts: notYetHandlers,
   routes: notYetHandlers,
   apps: {

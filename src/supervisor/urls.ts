@@ -2,7 +2,7 @@
 import type { Address, ListenScheme, SitePlan } from '../site/plan.ts'
 
 const EVERYWHERE = new Set(['::', '0.0.0.0'])
-const HTTP_PORT = 80
+const PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 }
 
 export interface Listening {
   readonly scheme: ListenScheme
@@ -18,11 +18,12 @@ export function listening(plan: SitePlan, addresses: readonly Address[]): Listen
 /** `http://localhost:8080/` where we listen everywhere; `unix:/run/site.sock`, `uwsgi://localhost:3031`. */
 export function urlsOf(listeners: readonly Listening[]): string[] {
   return listeners.map(({ scheme, address }) => {
-    const isHttp = scheme === 'http'
-    if (address.kind === 'unix') return `${isHttp ? '' : `${scheme}://`}unix:${address.path}`
+    const isHttp = scheme === 'http' || scheme === 'https'
+    const prefix = scheme === 'http' ? '' : `${scheme}://`
+    if (address.kind === 'unix') return `${prefix}unix:${address.path}`
     const name = EVERYWHERE.has(address.host) ? 'localhost' : address.host
     const host = name.includes(':') ? `[${name}]` : name
-    const port = isHttp && address.port === HTTP_PORT ? '' : `:${address.port}`
+    const port = address.port === PORTS[scheme] ? '' : `:${address.port}`
     return `${scheme}://${host}${port}${isHttp ? '/' : ''}`
   })
 }

@@ -64,6 +64,11 @@ export class Certificates {
     return this.#default
   }
 
+  /** Whether one is made out for exactly this name, which may be a wildcard. */
+  has(name: string): boolean {
+    return this.#byName.has(name)
+  }
+
   /** For `name`, in lower case; null: none is made out for it. */
   find(name: string): CertificateGroup | null {
     const exact = this.#byName.get(name)

@@ -85,7 +85,8 @@ class Handshake implements Connection {
 
   read(bytes: Buffer, length: number): boolean {
     const options = { context, protocols: null, asksCertificate: false, ocsp: null }
-    secure(this.#stream, bytes.subarray(0, length), options, {
+    secure(this.#stream, options, {
+      begun: () => bytes.subarray(0, length),
       done: (stream) => {
         this.#notes = this.#made(stream)
         return this.#notes

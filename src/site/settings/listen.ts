@@ -13,10 +13,11 @@ import {
   text,
 } from '../setting-types.ts'
 import { stream } from './stream.ts'
+import { type ListenerTls, listenerTls } from './tls.ts'
 
 const listener = {
   on: requiredText(
-    'The address: `:8080`, `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/site.sock`, for http; with `uwsgi://`, `puwsgi://`, `fastcgi://` or `scgi://` before it for the web server that is in front: `uwsgi://127.0.0.1:3031`, `fastcgi://unix:/run/site.sock`. `tcp://:3306`, `tls://:443` and `udp://:53` pass connections and datagrams on to a `pool`: see [streams.md](streams.md). Without a host: every interface, IPv4 and IPv6.',
+    'The address: `:8080`, `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/site.sock`, for http; with `uwsgi://`, `puwsgi://`, `fastcgi://` or `scgi://` before it for the web server that is in front: `uwsgi://127.0.0.1:3031`, `fastcgi://unix:/run/site.sock`. `https://:443` for TLS: see [tls.md](tls.md). `tcp://:3306`, `tls://:443` and `udp://:53` pass connections and datagrams on to a `pool`: see [streams.md](streams.md). Without a host: every interface, IPv4 and IPv6.',
     'an address such as ":8080"',
   ) as RequiredText,
   backlog: count(
@@ -41,6 +42,17 @@ const listener = {
     false,
     'Every connection begins with a PROXY protocol header, version 1 or 2, which names the visitor. One without it is closed. Only for sockets that nobody but the load balancer reaches.',
   ) as Flag,
+  http2: flag(
+    true,
+    'HTTP/2 is spoken as well: by ALPN over TLS, and without TLS to whoever begins with it. See [http2.md](http2.md).',
+  ) as Flag,
+  certificate: text(
+    '',
+    'Of `https://`: the short form of `tls: { certificates: { cert: … } }`.',
+    'a file or a folder',
+  ) as Text,
+  key: text('', 'And of its `key`.', 'a file') as Text,
+  tls: listenerTls() as ListenerTls,
 }
 
 export type Listener = z.ZodUnion<
