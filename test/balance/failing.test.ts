@@ -1,0 +1,189 @@
+/** Servers that fail visitors, pools that do, and what visitors get then. */
+import { afterEach, describe, expect, it } from 'vitest'
+import type { ResiliencePlan } from '../../src/site/resilience-plan.ts'
+import { closedPort, get, httpBackend, rawBackend, sleep } from '../transports/backends.ts'
+import { type Front, front, poolPlan, target } from '../transports/front.ts'
+import { breakerPlan, passivePlan, resilience, retryPlan } from './resilience.ts'
+
+const open: { close(): void }[] = []
+afterEach(() => {
+  for (const each of open.splice(0)) each.close()
+})
+
+function keep<T extends { close(): void }>(made: T): T {
+  open.push(made)
+  return made
+}
+
+interface Server {
+  readonly port: number
+  status: number
+  asked: number
+}
+
+async function server(name: string, status = 200): Promise<Server> {
+  const own: Server = { port: 0, status, asked: 0 }
+  const { port } = keep(
+    await httpBackend((_req, res) => {
+      own.asked++
+      res.writeHead(own.status).end(name)
+    }),
+  )
+  return Object.assign(own, { port })
+}
+
+const said: string[] = []
+
+async function pool(ports: readonly number[], changes: Partial<ResiliencePlan>): Promise<Front> {
+  said.length = 0
+  const plan = poolPlan(
+    ports.map((port) => target(port)),
+    resilience(changes),
+  )
+  return keep(await front(plan, { log: (line) => said.push(line) }))
+}
+
+const statuses = async (port: number, count: number): Promise<string> => {
+  let all = ''
+  for (let i = 0; i < count; i++) all += `${(await get(port, '/')).status} `
+  return all.trim()
+}
+
+describe('a server that fails', () => {
+  it.each([
+    ['by a status', async () => (await server('bad', 503)).port],
+    ['by closing', async () => keep(await rawBackend((socket) => socket.destroy())).port],
+    ['by lying', async () => keep(await rawBackend((socket) => socket.end('moo\r\n\r\n'))).port],
+    [
+      'by cutting answers short',
+      async () =>
+        keep(
+          await rawBackend((socket) =>
+            socket.once('data', () =>
+              socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf'),
+            ),
+          ),
+        ).port,
+    ],
+  ])('%s is left out after so many in a row', async (_how, failing) => {
+    const good = await server('good')
+    const { port } = await pool([await failing(), good.port], { passive: passivePlan() })
+    for (let i = 0; i < 20; i++) await get(port, '/')
+    expect(good.asked).toBe(17)
+    expect(said).toEqual([
+      expect.stringMatching(/^pool backend: .* fails, and is left out for 10s$/),
+    ])
+  })
+
+  it('is tried by one request after its rest', async () => {
+    const [bad, good] = [await server('bad', 503), await server('good')]
+    const { port } = await pool([bad.port, good.port], { passive: passivePlan({ restMs: 600 }) })
+    for (let i = 0; i < 6; i++) await get(port, '/')
+    expect(bad.asked).toBe(3)
+    await sleep(900)
+    expect((await statuses(port, 6)).match(/503/g)?.length).toBe(1)
+    expect(bad.asked).toBe(4)
+    bad.status = 200
+    await sleep(1_500)
+    await statuses(port, 6)
+    expect(bad.asked).toBeGreaterThan(5)
+  })
+
+  it('is asked all the same when it is the last one', async () => {
+    const bad = await server('bad', 503)
+    const { port } = await pool([bad.port], { passive: passivePlan() })
+    await statuses(port, 10)
+    expect([bad.asked, said]).toEqual([10, []])
+  })
+
+  it('is spared by those who are sent again', async () => {
+    const [bad, good] = [await server('bad', 503), await server('good')]
+    const { port } = await pool([bad.port, good.port], {
+      passive: passivePlan(),
+      retry: retryPlan(),
+    })
+    expect(new Set((await statuses(port, 20)).split(' '))).toEqual(new Set(['200']))
+    expect(bad.asked).toBe(3)
+  })
+
+  it('takes a growing part when it is back', async () => {
+    const [back, good] = [await server('back', 503), await server('good')]
+    const { port } = await pool([back.port, good.port], {
+      passive: passivePlan({ failures: 1, restMs: 300 }),
+      slowStartMs: 3_000,
+    })
+    await statuses(port, 2)
+    back.status = 200
+    await sleep(700)
+    await statuses(port, 2)
+    const part = async (): Promise<number> => {
+      const before = back.asked
+      for (let i = 0; i < 40; i++) await get(port, '/')
+      return back.asked - before
+    }
+    const first = await part()
+    await sleep(1_400)
+    const second = await part()
+    await sleep(2_000)
+    expect([first < 8, second > first, second < 18, await part()]).toEqual([true, true, true, 20])
+  })
+})
+
+describe('a pool that fails', () => {
+  it('is not asked for a while, and visitors are told when to come again', async () => {
+    const bad = await server('bad', 503)
+    const { port } = await pool([bad.port], {
+      breaker: breakerPlan({ restMs: 900 }),
+    })
+    expect(await statuses(port, 3)).toBe('503 503 503')
+    const got = await get(port, '/')
+    expect([got.status, got.headers['retry-after'], bad.asked]).toEqual([503, '1', 3])
+    bad.status = 200
+    await sleep(1_200)
+    expect(await statuses(port, 3)).toBe('200 200 200')
+    expect(said).toEqual(['pool backend fails, and is not asked for 1s'])
+  })
+
+  it('is asked by one at a time until it works', async () => {
+    const bad = await server('bad', 503)
+    const { port } = await pool([bad.port], { breaker: breakerPlan({ restMs: 500 }) })
+    await statuses(port, 3)
+    await sleep(900)
+    const all = await Promise.all(Array.from({ length: 10 }, () => get(port, '/')))
+    expect([all.every(({ status }) => status === 503), bad.asked]).toEqual([true, 4])
+  })
+
+  it('counts what a retry could not mend, and nothing else', async () => {
+    const [bad, good] = [await server('bad', 503), await server('good')]
+    const { port } = await pool([bad.port, good.port], {
+      breaker: breakerPlan({ failures: 1 }),
+      retry: retryPlan(),
+    })
+    expect(new Set((await statuses(port, 10)).split(' '))).toEqual(new Set(['200']))
+  })
+
+  it('turns away what is too much', async () => {
+    const slow = keep(await httpBackend((_req, res) => setTimeout(() => res.end('slow'), 200)))
+    const { port } = await pool([slow.port], { breaker: breakerPlan({ pending: 3 }) })
+    const all = await Promise.all(Array.from({ length: 8 }, () => get(port, '/')))
+    expect(all.filter(({ status }) => status === 200).length).toBe(3)
+    expect((await get(port, '/')).status).toBe(200)
+  })
+})
+
+describe('a sorry page', () => {
+  const sorry = { status: 503, type: 'text/html', body: '<p>Back soon.</p>' }
+
+  it('stands for servers that are all gone', async () => {
+    const { port } = await pool([await closedPort(), await closedPort()], { sorry })
+    const got = await get(port, '/')
+    expect([got.status, got.body]).toEqual([503, '<p>Back soon.</p>'])
+    expect(got.headers).toMatchObject({ 'content-type': 'text/html', 'retry-after': '1' })
+    expect((await get(port, '/', { method: 'HEAD' })).body).toBe('')
+  })
+
+  it('is no answer of a server', async () => {
+    const { port } = await pool([(await server('own', 503)).port], { sorry })
+    expect((await get(port, '/')).body).toBe('own')
+  })
+})
