@@ -3,6 +3,7 @@ import type { ByteStream, Connection } from '../listen/byte-stream.ts'
 import type { Counters } from '../request/counters.ts'
 import type { Peer } from '../request/exchange.ts'
 import type { Flow, RoutedExchange } from '../request/flow.ts'
+import type { Http2Plan } from '../site/http2-plan.ts'
 import type { LimitsPlan, TimeoutsPlan } from '../site/plan.ts'
 
 /** One protocol, for all connections of a server thread that speak it; made by a factory. */
@@ -25,6 +26,8 @@ export interface GatewayOptions {
   readonly counters: Counters
   readonly limits: LimitsPlan
   readonly timeouts: TimeoutsPlan
+  /** Absent: as usual. */
+  readonly http2?: Http2Plan
   readonly serverName: string
   readonly dev: boolean
 }

@@ -7,6 +7,7 @@ import { close, openSync, write, writeSync } from 'node:fs'
 import type { PorticoError } from '../errors.ts'
 import { asObject, asRequest, asStatus, type ConnectionLine } from '../stream/log-line.ts'
 import { fieldValue } from '../wire/fields.ts'
+import { protocolOf } from '../wire/request-line.ts'
 import { clock, onTick } from './clock.ts'
 import type { Peer } from './exchange.ts'
 import type { RoutedExchange } from './flow.ts'
@@ -49,7 +50,7 @@ export class AccessLog {
   /** `ms`: from the complete head to the end of the answer. */
   exchange(exchange: RoutedExchange, ms: number): void {
     const { line, fields } = exchange
-    const text = `${line.method} ${line.target} HTTP/1.${line.minor}`
+    const text = `${line.method} ${line.target} ${protocolOf(line)}`
     const status = exchange.status === 0 ? 499 : exchange.status
     const host = line.host === '' ? fields.host : line.host
     this.#add(

@@ -81,7 +81,7 @@ export function markdown(): string {
       `${definitions.pool?.properties?.[key]?.description}\n`,
       table(definitions.pool?.properties?.[key] ?? {}),
     ]),
-    ...['limits', 'timeouts', 'log', 'trace', 'stats', 'cache'].flatMap((key) => [
+    ...['limits', 'http2', 'timeouts', 'log', 'trace', 'stats', 'cache'].flatMap((key) => [
       `## \`${key}\`\n`,
       `${settings[key]?.description}\n`,
       table(mappingIn(settings[key]) ?? {}),

@@ -5,6 +5,7 @@
 import type { Exchange } from '../request/exchange.ts'
 import type { VariablesPlan } from '../site/plan.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
+import { protocolOf } from '../wire/request-line.ts'
 import { offersUpgrade } from './backend/upgrade.ts'
 
 /**
@@ -55,7 +56,9 @@ export function fieldVariables(fields: RequestFields, hides?: (name: string) => 
   }
   const flat: string[] = []
   for (const [key, value] of variables) flat.push(key, value)
-  if (fields.user !== undefined) flat.push('REMOTE_USER', fields.user, 'AUTH_TYPE', 'Basic')
+  if (fields.user !== undefined) {
+    flat.push('REMOTE_USER', fields.user, 'AUTH_TYPE', fields.authType ?? 'Basic')
+  }
   return flat
 }
 
@@ -136,7 +139,7 @@ export function variablesOf(exchange: Exchange, script: Script, upgrades = false
     'SERVER_SOFTWARE',
     'Portico',
     'SERVER_PROTOCOL',
-    `HTTP/1.${line.minor}`,
+    protocolOf(line),
     'REQUEST_METHOD',
     line.method,
     'REQUEST_URI',

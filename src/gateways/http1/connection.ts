@@ -5,6 +5,7 @@
  *     IDLE ──first byte──▶ HEAD ──complete──▶ BUSY (BODY while the body is read) ──answered──▶ IDLE
  *     any ──last answer──▶ LINGER ──visitor's FIN or deadline──▶ closed
  *     BUSY ──upgrade──▶ TUNNEL
+ *     IDLE, HEAD ──the preface of HTTP/2──▶ SWITCHED: the rest is another gateway's
  *
  * Requests that come while one is in hand wait in `#pending`; when that is large, reading pauses.
  */
@@ -23,7 +24,7 @@ import { Http1Exchange } from './exchange.ts'
 import type { Http1Gateway } from './gateway.ts'
 import type { Tunnel } from './tunnel.ts'
 
-const Phase = { IDLE: 0, HEAD: 1, BUSY: 2, LINGER: 3, TUNNEL: 4, CLOSED: 5 } as const
+const Phase = { IDLE: 0, HEAD: 1, BUSY: 2, LINGER: 3, TUNNEL: 4, CLOSED: 5, SWITCHED: 6 } as const
 
 /** Pipelined bytes kept while a request is in hand, before reading pauses. */
 const MOST_PENDING = 65_536
@@ -39,6 +40,8 @@ const MOST_LINGER_MS = 30_000
 const USUAL_HEAD = 2048
 const LF = 0x0a
 const CR = 0x0d
+/** How HTTP/2 begins (RFC 9113 §3.4): made so that HTTP/1 takes it for a request it does not know. */
+const PREFACE_LINE = 'PRI * HTTP/2.0'
 
 const lines = new Memo<RequestLine>(2048)
 /** One per minor version: the same fields mean different things to each. */
@@ -52,6 +55,10 @@ export class Http1Connection implements Connection {
   #phase: number = Phase.IDLE
   #exchange: Http1Exchange | null = null
   #tunnel: Tunnel | null = null
+  /** Of HTTP/2, when the connection has turned out to be that. */
+  #successor: Connection | null = null
+  /** A request has come: what the visitor speaks is settled. */
+  #hasAsked = false
   /** Bytes read and not yet used; null when there are none. */
   #pending: Buffer | null = null
   /** How much of `#pending` is known to hold no complete head. */
@@ -95,6 +102,7 @@ export class Http1Connection implements Connection {
   // From the socket.
 
   read(bytes: Buffer, length: number): boolean {
+    if (this.#phase === Phase.SWITCHED) return this.#successor!.read(bytes, length)
     this.#gateway.counters.received(length)
     switch (this.#phase) {
       case Phase.LINGER:
@@ -120,6 +128,7 @@ export class Http1Connection implements Connection {
 
   ended(): void {
     this.#visitorEnded = true
+    if (this.#phase === Phase.SWITCHED) return this.#successor?.ended()
     if (this.#phase === Phase.TUNNEL) return this.#tunnel!.receiveEnd()
     if (this.#phase > Phase.BUSY) {
       this.#phase = Phase.CLOSED
@@ -151,6 +160,7 @@ export class Http1Connection implements Connection {
   }
 
   closed(): void {
+    if (this.#successor !== null) return this.#successor.closed()
     const exchange = this.#exchange
     this.#exchange = null
     this.#phase = Phase.CLOSED
@@ -172,6 +182,7 @@ export class Http1Connection implements Connection {
   }
 
   drained(): void {
+    if (this.#successor !== null) return this.#successor.drained()
     // A tunnel writes to the socket itself, so its stalls are not counted here.
     if (this.#tunnel !== null) {
       this.#sendStalled = false
@@ -348,6 +359,7 @@ export class Http1Connection implements Connection {
   }
 
   #mustPause(): boolean {
+    if (this.#phase === Phase.SWITCHED) return true
     if (this.#phase !== Phase.BUSY) return this.#held
     if (this.#pending !== null && this.#pending.length >= MOST_PENDING) return true
     // A body nobody takes yet waits in the kernel, where it slows its sender down.
@@ -466,6 +478,8 @@ export class Http1Connection implements Connection {
           limits.fields,
         )
     } catch (error) {
+      if (start === at && this.#isPreface(text.slice(0, lineEnd)))
+        return this.#switch(bytes, at, to, own)
       const refused = hasBareLf(text.slice(0, end + 4), 0) ? bareLf() : asPortico(error)
       return this.#refuse(refused, text.slice(0, lineEnd))
     }
@@ -478,7 +492,33 @@ export class Http1Connection implements Connection {
     return next
   }
 
+  #isPreface(line: string): boolean {
+    return line === PREFACE_LINE && !this.#hasAsked && this.#gateway.speaksHttp2
+  }
+
+  /** Nothing more is read before there is somebody to read it. Always -1. */
+  #switch(bytes: Buffer, at: number, to: number, own: boolean): -1 {
+    this.#phase = Phase.SWITCHED
+    this.#deadline = Number.POSITIVE_INFINITY
+    this.#keep(bytes, at, to, own)
+    this.#gateway.switchToHttp2(this, this.#peer ?? undefined)
+    return -1
+  }
+
+  /** The one that goes on with what has been read. */
+  succeed(successor: Connection): void {
+    const begun = this.#pending!
+    this.#pending = null
+    this.#successor = successor
+    // It counts what it reads, and this was counted.
+    this.#gateway.counters.received(-begun.length)
+    const more = successor.read(begun, begun.length)
+    if (this.#visitorEnded) successor.ended()
+    else if (more) this.socket.resume()
+  }
+
   #begin(line: RequestLine, fields: RequestFields): void {
+    this.#hasAsked = true
     this.#phase = Phase.BUSY
     if (!this.#sendStalled) this.#deadline = Number.POSITIVE_INFINITY
     this.#peer ??= new SocketPeer(this.socket)

@@ -2,7 +2,7 @@
 import type { ByteStream } from '../../listen/byte-stream.ts'
 import type { Peer } from '../../request/exchange.ts'
 import type { RoutedExchange } from '../../request/flow.ts'
-import type { Http2Plan } from '../../site/http2-plan.ts'
+import { type Http2Plan, USUAL_HTTP2 } from '../../site/http2-plan.ts'
 import { encodeSettings, Setting } from '../../wire/http2.ts'
 import { Connections } from '../connections.ts'
 import type { GatewayOptions } from '../gateway.ts'
@@ -11,7 +11,6 @@ import { Http2Connection } from './connection.ts'
 const TUNNEL_IDLE_MS = 3_600_000
 
 export interface Http2Options extends GatewayOptions {
-  readonly http2: Http2Plan
   /** A tunnel without a byte in either direction is closed after this, ms; an hour where it is not given. */
   readonly tunnelMs?: number
 }
@@ -26,10 +25,10 @@ export class Http2Gateway extends Connections<Http2Connection> {
 
   constructor(options: Http2Options) {
     super('http2', options)
-    this.http2 = options.http2
+    this.http2 = options.http2 ?? USUAL_HTTP2
     this.tunnelMs = options.tunnelMs ?? TUNNEL_IDLE_MS
     this.greeting = encodeSettings([
-      [Setting.MAX_CONCURRENT_STREAMS, options.http2.streams],
+      [Setting.MAX_CONCURRENT_STREAMS, this.http2.streams],
       [Setting.MAX_HEADER_LIST_SIZE, options.limits.head],
       [Setting.ENABLE_CONNECT_PROTOCOL, 1],
       [Setting.NO_RFC7540_PRIORITIES, 1],

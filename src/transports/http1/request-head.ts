@@ -7,7 +7,7 @@ import type { Exchange, Peer } from '../../request/exchange.ts'
 import { fieldValue, listMembers } from '../../wire/fields.ts'
 import { speaksOfTheVisitor } from '../../wire/forwarded.ts'
 import type { RequestFields } from '../../wire/request-fields.ts'
-import type { RequestLine } from '../../wire/request-line.ts'
+import { protocolOf, type RequestLine } from '../../wire/request-line.ts'
 import { eachField, endsHere } from '../backend/end-to-end.ts'
 import { offersUpgrade } from '../backend/upgrade.ts'
 
@@ -90,6 +90,7 @@ export class RequestHeads {
     })
     if (fields.chunked) block += 'Transfer-Encoding: chunked\r\n'
     else if (fields.hasLength) block += `Content-Length: ${fields.contentLength}\r\n`
+    if (fields.own !== undefined) block += fields.own
     return `${block}${connectionFields(fields, upgrades)}${via(line, fields)}${forwarded(peer, asked, fields)}\r\n`
   }
 }
@@ -126,7 +127,7 @@ function via(line: RequestLine, fields: RequestFields): string {
   // RFC 9110 §7.6: no message goes to ourselves without protection from an endless loop.
   if (passes.length >= MOST_PASSES)
     throw new PorticoError('REQUEST_LOOP', `Via names us ${passes.length} times`)
-  return `Via: ${before === '' ? '' : `${before}, `}1.${line.minor} ${PSEUDONYM}\r\n`
+  return `Via: ${before === '' ? '' : `${before}, `}${protocolOf(line).slice(5)} ${PSEUDONYM}\r\n`
 }
 
 /** Max-Forwards of the next hop (RFC 9110 §7.6.2); what is no number passes as it is. */

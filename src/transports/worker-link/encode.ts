@@ -2,6 +2,7 @@
 import type { Exchange } from '../../request/exchange.ts'
 import { FRAME_HEAD, FrameType } from '../../wire/frames.ts'
 import type { RequestFields } from '../../wire/request-fields.ts'
+import { protocolOf } from '../../wire/request-line.ts'
 import { fieldVariables } from '../variables.ts'
 
 /** `CONTENT_TYPE` and the `HTTP_*` variables (RFC 3875 §4.1), NUL-joined. The same object for the same fields. */
@@ -20,7 +21,7 @@ export function encodeLine(exchange: Exchange, length: string): string {
   const { trace } = exchange
   const tail =
     trace === null || trace === undefined ? length : `${length} ${trace.traceparent} ${trace.id}`
-  return `${line.method}\0${line.path.slice(0, mount)}\0${line.path.slice(mount)}\0${line.query}\0${line.target}\0HTTP/1.${line.minor}\0${peer.address}\0${peer.port}\0${name}\0${port}\0${peer.scheme}\0${tail}`
+  return `${line.method}\0${line.path.slice(0, mount)}\0${line.path.slice(mount)}\0${line.query}\0${line.target}\0${protocolOf(line)}\0${peer.address}\0${peer.port}\0${name}\0${port}\0${peer.scheme}\0${tail}`
 }
 
 /** Bytes that `writeRequest` needs. */
