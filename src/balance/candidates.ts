@@ -2,7 +2,7 @@
  * Whom a request may go to, in the schedulers' order. First the servers, then the backup servers; then
  * those that rest after failures: they may be back.
  */
-import type { Key } from '../schedulers/scheduler.ts'
+import type { Key, Order } from '../schedulers/scheduler.ts'
 import type { Members } from './members.ts'
 import type { Target } from './target.ts'
 
@@ -12,7 +12,7 @@ const KEYED: ReadonlySet<string> = new Set(['hash', 'sh', 'dh', 'mh', 'lblc', 'l
 export class Candidates<Carrier> {
   readonly #key: Key
   readonly #members: Members<Carrier>
-  #order: Iterator<Target<Carrier>, undefined>
+  #order: Order<Target<Carrier>>
   #tier = 0
   #inNeed = false
   /** Whoever was found last is asked whether it works again. */
@@ -60,7 +60,7 @@ export class Candidates<Carrier> {
     if (this.#inNeed) return this.#nextInNeed()
     for (;;) {
       const target = this.#order.next().value
-      if (target === undefined || target.accepts()) return target
+      if (target === undefined || target === this.#order.own || target.accepts()) return target
       if (KEYED.has(this.#members.tiers[this.#tier]!.scheduler.name)) return target
       this.#passed ??= []
       this.#passed.push(target)
@@ -75,7 +75,7 @@ export class Candidates<Carrier> {
     return value
   }
 
-  #begin(): Iterator<Target<Carrier>, undefined> {
+  #begin(): Order<Target<Carrier>> {
     const { targets, scheduler } = this.#members.tiers[this.#tier]!
     return scheduler.order(targets, this.#key)
   }

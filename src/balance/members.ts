@@ -1,4 +1,6 @@
 /** A pool's targets in the order they are asked in: the servers, then the backup servers. */
+import { persistent } from '../persistence/order.ts'
+import type { Persistence } from '../persistence/persistence.ts'
 import { createScheduler } from '../schedulers/create.ts'
 import type { Scheduler } from '../schedulers/scheduler.ts'
 import type { PoolPlan, TargetPlan } from '../site/plan.ts'
@@ -21,26 +23,33 @@ export interface MembersOptions {
   readonly memory?: SharedArrayBuffer
   /** Instead of the one the plan names. */
   readonly scheduler?: Scheduler
+  /** Visitors that belong to a server; null: there are none. */
+  readonly whose?: Persistence | null
 }
 
 /** `carrierOf`: how a server is reached. */
 export function createMembers<Carrier>(
   plan: PoolPlan,
   options: MembersOptions,
-  carrierOf: (target: TargetPlan) => Carrier,
+  carrierOf: (target: TargetPlan, index: number) => Carrier,
 ): Members<Carrier> {
+  const { whose = null } = options
   const memory = new PoolMemory(plan, options.memory ?? PoolMemory.allocate(plan))
   const tiers: Tier<Carrier>[] = []
   const members = { inNeed: false, tiers }
   const targets = plan.servers.map(
-    (target, index) => new Target(target, carrierOf(target), memory.target(index), members),
+    (target, index) => new Target(target, carrierOf(target, index), memory.target(index), members),
   )
   for (const tier of [0, 1] as const) {
     const own = targets.filter((_target, index) => plan.servers[index]!.backup === (tier === 1))
     if (own.length === 0 && tier === 1) continue
     const scheduler =
       options.scheduler ?? createScheduler(plan.schedule, memory.scheduler(tier), own.length)
-    tiers.push(new WeighedTier(own, scheduler, memory.weighings))
+    const order =
+      whose === null || plan.persistence === undefined
+        ? scheduler
+        : persistent(scheduler, whose, plan.persistence.whenDown, targets)
+    tiers.push(new WeighedTier(own, order, memory.weighings))
   }
   return members
 }

@@ -1,5 +1,7 @@
 /** A pool: the backends that can answer for one another. One in each server thread. */
 import { tmpdir } from 'node:os'
+import { createPersistence } from '../persistence/create.ts'
+import { marking } from '../persistence/marking.ts'
 import type { Exchange } from '../request/exchange.ts'
 import { gathered } from '../request/gathered.ts'
 import type { PoolPlan, TargetPlan } from '../site/plan.ts'
@@ -35,8 +37,10 @@ export interface PoolOptions extends MembersOptions {
   readonly spool?: string
   /** Takes lines of what backends report; by default our stderr does. */
   readonly log?: (line: string) => void
-  /** What its `tls` names. */
+  /** What its files hold. */
   readonly files?: PoolFiles | undefined
+  /** Of its persistence: see allocatePersistence. */
+  readonly belongings?: SharedArrayBuffer | undefined
 }
 
 /** What a transport needs of a pool's plan. */
@@ -83,8 +87,17 @@ function isHttp({ scheme }: Pick<TargetPlan, 'scheme'>): boolean {
 
 export function createPool(plan: PoolPlan, options: PoolOptions = {}): Pool {
   const memory = options.memory ?? PoolMemory.allocate(plan)
-  const members = createMembers(plan, { ...options, memory }, (target) =>
-    createTransport(target, plan, options),
+  const persistence = createPersistence(plan, {
+    memory: options.belongings,
+    secret: options.files?.secret,
+  })
+  const members = createMembers(
+    plan,
+    { ...options, memory, whose: persistence },
+    (target, index) => {
+      const transport = createTransport(target, plan, options)
+      return persistence === null ? transport : marking(transport, persistence, index)
+    },
   )
   const care = carefully(plan, members, memory, options)
   const OneWalk = members.tiers.some(({ scheduler }) => scheduler.timed) ? TimedWalk : Walk

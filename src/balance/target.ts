@@ -74,6 +74,11 @@ export class Target<Carrier = Transport> implements Backend {
     return this.#most === 0 || this.active < this.#most
   }
 
+  /** In maintenance: it has no visitors of its own any more. */
+  get gaveUp(): boolean {
+    return this.#down || Atomics.load(this.#cells, ADMIN) === orders.maint
+  }
+
   /** The part of the requests offered to it that it takes, from 0 to 1. */
   get share(): number {
     return this.#slowStart === null ? 1 : this.#slowStart.share

@@ -47,7 +47,7 @@ function networkOf(address: string): string {
 }
 
 /** The value of the first parameter of that name, as it came; '' for none. */
-function parameter(query: string, name: string): string {
+export function parameter(query: string, name: string): string {
   for (let at = 0; at < query.length; ) {
     const ampersand = query.indexOf('&', at)
     const end = ampersand < 0 ? query.length : ampersand

@@ -26,6 +26,12 @@ export interface Key {
   readonly peer: Peer
 }
 
+/** Backends, best first. */
+export interface Order<B> extends Iterator<B, undefined> {
+  /** Whom the visitor belongs to, where the last one yielded is that: it takes its own in any case. */
+  readonly own?: B | null
+}
+
 /** Made once for each pool and thread, by a factory. */
 export interface Scheduler {
   readonly name: string
@@ -37,7 +43,7 @@ export interface Scheduler {
    * all, whether ready or not, so that hashes keep their places; the list keeps its identity while its
    * members and their weights stay the same.
    */
-  order<B extends Backend>(backends: readonly B[], key: Key): Iterator<B, undefined>
+  order<B extends Backend>(backends: readonly B[], key: Key): Order<B>
 }
 
 /** Those that are out of the question, by index: asked for this request already. Null: none, as nearly always. */

@@ -14,6 +14,32 @@ export function cookieValue(field: string, name: string): string {
   return ''
 }
 
+/**
+ * The field with every cookie of that name put through `change`, which returns its new value, or null to
+ * leave it out; the same text where there is none of that name.
+ */
+export function changeCookie(
+  field: string,
+  name: string,
+  change: (value: string) => string | null,
+): string {
+  if (!field.includes(name)) return field
+  let changed = false
+  const kept: string[] = []
+  for (const part of field.split(';')) {
+    const pair = part.trim()
+    if (!pair.startsWith(`${name}=`)) {
+      if (pair !== '') kept.push(pair)
+      continue
+    }
+    const before = pair.slice(name.length + 1)
+    const after = change(before)
+    if (after !== before) changed = true
+    if (after !== null) kept.push(`${name}=${after}`)
+  }
+  return changed ? kept.join('; ') : field
+}
+
 function isBlank(character: number): boolean {
   return character === 0x20 || character === 0x09
 }

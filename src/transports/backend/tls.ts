@@ -24,11 +24,12 @@ function nodeTls(): typeof import('node:tls') {
   return process.getBuiltinModule('node:tls')
 }
 
-/** The PEM files of a pool's `tls`, as they were read; '' for none. */
+/** What the files of a pool hold: PEM of its `tls`, the secret of its cookies; '' for none. */
 export interface PoolFiles {
   readonly ca: string
   readonly certificate: string
   readonly key: string
+  readonly secret?: string
 }
 
 export const NO_FILES: PoolFiles = { ca: '', certificate: '', key: '' }
