@@ -10,7 +10,7 @@ import {
   type HealthBefore,
   type HealthReport,
   keyOf,
-  type PoolsHealth,
+  type PoolStatuses,
   type ServerHealth,
 } from './health-report.ts'
 import { Watch } from './health-watch.ts'
@@ -130,12 +130,12 @@ export class HealthChecks {
     }
   }
 
-  get status(): PoolsHealth {
-    const found: Record<string, ServerHealth[]> = {}
+  get status(): PoolStatuses {
+    const found: Record<string, { servers: ServerHealth[] }> = {}
     for (const { pool, target, cells, watch } of this.#members) {
-      found[pool.name] ??= []
+      found[pool.name] ??= { servers: [] }
       const weight = watch?.weight ?? -1
-      found[pool.name]!.push({
+      found[pool.name]!.servers.push({
         server: target.name,
         order: orderOf(cells),
         backup: target.backup,

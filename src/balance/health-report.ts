@@ -57,4 +57,9 @@ export interface ServerHealth extends Finding {
   readonly lastMs: number
 }
 
-export type PoolsHealth = Readonly<Record<string, readonly ServerHealth[]>>
+export interface PoolStatus {
+  readonly servers: readonly ServerHealth[]
+}
+
+/** By name. */
+export type PoolStatuses = Readonly<Record<string, PoolStatus>>

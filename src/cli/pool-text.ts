@@ -1,10 +1,10 @@
 /** Servers of pools for people. */
-import type { PoolsHealth, ServerHealth } from '../balance/health-report.ts'
+import type { PoolStatuses, ServerHealth } from '../balance/health-report.ts'
 import { harmless, showMs, showTime, table } from './show.ts'
 
 /** `since` is told up to now, ms since 1970. */
-export function poolTable(pools: PoolsHealth, now: number): string[] {
-  const rows = Object.entries(pools).flatMap(([pool, servers]) =>
+export function poolTable(pools: PoolStatuses, now: number): string[] {
+  const rows = Object.entries(pools).flatMap(([pool, { servers }]) =>
     servers.map((server) => [
       harmless(pool),
       harmless(server.server),

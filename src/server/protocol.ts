@@ -2,9 +2,11 @@
  * What the supervisor and the server process tell each other, over the server's IPC channel.
  * Plain data only.
  */
+
 import type { Proof, ProofQuestion } from '../acme/proofs.ts'
 import type { Order } from '../balance/cells.ts'
-import type { HealthBefore, HealthReport, PoolsHealth } from '../balance/health-report.ts'
+import type { HealthBefore, HealthReport, PoolStatuses } from '../balance/health-report.ts'
+import type { PoolCounts } from '../balance/pool-counts.ts'
 import type { AppNumbers, SlotNumbers } from '../request/app-counts.ts'
 import type { HandshakeNumbers, RouteNumbers } from '../request/counters.ts'
 import type { Address, SitePlan } from '../site/plan.ts'
@@ -203,7 +205,9 @@ export interface ServerStatus {
       { requests: number; errors: number; waiting: number; busy: number; workers: number }
     >
   >
-  readonly pools: PoolsHealth
+  readonly pools: PoolStatuses
+  /** Of pools that retry, leave out, hedge or queue; absent: there are none. */
+  readonly poolCounts?: Readonly<Record<string, PoolCounts>>
   /** Only where they were asked for. */
   readonly numbers?: ServerNumbers
   readonly memory: { readonly rss: number }

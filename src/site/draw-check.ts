@@ -98,7 +98,7 @@ export class Checks {
     const drawing = this.#drawing
     const wish = form === undefined ? this.#wish : drawWish(drawing, path, form, this.#wish)
     if (wish === null) {
-      if (typeof form === 'object' && !drawing.report.isBroken(path)) {
+      if (typeof form === 'object' && isOff(this.#form) && !drawing.report.isBroken(path)) {
         const message = 'the pool has no check that this could change'
         drawing.report.problem(path, message, { expected: 'check: tcp at the pool', key: true })
       }
@@ -112,6 +112,10 @@ function isKind(key: string): key is CheckKind {
   return (KINDS as readonly string[]).includes(key)
 }
 
+function isOff(form: CheckForm): form is false | string {
+  return form === false || form === 'off' || form === 'none'
+}
+
 /** Null: nothing is asked. `over`: what it changes. */
 function drawWish(
   drawing: Drawing,
@@ -119,7 +123,7 @@ function drawWish(
   form: CheckForm,
   over: Wish | null,
 ): Wish | null {
-  if (form === false || form === 'off' || form === 'none') return null
+  if (isOff(form)) return null
   if (typeof form === 'string') return short(drawing, path, form, over)
   const written = namesAt(drawing.root, path)
   const asked = written.filter(isKind).filter((kind) => form[kind] !== false)

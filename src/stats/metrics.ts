@@ -4,6 +4,7 @@
  */
 import type { CertificateStatus } from '../acme/status.ts'
 import type { ScheduleFacts } from '../background/schedules.ts'
+import type { ServerHealth } from '../balance/health-report.ts'
 import type { CommonsStatus, QueueStatus } from '../commons/protocol.ts'
 import type { Histogram } from '../request/histogram.ts'
 import type { RouteDetails } from '../server/protocol.ts'
@@ -575,12 +576,69 @@ const CERTIFICATES: readonly Metric[] = [
   ),
 ]
 
+function perServer(value: Of<ServerHealth, number>): PlainMetric['read'] {
+  return ({ pools }) =>
+    Object.entries(pools).flatMap(([pool, { servers }]) =>
+      servers.map((one) => ({ labels: [pool, one.server], value: value(one) })),
+    )
+}
+
+const SERVER = ['pool', 'server'] as const
+
+const POOLS: readonly Metric[] = [
+  gauge(
+    'pool_server_up',
+    'pool.{pool}.{server}.up',
+    'Whether a server of a pool takes requests: 0 when its check says no, or an administrator.',
+    SERVER,
+    perServer(({ verdict, order, out }) =>
+      verdict === 'down' || order !== 'ready' || out ? 0 : 1,
+    ),
+  ),
+  gauge(
+    'pool_server_weight',
+    'pool.{pool}.{server}.weight',
+    'Its weight, as its check says or the site file.',
+    SERVER,
+    perServer(({ effective }) => effective),
+  ),
+  gauge(
+    'pool_server_active',
+    'pool.{pool}.{server}.active',
+    'Requests that it has in hand.',
+    SERVER,
+    perServer(({ active }) => active),
+  ),
+  counter(
+    'pool_server_checks',
+    'pool.{pool}.{server}.checks',
+    'How often it was checked, since this generation began.',
+    SERVER,
+    perServer(({ checks }) => checks),
+  ),
+  counter(
+    'pool_server_check_failures',
+    'pool.{pool}.{server}.check_failures',
+    'And how often it was not well.',
+    SERVER,
+    perServer(({ failures }) => failures),
+  ),
+  gauge(
+    'pool_server_check_seconds',
+    'pool.{pool}.{server}.check',
+    'How long its last check took.',
+    SERVER,
+    perServer(({ lastMs }) => lastMs / 1000),
+  ),
+]
+
 export const METRICS: readonly Metric[] = [
   ...SITE,
   ...CERTIFICATES,
   ...APPS,
   ...WORKERS,
   ...ROUTES,
+  ...POOLS,
   ...BACKGROUND,
   ...COMMONS,
   ...JOBS,

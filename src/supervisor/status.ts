@@ -1,7 +1,9 @@
 /** What `portico status` and /metrics tell, put together from all living generations. */
+
 import type { CertificateStatus } from '../acme/status.ts'
 import type { BackgroundStatus } from '../background/background.ts'
-import type { PoolsHealth } from '../balance/health-report.ts'
+import type { PoolStatuses } from '../balance/health-report.ts'
+import type { PoolCounts } from '../balance/pool-counts.ts'
 import type { CommonsStatus } from '../commons/protocol.ts'
 import type { SlotNumbers } from '../request/app-counts.ts'
 import type { Histogram } from '../request/histogram.ts'
@@ -89,7 +91,9 @@ export interface SiteStatus {
   readonly commons: CommonsStatus | null
   readonly apps: Readonly<Record<string, AppStatus>>
   /** Of the current generation. */
-  readonly pools: PoolsHealth
+  readonly pools: PoolStatuses
+  /** Of the current generation’s server process: pools that retry, leave out, hedge or queue. */
+  readonly poolCounts?: Readonly<Record<string, PoolCounts>>
   /** First what no route has matched. */
   readonly routes: readonly RouteDetails[]
   /** Upper bounds of the histograms' buckets, ms. */
