@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { HealthChecks } from '../balance/health-checks.ts'
+import { readPoolCounts } from '../balance/pool-counts.ts'
 import { PoolMemory } from '../balance/pool-memory.ts'
 import { allocateLimits } from '../filters/limit/allocate.ts'
 import { allocatePersistence } from '../persistence/create.ts'
@@ -44,6 +45,7 @@ class Server {
   readonly #threads: Worker[] = []
   readonly #counters: SharedArrayBuffer
   readonly #apps: Record<string, AppMemory> = {}
+  readonly #pools: Readonly<Record<string, SharedArrayBuffer>>
   readonly #joined: Joined
   readonly #meter: LoadMeter
   readonly #health: HealthChecks
@@ -84,6 +86,7 @@ class Server {
     const pools = Object.fromEntries(
       Object.values(plan.pools).map((pool) => [pool.name, PoolMemory.allocate(pool)]),
     )
+    this.#pools = pools
     this.#health = new HealthChecks({
       pools: Object.values(plan.pools),
       memory: pools,
@@ -171,6 +174,7 @@ class Server {
         ...(this.#plan.tls === undefined ? {} : { tls: totals.tls }),
         apps,
         pools: this.#health.status,
+        poolCounts: readPoolCounts(Object.values(this.#plan.pools), this.#pools),
         ...numbers,
         memory: { rss: process.memoryUsage.rss() },
         uptimeMs: Math.round(performance.now() - startedAt),

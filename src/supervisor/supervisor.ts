@@ -711,6 +711,7 @@ class Supervisor {
           ? {}
           : appStatuses(current, numbers, restartsBeside(all, past), this.#current.plan),
       pools: current?.server?.pools ?? {},
+      poolCounts: current?.server?.poolCounts ?? {},
       routes: numbers.routes,
       background: this.#background.status,
       automatic: this.#automatic.status,

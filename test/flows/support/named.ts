@@ -50,6 +50,13 @@ export class NamedServer {
     for (const response of this.#held.splice(0)) response.end(this.name)
   }
 
+  /** Answers the first of what it holds; false: it holds nothing. */
+  releaseOne(): boolean {
+    const first = this.#held.shift()
+    first?.end(this.name)
+    return first !== undefined
+  }
+
   async stop(): Promise<void> {
     if (!this.#server.listening) return
     const closed = new Promise((resolve) => this.#server.close(resolve))
