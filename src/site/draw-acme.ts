@@ -87,9 +87,15 @@ function drawNames(
   if (names.length === 0) {
     const hosts = Object.keys(settings.hosts).map((name) => name.toLowerCase())
     const possible = hosts.filter((name) => name !== '*' && HOST.test(name))
-    return possible.filter(
-      (name) => !name.startsWith('*.') || isLocal(name) || challenges.includes('dns-01'),
-    )
+    return possible.filter((name) => {
+      if (!name.startsWith('*.') || isLocal(name) || challenges.includes('dns-01')) return true
+      report.warning(
+        ['hosts', name],
+        'no certificate is obtained for it: a CA gives them for wildcards only by dns-01, set tls.acme.dns-hook',
+        { key: true },
+      )
+      return false
+    })
   }
   return [
     ...new Set(

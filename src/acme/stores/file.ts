@@ -5,7 +5,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
-import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { flock } from '../../system/libc.ts'
 import { checkKey, type Lease, type Store } from '../store.ts'
@@ -43,7 +43,7 @@ export class FileStore implements Store {
   async write(key: string, value: string | null, forMs?: number): Promise<void> {
     const path = this.#path(key)
     if (value === null) return rm(path, { force: true })
-    await this.#makeFolder(dirname(path))
+    await makeFolder(path)
     const draft = `${path}.${randomBytes(6).toString('hex')}.new`
     try {
       const file = await open(draft, 'wx', 0o600)
@@ -64,7 +64,7 @@ export class FileStore implements Store {
   async lock(name: string): Promise<Lease | null> {
     const path = this.#path(`locks/${name}`)
     if (this.#held.has(path)) return null
-    await this.#makeFolder(dirname(path))
+    await makeFolder(path)
     const fd = openSync(path, 'a', 0o600)
     if (flock(fd, LOCK_EX | LOCK_NB) !== 0) {
       closeSync(fd)
@@ -85,10 +85,9 @@ export class FileStore implements Store {
   #path(key: string): string {
     return join(this.#folder, checkKey(key))
   }
+}
 
-  /** Nobody else may list what is in it, wherever it was made before. */
-  async #makeFolder(folder: string): Promise<void> {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    await chmod(this.#folder, 0o700)
-  }
+/** Nobody else may look into what we make; a folder that the owner has made is as its owner wants it. */
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
 }
