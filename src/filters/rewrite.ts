@@ -45,7 +45,8 @@ class Rewrite implements Handler {
     this.#strip = decodePath(utf8(strip))
     this.#add = utf8(add).replace(/[^\x21-\x7e]/g, escapeByte)
     this.#rules = rules.map(({ match, to, status, again }) => ({
-      expression: new RegExp(utf8(match)),
+      // A line break in a path is a character like any other.
+      expression: new RegExp(utf8(match), 's'),
       longest: isLinear(match) ? Number.POSITIVE_INFINITY : LONGEST_UNBOUND,
       target: parseTarget(to),
       status,

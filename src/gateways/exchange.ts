@@ -9,7 +9,7 @@
 import type { Duplex } from 'node:stream'
 import { PorticoError } from '../errors.ts'
 import { errorPage } from '../request/error-page.ts'
-import type { AnswerHead, BodySink, EditHead, Peer } from '../request/exchange.ts'
+import type { AnswerHead, BodySink, EditHead, Exchange, Peer } from '../request/exchange.ts'
 import type { RoutedExchange } from '../request/flow.ts'
 import type { Trace } from '../request/trace.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
@@ -45,6 +45,7 @@ export abstract class GatewayExchange implements RoutedExchange {
   onDrain: (() => void) | null = null
   onFinished: (() => void) | null = null
   edit: EditHead | null = null
+  pages: NonNullable<Exchange['pages']> | null = null
 
   /** Status of the final answer, 0 before it. */
   status = 0
@@ -214,7 +215,7 @@ export abstract class GatewayExchange implements RoutedExchange {
       this.dropBody = false
     }
     if (this.state !== AnswerState.NONE) return this.cut(error)
-    const page = errorPage(error, this.fields, this.#carrier.dev)
+    const page = this.pages?.(error) ?? errorPage(error, this.fields, this.#carrier.dev)
     this.respond(page.head, page.body)
   }
 

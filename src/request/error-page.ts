@@ -3,12 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import type { PorticoError } from '../errors.ts'
 import { fieldValue, listMembers } from '../wire/fields.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
-import type { AnswerHead } from './exchange.ts'
-
-export interface ErrorPage {
-  readonly head: AnswerHead
-  readonly body: Buffer
-}
+import type { ErrorPage } from './exchange.ts'
 
 /**
  * Details are shown where they concern the visitor's own request, or with `dev`; what goes wrong

@@ -79,6 +79,14 @@ export class ExchangeThrough implements Exchange {
     this.visitor.edit = edit
   }
 
+  get pages(): NonNullable<Exchange['pages']> | null {
+    return this.visitor.pages ?? null
+  }
+
+  set pages(pages: NonNullable<Exchange['pages']> | null) {
+    this.visitor.pages = pages
+  }
+
   receive(sink: BodySink): void {
     this.visitor.receive(sink)
   }

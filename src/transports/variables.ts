@@ -59,6 +59,7 @@ export function fieldVariables(fields: RequestFields, hides?: (name: string) => 
   if (fields.user !== undefined) {
     flat.push('REMOTE_USER', fields.user, 'AUTH_TYPE', fields.authType ?? 'Basic')
   }
+  if (fields.variables !== undefined) flat.push(...fields.variables)
   return flat
 }
 

@@ -31,6 +31,12 @@ export interface RequestFields extends FieldList {
   readonly traced: boolean
   /** Who has said the right password; absent: nobody was asked. Bytes, one latin-1 character each. */
   readonly user?: string
+  /** How that was found out (RFC 3875 §4.1.1); absent: by a password, `Basic`. */
+  readonly authType?: string
+  /** Lines that we say to an HTTP server ourselves, beside those that only we may say; a block as `raw`. */
+  readonly own?: string
+  /** What applications are told besides as CGI variables: name and value in turn, latin-1. */
+  readonly variables?: readonly string[]
   /**
    * A place for what a transport derives from these fields alone (the worker link keeps its encoded
    * form here). Never read by anyone else.

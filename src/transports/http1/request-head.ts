@@ -150,8 +150,19 @@ function forwarded(peer: Peer, asked: string, fields: RequestFields): string {
   if (chain !== '') text += `X-Forwarded-For: ${chain}\r\n`
   if (address !== '') text += `X-Real-IP: ${address}\r\n`
   if (host !== '') text += `X-Forwarded-Host: ${host}\r\n`
+  text += clientCertificate(peer, before)
   const own = `for=${forwardedNode(last)}${asked === '' ? '' : `;host="${asked}"`};proto=${scheme}`
   return `${text}Forwarded: ${joined(before('forwarded'), own)}\r\n`
+}
+
+/** RFC 9440 §2: the visitor's certificate, which it has shown to us or to a proxy that we trust. */
+function clientCertificate({ tls }: Peer, before: (name: string) => string): string {
+  const shown = tls?.certificate ?? null
+  if (shown !== null) return `Client-Cert: :${shown.raw.toString('base64')}:\r\n`
+  const certificate = before('client-cert')
+  if (certificate === '') return ''
+  const chain = before('client-cert-chain')
+  return `Client-Cert: ${certificate}\r\n${chain === '' ? '' : `Client-Cert-Chain: ${chain}\r\n`}`
 }
 
 function joined(before: string, last: string): string {
