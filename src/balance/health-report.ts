@@ -1,4 +1,5 @@
 /** What is told of the health of servers: between processes, to the log, to whoever asks. Plain data only. */
+import type { ConnectionCounts } from '../transports/backend/tally.ts'
 import type { Order, Verdict } from './cells.ts'
 
 /** What was found out about a server, and outlives a generation. */
@@ -55,6 +56,8 @@ export interface ServerHealth extends Finding {
   readonly failures: number
   /** How long the last answer took, ms. */
   readonly lastMs: number
+  /** To it, since this server process began; absent where nobody has counted them. */
+  readonly connections?: ConnectionCounts
 }
 
 export interface PoolStatus {

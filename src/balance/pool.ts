@@ -8,6 +8,7 @@ import type { PoolPlan, TargetPlan } from '../site/plan.ts'
 import { PLAIN_TLS } from '../site/pool-tls-plan.ts'
 import type { Opener } from '../transports/backend/open.ts'
 import { ownHost } from '../transports/backend/own-host.ts'
+import type { Tally } from '../transports/backend/tally.ts'
 import { NO_FILES, type PoolFiles, secureContext, TlsOpener } from '../transports/backend/tls.ts'
 import { fastcgi } from '../transports/fastcgi.ts'
 import { http1 } from '../transports/http1.ts'
@@ -41,16 +42,19 @@ export interface PoolOptions extends MembersOptions {
   readonly files?: PoolFiles | undefined
   /** Of its persistence: see allocatePersistence. */
   readonly belongings?: SharedArrayBuffer | undefined
+  /** Where connections to a server are counted. */
+  readonly tallyOf?: (server: number) => Tally
 }
 
 /** What a transport needs of a pool's plan. */
 export type TransportPlan = Omit<PoolPlan, 'name' | 'schedule' | 'servers'>
+type TransportOptions = Omit<PoolOptions, 'tallyOf'> & { readonly tally?: Tally | null }
 
 /** How a server of the pool is spoken to. */
 export function createTransport(
   target: Pick<TargetPlan, 'name' | 'scheme' | 'address'>,
   plan: TransportPlan,
-  options: PoolOptions = {},
+  options: TransportOptions = {},
 ): Transport {
   const pool = { ...plan, ...options }
   if (target.scheme === 'https') return http1(target, { ...pool, opener: secured(target, pool) })
@@ -69,7 +73,7 @@ export function createTransport(
 
 function secured(
   target: Pick<TargetPlan, 'name' | 'address'>,
-  { tls = PLAIN_TLS, files = NO_FILES, proxyProtocol, ...pool }: TransportPlan & PoolOptions,
+  { tls = PLAIN_TLS, files = NO_FILES, proxyProtocol, ...pool }: TransportPlan & TransportOptions,
 ): Opener {
   const complain = pool.log ?? ((line: string): void => console.error(line))
   const context = secureContext(tls, files)
@@ -95,7 +99,8 @@ export function createPool(plan: PoolPlan, options: PoolOptions = {}): Pool {
     plan,
     { ...options, memory, whose: persistence },
     (target, index) => {
-      const transport = createTransport(target, plan, options)
+      const tally = options.tallyOf?.(index) ?? null
+      const transport = createTransport(target, plan, { ...options, tally })
       return persistence === null ? transport : marking(transport, persistence, index)
     },
   )

@@ -16,12 +16,14 @@ import type { SitePlan } from '../site/plan.ts'
 import { StreamCounts } from '../stream/counts.ts'
 import { removeAbandoned } from '../system/abandoned.ts'
 import { killSession } from '../system/session.ts'
+import { allocateTallies } from '../transports/backend/tally.ts'
 import { Claims } from '../transports/worker-link/claims.ts'
 import { RequestsAsker } from './ask-threads.ts'
 import { Joined } from './joined.ts'
 import { LoadMeter } from './load-meter.ts'
 import type { AppMemory, FromThread, ThreadStart, ToThread } from './messages.ts'
 import { type RouteName, readNumbers, routeNames } from './numbers.ts'
+import { withConnections } from './pool-connections.ts'
 import type { FromServer, ServerStatus, ToServer } from './protocol.ts'
 import { workerSlots } from './slots.ts'
 
@@ -44,6 +46,7 @@ class Server {
   readonly #asker: RequestsAsker
   readonly #threads: Worker[] = []
   readonly #counters: SharedArrayBuffer
+  readonly #tallies: SharedArrayBuffer
   readonly #apps: Record<string, AppMemory> = {}
   readonly #pools: Readonly<Record<string, SharedArrayBuffer>>
   readonly #joined: Joined
@@ -99,6 +102,7 @@ class Server {
     this.#health.start()
     const limits = allocateLimits(plan)
     const belongings = allocatePersistence(plan)
+    this.#tallies = allocateTallies(plan)
     const streams = StreamCounts.allocate(plan.listeners.length, threads)
     for (let thread = 0; thread < threads; thread++) {
       const data: ThreadStart = {
@@ -115,6 +119,7 @@ class Server {
         pools,
         poolFiles: start.poolFiles,
         belongings,
+        tallies: this.#tallies,
         streams,
         limits,
         tls: start.tls,
@@ -173,7 +178,7 @@ class Server {
         bytes: { received: totals.received, sent: totals.sent },
         ...(this.#plan.tls === undefined ? {} : { tls: totals.tls }),
         apps,
-        pools: this.#health.status,
+        pools: withConnections(this.#health.status, this.#tallies, this.#plan),
         poolCounts: readPoolCounts(Object.values(this.#plan.pools), this.#pools),
         ...numbers,
         memory: { rss: process.memoryUsage.rss() },

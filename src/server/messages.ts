@@ -26,6 +26,8 @@ export interface ThreadStart {
   readonly apps: Readonly<Record<string, AppMemory>>
   /** See PoolMemory. */
   readonly pools: Readonly<Record<string, SharedArrayBuffer>>
+  /** See Tally. */
+  readonly tallies: SharedArrayBuffer
   /** Tables of whose visitors are, by pool: see persistence/create.ts. */
   readonly belongings: Readonly<Record<string, SharedArrayBuffer>>
   /** By pool, for those that have any. */

@@ -26,6 +26,7 @@ import { isPlain } from '../site/judge-stream-pool.ts'
 import type { HandlerPlan, PoolPlan, RoutePlan, SitePlan } from '../site/plan.ts'
 import type { StreamListeners } from '../stream/listeners.ts'
 import type { ConnectionLine } from '../stream/log-line.ts'
+import { tallyOf } from '../transports/backend/tally.ts'
 import { type LinkOwner, WorkerLink } from '../transports/worker-link/link.ts'
 import { type AppsHost, type ServedApp, serveApp } from './apps.ts'
 import { Gateways } from './gateways.ts'
@@ -77,6 +78,7 @@ const pools = new Map(
       memory: start.pools[name]!,
       files: start.poolFiles[name],
       belongings: start.belongings[name],
+      tallyOf: (server) => tallyOf(start.tallies, plan, start.thread, name, server),
     }),
   ]),
 )

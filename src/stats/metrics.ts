@@ -610,6 +610,20 @@ const POOLS: readonly Metric[] = [
     perServer(({ active }) => active),
   ),
   counter(
+    'pool_server_connections_opened',
+    'pool.{pool}.{server}.opened',
+    'Connections made to it, or tried, since this server process began.',
+    SERVER,
+    perServer(({ connections }) => connections?.opened ?? 0),
+  ),
+  counter(
+    'pool_server_connections_reused',
+    'pool.{pool}.{server}.reused',
+    'Requests that went to it over a connection that was there already.',
+    SERVER,
+    perServer(({ connections }) => connections?.reused ?? 0),
+  ),
+  counter(
     'pool_server_checks',
     'pool.{pool}.{server}.checks',
     'How often it was checked, since this generation began.',

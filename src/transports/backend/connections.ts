@@ -7,6 +7,7 @@ import type { AnswerReceiver } from './answer.ts'
 import { BackendConnection, type ConnectionOwner } from './connection.ts'
 import type { Dialect } from './dialect.ts'
 import { type Opener, PlainOpener } from './open.ts'
+import type { Tally } from './tally.ts'
 
 /** Who counts connections, where a backend has room for few. */
 export interface ConnectionCounter {
@@ -29,6 +30,8 @@ export type ConnectionSettings = Pick<
   /** Longest between two reads of an answer's body, ms; `responseTimeoutMs` by default. */
   readonly bodyTimeoutMs?: number
   readonly counter?: ConnectionCounter
+  /** Counts them for people. */
+  readonly tally?: Tally | null
   /**
    * It is reached by a unix socket and reads all that is there before it looks at it. So what it has not
    * read when it dies, it has not begun, and somebody else may have it. Node's servers read so.
@@ -49,6 +52,7 @@ export class Connections implements Transport, ConnectionOwner {
   readonly readsWhole: boolean
   readonly #mostIdle: number
   readonly #counter: ConnectionCounter | null
+  readonly #tally: Tally | null
   /** The last one used is taken first, so that the others can grow old and close. */
   readonly #idle: BackendConnection[] = []
   readonly #all: Set<BackendConnection> = new Set()
@@ -72,6 +76,7 @@ export class Connections implements Transport, ConnectionOwner {
     this.readsWhole = settings.readsWhole ?? false
     this.#mostIdle = settings.keepAlive
     this.#counter = settings.counter ?? null
+    this.#tally = settings.tally ?? null
     // One sweep a tick over all connections, instead of a timer for each request.
     this.#stopTicks = onTick((nowMs) => {
       for (const connection of this.#all) if (nowMs > connection.deadline) connection.expire()
@@ -82,12 +87,14 @@ export class Connections implements Transport, ConnectionOwner {
     const connection = this.opener.keyed
       ? this.#idleFor(this.opener.keyOf(exchange))
       : this.#idle.pop()
-    if (connection === undefined) this.sendFresh(exchange, attempt)
-    else connection.send(exchange, attempt)
+    if (connection === undefined) return this.sendFresh(exchange, attempt)
+    this.#tally?.reused()
+    connection.send(exchange, attempt)
   }
 
   sendFresh(exchange: Exchange, attempt: Attempt): void {
     this.#counter?.opened()
+    this.#tally?.opened()
     this.#all.add(new BackendConnection(this, exchange, attempt))
   }
 
