@@ -117,6 +117,36 @@ export const MUST_SHOW: readonly Target[] = [
     ...atLeast(0.8, 'ratio'),
   },
   {
+    text: 'proxying over a pool of three: to HAProxy',
+    ...rate('proxy-pool', 'HAProxy'),
+    ...atLeast(0.85, 'ratio'),
+  },
+  {
+    text: '… to nginx',
+    ...rate('proxy-pool', 'nginx'),
+    ...atLeast(0.85, 'ratio'),
+  },
+  {
+    text: '… p99: to HAProxy',
+    measure: ratio('proxy-pool', 'HAProxy', 'p99'),
+    ...atMost(1.2, 'ratio'),
+  },
+  {
+    text: '… p99: to nginx',
+    measure: ratio('proxy-pool', 'nginx', 'p99'),
+    ...atMost(1.2, 'ratio'),
+  },
+  {
+    text: '… with retries and servers left out: to nginx',
+    ...rate('proxy-pool', 'nginx', 'Portico, with retries'),
+    ...aimFor(0.85, 'ratio'),
+  },
+  {
+    text: 'least-connections by two threads, spread of what upstreams have in hand: to nginx’s workers',
+    measure: ratio('pool-spread', 'nginx', 'mean'),
+    ...atMost(1, 'ratio'),
+  },
+  {
     text: 'over uwsgi behind the same nginx: to uWSGI',
     ...rate('uwsgi-in', NGINX_UWSGI, 'nginx + Portico'),
     ...atLeast(1.5, 'ratio'),

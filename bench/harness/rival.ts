@@ -19,6 +19,8 @@ export type Site =
   | { readonly kind: 'files'; readonly root: string }
   | { readonly kind: 'fixed'; readonly body: string }
   | { readonly kind: 'proxy'; readonly upstreamPort: number }
+  /** One pool of them. */
+  | { readonly kind: 'pool'; readonly upstreamPorts: readonly number[] }
 
 export interface Command {
   readonly argv: readonly string[]

@@ -14,7 +14,16 @@ export interface Bench {
   progress(text: string): void
 }
 
-export type Format = 'rate' | 'micros' | 'millis' | 'memory' | 'bytes' | 'speed' | 'count' | 'ratio'
+export type Format =
+  | 'rate'
+  | 'micros'
+  | 'millis'
+  | 'memory'
+  | 'bytes'
+  | 'speed'
+  | 'count'
+  | 'number'
+  | 'ratio'
 
 export interface Column {
   readonly key: string

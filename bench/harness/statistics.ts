@@ -38,6 +38,7 @@ const FORMATS: Record<Format, (value: number) => string> = {
   bytes: (value) => `${thousands(Math.round(value))} B`,
   speed: (value) => `${Math.round(value / MEBI)} MiB/s`,
   count: (value) => thousands(Math.round(value)),
+  number: (value) => value.toFixed(2),
   ratio: (value) => `${value.toFixed(2)}×`,
 }
 

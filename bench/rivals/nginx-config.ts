@@ -12,7 +12,13 @@ export function nginxVersion(): string {
  * `location` is what the only location holds; `http` is put before the server. A connection may make
  * any number of requests, so that wrk measures the same connections throughout.
  */
-export function nginx(dir: string, port: number, location: string, http = ''): Command {
+export function nginx(
+  dir: string,
+  port: number,
+  location: string,
+  http = '',
+  workers = 1,
+): Command {
   const config = join(dir, 'nginx.conf')
   // As root, nginx would drop to a user who may not read the bench's private folder.
   const user = process.getuid?.() === 0 ? 'user root;' : ''
@@ -23,7 +29,7 @@ export function nginx(dir: string, port: number, location: string, http = ''): C
     config,
     `${user}
 daemon off;
-worker_processes 1;
+worker_processes ${workers};
 worker_rlimit_nofile 20000;
 pid ${dir}/nginx.pid;
 error_log ${dir}/error.log warn;

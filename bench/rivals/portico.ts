@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PYTHON } from '../harness/machine.ts'
-import { Missing, type Rival, type Site } from '../harness/rival.ts'
+import { cannotServe, Missing, type Rival, type Site } from '../harness/rival.ts'
 import { VENV_PYTHON } from '../harness/venv.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -71,5 +71,7 @@ apps: { bench: { node: ${FETCH_APP}, run: threads } }
 pools:
   backend: { servers: ["127.0.0.1:${site.upstreamPort}"] }
 `
+    case 'pool':
+      return cannotServe('Portico', site)
   }
 }

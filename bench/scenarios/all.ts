@@ -11,6 +11,8 @@ import { killLoss } from './kill-loss.ts'
 import { respawn, wake } from './lifetimes.ts'
 import { nodeFetchHello } from './node-fetch-hello.ts'
 import { phpHello } from './php-hello.ts'
+import { poolSpread } from './pool-spread.ts'
+import { proxyPool } from './proxy-pool.ts'
 import { proxySmall } from './proxy-small.ts'
 import { reloadLoss } from './reload-loss.ts'
 import { slowClients } from './slow-clients.ts'
@@ -31,6 +33,8 @@ export const SCENARIOS: readonly Scenario[] = [
   file1k,
   fixedAnswer,
   proxySmall,
+  proxyPool,
+  poolSpread,
   uwsgiIn,
   phpHello,
   nodeFetchHello,
