@@ -61,8 +61,6 @@ const READ_WINDOW = 1_048_576
 const MOST_AHEAD = 131_072
 /** Unsent bytes beyond which nothing is read: they are answers to frames that cost their sender little. */
 const MOST_UNREAD = 524_288
-/** How long the visitor may take for the acknowledgement of our settings, ms. */
-const SETTINGS_MS = 10_000
 /** How long after the warning that no more requests are taken, ms. */
 const WARNING_MS = 1_000
 /** As HTTP/1's: a closing connection is read so long after the last bytes, and at most so long. */
@@ -203,7 +201,7 @@ export class Http2Connection implements Kept {
     if (this.#greeted === PREFACE.length) {
       this.#phase = Phase.OPEN
       this.out.put(this.#gateway.greeting)
-      this.#settingsDeadline = clock.now + SETTINGS_MS
+      this.#settingsDeadline = clock.now + this.timeouts.headMs
       this.#deadline = clock.now + this.#gateway.idleMs
       if (this.#gateway.draining) this.#warn()
     }
