@@ -73,9 +73,12 @@ export class Pebble {
     const dns = spawn(
       options.dns ?? 'pebble-challtestsrv',
       [
-        ...['-dns01', `127.0.0.1:${dnsPort}`, '-management', `127.0.0.1:${dnsManagement}`],
+        // Newer ones call it otherwise, and serve DNS over HTTPS as well.
+        ...(options.dns === undefined
+          ? ['-dns01', `127.0.0.1:${dnsPort}`]
+          : ['-dnsserver', `127.0.0.1:${dnsPort}`, '-doh', '']),
+        ...['-management', `127.0.0.1:${dnsManagement}`],
         ...['-http01', '', '-https01', '', '-tlsalpn01', '', '-defaultIPv6', ''],
-        ...(options.dns === undefined ? [] : ['-doh', '']),
       ],
       { stdio: 'ignore' },
     )
@@ -138,6 +141,15 @@ export class Pebble {
       timeoutMs: 5_000,
     })
     if (status !== 200) throw new Error(`the DNS server answered ${status} to ${what}`)
+  }
+
+  /** What it answers when it is asked about the renewal of a certificate; of newer versions alone. */
+  async suggest(certificate: string, answer: string): Promise<void> {
+    const body = JSON.stringify({ Certificate: certificate, ARIResponse: answer })
+    const ca = readFileSync(this.trust, 'latin1')
+    const url = `${this.#management}/set-renewal-info/`
+    const { status } = await ask(url, { method: 'POST', body, ca, timeoutMs: 5_000 })
+    if (status !== 200) throw new Error(`pebble answered ${status}`)
   }
 
   /** How many orders there were. */
