@@ -15,6 +15,9 @@ const IDLE_MS = 600_000
 /** Sessions of datagrams have no end of their own. */
 const UDP_IDLE_MS = 60_000
 
+/** Those on which TLS can end. */
+const WITH_TLS: readonly string[] = ['http', 'https', 'tcp', 'imap', 'pop3', 'smtp']
+
 /** Keys that only some listeners have. */
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   pool: ['tcp', 'tls', 'udp'],
@@ -24,11 +27,13 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'server-idle': ['tcp', 'tls'],
   'half-closed': ['tcp', 'tls'],
   'max-connections': ['tcp', 'tls', 'udp', 'imap', 'pop3', 'smtp'],
+  mail: ['imap', 'pop3', 'smtp'],
   requests: ['udp'],
   responses: ['udp'],
-  certificate: ['https', 'tcp', 'imap', 'pop3', 'smtp'],
-  key: ['https', 'tcp', 'imap', 'pop3', 'smtp'],
-  tls: ['https', 'tcp', 'imap', 'pop3', 'smtp'],
+  tls: WITH_TLS,
+  certificate: WITH_TLS,
+  key: WITH_TLS,
+  tls: WITH_TLS,
 }
 
 /** Reports what was written and has no meaning for this kind of listener. */
@@ -36,6 +41,12 @@ export function checkOwners(drawing: Drawing, path: KeyPath, scheme: string): vo
   for (const key of namesAt(drawing.root, path)) {
     const owners = OWNERS[key]
     if (owners === undefined || owners.includes(scheme)) continue
+    if (key === 'tls' || key === 'certificate') {
+      const why = scheme === 'udp' ? 'datagrams have no TLS here' : 'tls:// passes TLS on as it is'
+      const expected = 'tcp:// with a certificate, which ends TLS here'
+      drawing.report.problem([...path, key], why, { key: true, expected })
+      continue
+    }
     const message = `${quote(key)} goes with ${owners.map((each) => `${each}://`).join(', ')}`
     drawing.report.problem([...path, key], message, { key: true })
   }
