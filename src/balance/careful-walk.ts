@@ -195,12 +195,15 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
       this.#forget(beside)
       beside.callOff()
     }
+    // Its own request may still be on its way.
+    this.#body?.settle()
     this.#judge(status)
     return true
   }
 
   answered(one: Try): void {
     if (!one.blamed) this.#care.good(one.target, one.trial)
+    if (one === this.#first) this.#body?.drop()
   }
 
   refused(one: Try, error: PorticoError): void {
@@ -217,6 +220,7 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
   failed(one: Try, error: PorticoError, told: boolean): void {
     const { plan, timed } = this.#care
     if (error.fault === 'visitor') {
+      this.#body?.drop()
       if (!told) this.#visitor.fail(error)
       return
     }
@@ -226,7 +230,10 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
     }
     const now = performance.now()
     if (timed) one.target.learn(Math.max(FAILED_MS, now - one.sentAt), now)
-    if (told || this.#over) return this.#care.failed(this.#poolTrial)
+    if (told || this.#over) {
+      this.#body?.drop()
+      return this.#care.failed(this.#poolTrial)
+    }
     if (this.#beside(one) !== null) return this.#forget(one)
     const retried = trouble !== undefined && plan.retry?.on.troubles.includes(trouble) === true
     if (!retried || !this.#retry(one, true)) this.#fail(error)
@@ -309,7 +316,7 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
     this.#over = true
     this.#ticket?.leave()
     const [first, second] = [this.#first, this.#second]
-    this.#body?.takeAway()
+    this.#body?.drop()
     first?.callOff()
     second?.callOff()
   }
@@ -324,6 +331,7 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
 
   /** No server has answered. */
   #fail(error: PorticoError): void {
+    this.#body?.drop()
     if (error.fault === 'backend') this.#care.failed(this.#poolTrial)
     this.#sorry(error)
   }
