@@ -2,7 +2,7 @@
  * Puts a route's filters before its handler, once, at load. A route without filters has its handler and
  * nothing else. A request meets them in this order, whatever the order in the site file:
  *
- *     headers ── cors ── errors ── maintenance ── limit ── allow, deny ── auth
+ *     headers ── cors ── errors ── maintenance ── limit ── allow, deny ── client-certificate ── auth
  *             ── request-headers ── rewrite ── compress ──▶ handler
  *
  * What stands further out sees every answer of what stands further in: `headers` have the last word on
@@ -15,6 +15,7 @@ import { access, judge } from './access.ts'
 import { forwardAuth } from './auth/forward.ts'
 import { jwt } from './auth/jwt.ts'
 import { auth } from './auth.ts'
+import { certificate } from './certificate.ts'
 import { compress } from './compress.ts'
 import { cors } from './cors.ts'
 import { errors } from './errors.ts'
@@ -63,6 +64,7 @@ function asked(plan: FiltersPlan, handler: Handler, host: FilterHost): Handler {
   if (plan.auth !== undefined) made = auth(plan.auth, made, host, exempt)
   if (plan.forward !== undefined) made = forwardAuth(plan.forward, made, host, exempt)
   if (plan.jwt !== undefined) made = jwt(plan.jwt, made, host, exempt)
+  if (plan.certificate === true) made = certificate(made)
   if (lists !== undefined && !either) made = access(lists, made, host)
   for (const each of plan.limits?.toReversed() ?? []) made = limit(each, made, host)
   return made

@@ -4,6 +4,7 @@
  */
 import { hostname } from 'node:os'
 import type { Exchange } from '../request/exchange.ts'
+import { TLS_VARIABLES } from '../request/tls-variables.ts'
 import { nearest } from '../site/nearest.ts'
 import { cookieValue } from '../wire/cookie.ts'
 import { fieldValue, isFieldValue } from '../wire/fields.ts'
@@ -39,6 +40,7 @@ const READ: Readonly<Record<string, Read>> = {
   is_args: ({ line }) => (line.query === '' ? '' : '?'),
   msec: () => (Date.now() / 1000).toFixed(3),
   time_iso8601: () => new Date().toISOString(),
+  ...TLS_VARIABLES,
 }
 
 const VARIABLE = /\$(\$|[1-9]|[A-Za-z_]\w*)/
@@ -81,7 +83,7 @@ function variable(name: string, unknown: readonly string[]): Template {
   const of = /^(http|cookie|arg)_(.+)$/.exec(name)
   if (of !== null) return valueAt(of[1]!, of[2]!)
   const meant = nearest(name, [...known, 'hostname'])
-  const hint = meant === '' ? 'nginx’s names are known, $$ is a plain $' : `did you mean $${meant}?`
+  const hint = meant === '' ? 'known are $host, $remote_addr, $http_NAME and others of nginx’s' : `did you mean $${meant}?`
   throw new Error(`no such variable: $${name}; ${hint}`)
 }
 

@@ -88,6 +88,8 @@ export class Flow {
     this.#counters.began()
     if (this.#tracer !== null) this.#name(this.#tracer, exchange)
     if (exchange.fields.claims) this.#identify(exchange)
+    const { tls } = exchange.peer
+    if (tls !== undefined) exchange.fields = tls.describe(exchange.fields)
     if (this.proofs?.isVisit(exchange.line) === true) return this.#prove(this.proofs, exchange)
     this.#handle(exchange)
   }

@@ -64,6 +64,9 @@ export class AccessLog {
             ms: Math.round(ms * 1000) / 1000,
             referer: fieldValue(fields, 'referer'),
             agent: fieldValue(fields, 'user-agent'),
+            tls: exchange.peer.tls?.seen.protocol,
+            cipher: exchange.peer.tls?.seen.cipher,
+            certificate: exchange.peer.tls?.certificate?.subject.replaceAll('\n', ','),
           })
         : this.#combined(
             exchange.peer.address,

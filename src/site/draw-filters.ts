@@ -1,7 +1,7 @@
 /** What stands before a route's handler. */
 import { drawAuth } from './draw-auth.ts'
 import { drawCompress, drawCors } from './draw-compress.ts'
-import { drawHeaders, drawRequestHeaders } from './draw-edits.ts'
+import { drawHeaders, drawRequestHeaders, isLong } from './draw-edits.ts'
 import { drawErrors, drawMaintenance } from './draw-maintenance.ts'
 import type { Pools } from './draw-pools.ts'
 import { drawRewrite } from './draw-rewrite.ts'
@@ -38,6 +38,7 @@ export class Filters {
     const plan: FiltersPlan = {
       ...(limits.length === 0 ? {} : { limits }),
       ...(access === undefined ? {} : { access }),
+      ...(settings['client-certificate'] ? { certificate: true } : {}),
       ...(auth === undefined
         ? {}
         : drawAuth(this.#drawing, [...path, 'auth'], auth, access !== undefined, this.#pools)),
@@ -64,7 +65,8 @@ export class Filters {
     }
     // The fields of a fixed answer are its handler's.
     const fixed = 'respond' in settings
-    const headers = fixed && isPlain(settings.headers) ? undefined : settings.headers
+    const own = settings.headers
+    const headers = fixed && own !== undefined && !isLong(own) ? undefined : own
     const all = {
       headers: drawn('headers', headers, everywhere.headers, drawHeaders),
       requestHeaders: drawn(
@@ -192,7 +194,3 @@ export class Filters {
 }
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-
-function isPlain(headers: FilterSettings['headers']): boolean {
-  return Object.values(headers ?? {}).every((value) => typeof value !== 'object')
-}

@@ -1,6 +1,7 @@
 /** `listen:` → the Plan's listeners. */
 import { dirname } from 'node:path'
 import { LONGEST_SOCKET_PATH, parseListen } from './address.ts'
+import { drawMail } from './draw-mail.ts'
 import type { Pools } from './draw-pools.ts'
 import { checkOwners, drawStream } from './draw-stream.ts'
 import type { Tls } from './draw-tls.ts'
@@ -60,10 +61,14 @@ function drawListener(
     }
   }
   const proxyProtocol = typeof one === 'object' && one['proxy-protocol']
-  const { scheme } = parsed
   const settings = typeof one === 'object' ? one : null
+  const isTls = speaksTls(parsed.scheme, settings)
+  const scheme = isTls && parsed.scheme === 'http' ? 'https' : parsed.scheme
   checkOwners(drawing, path, scheme)
   if (scheme === 'udp') judgeDatagrams(drawing, here, address, proxyProtocol)
+  const isMail = scheme === 'imap' || scheme === 'pop3' || scheme === 'smtp'
+  const mail = isMail ? drawMail(drawing, settings, path, scheme) : undefined
+  if (isMail && mail === undefined) return undefined
   const isStream = scheme === 'tcp' || scheme === 'tls' || scheme === 'udp'
   return {
     name,
@@ -73,8 +78,9 @@ function drawListener(
     proxyProtocol,
     ...(settings === null ? {} : socketFile(drawing, settings, path, address)),
     ...(speaksHttp2(drawing, settings, path, scheme) ? {} : { http2: false }),
+    ...(mail === undefined ? {} : { mail }),
     ...(isStream ? { stream: drawStream(drawing, settings, path, scheme, pools) } : {}),
-    ...(speaksTls(scheme, settings) ? { tls: tls.listener(settings, path) } : {}),
+    ...(isTls ? { tls: tls.listener(settings, path) } : {}),
   }
 }
 

@@ -30,7 +30,6 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   mail: ['imap', 'pop3', 'smtp'],
   requests: ['udp'],
   responses: ['udp'],
-  tls: WITH_TLS,
   certificate: WITH_TLS,
   key: WITH_TLS,
   tls: WITH_TLS,

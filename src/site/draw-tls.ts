@@ -43,6 +43,11 @@ export class Tls {
     this.#sets.set('', this.#entries(drawing.settings.tls.certificates, ['tls', 'certificates']))
   }
 
+  /** The files of the site's own certificates. */
+  get ofSite(): readonly CertificateFilesPlan[] {
+    return this.#sets.get('')?.map(({ plan }) => plan) ?? []
+  }
+
   /** What a listener speaks. `own`: null for one that is an address alone. */
   listener(own: Own | null, path: KeyPath): TlsPlan {
     const { report, root, settings: all } = this.#drawing
@@ -231,4 +236,19 @@ export class Tls {
     }
     return plan
   }
+}
+
+/** Routes that only visitors with a certificate may see need a listener that asks for it. */
+export function checkCertificateRoutes(
+  { report }: Drawing,
+  listeners: readonly ListenerPlan[],
+  hosts: readonly HostPlan[],
+): void {
+  if (listeners.some(({ tls }) => tls !== undefined && tls.clients !== null)) return
+  const routes = hosts.flatMap((host) => host.routes)
+  const route = routes.find(({ filters }) => filters?.certificate === true)
+  if (route === undefined) return
+  report.problem([], `${route.source}: client-certificate, and no listener asks for one`, {
+    expected: 'tls: { client-certificates: { ca: staff.pem, mode: optional } }',
+  })
 }

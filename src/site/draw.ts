@@ -11,7 +11,7 @@ import { drawJobs } from './draw-jobs.ts'
 import { checkSocketPath, drawListeners } from './draw-listeners.ts'
 import { Pools } from './draw-pools.ts'
 import { drawStats } from './draw-stats.ts'
-import { Tls } from './draw-tls.ts'
+import { checkCertificateRoutes, Tls } from './draw-tls.ts'
 import { absolutePath, type Drawing, existingFolder, stat, writableFile } from './drawing.ts'
 import { parseNetwork } from './networks.ts'
 import type { LogPlan, SitePlan, TracePlan } from './plan.ts'
@@ -35,8 +35,9 @@ export function drawPlan(drawing: Drawing, origin: Origin): SitePlan {
   const state = drawState(drawing, origin.identity)
   const tls = new Tls(drawing)
   const listeners = drawListeners(drawing, pools, tls)
-  const acme = drawAcme(drawing, listeners, state)
+  const acme = drawAcme(drawing, listeners, state, tls.ofSite)
   const hosts = drawHosts(drawing, pools, usedApps, listeners)
+  checkCertificateRoutes(drawing, listeners, hosts)
   const apps = drawApps(drawing, usedApps)
   if (limits.head < limits.line) {
     report.problem(['limits', 'head'], 'smaller than limits.line, which is a part of it')

@@ -173,6 +173,8 @@ export interface FiltersPlan {
   readonly maintenance?: MaintenancePlan | false
   readonly limits?: readonly LimitPlan[]
   readonly access?: AccessPlan
+  /** Only who has shown a good certificate. */
+  readonly certificate?: true
   readonly cors?: CorsPlan
   readonly auth?: AuthPlan
   readonly forward?: ForwardAuthPlan

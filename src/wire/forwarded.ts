@@ -1,5 +1,6 @@
 /**
- * What proxies say of a visitor: X-Forwarded-For, -Proto, -Host, X-Real-IP and Forwarded (RFC 7239).
+ * What proxies say of a visitor: X-Forwarded-For, -Proto, -Host, X-Real-IP, Forwarded (RFC 7239) and
+ * Client-Cert (RFC 9440).
  * Pure. Whether it is believed is not decided here.
  */
 import { isIP } from 'node:net'
@@ -11,7 +12,13 @@ import { type FieldList, fieldValue } from './fields.ts'
  */
 export function speaksOfTheVisitor(name: string): boolean {
   const plain = name.includes('_') ? name.replaceAll('_', '-') : name
-  return plain.startsWith('x-forwarded-') || plain === 'forwarded' || plain === 'x-real-ip'
+  return (
+    plain.startsWith('x-forwarded-') ||
+    plain === 'forwarded' ||
+    plain === 'x-real-ip' ||
+    plain === 'client-cert' ||
+    plain === 'client-cert-chain'
+  )
 }
 
 export interface Forwarded {

@@ -10,6 +10,7 @@ import { nothingBefore } from '../../src/balance/health-report.ts'
 import { ListeningSockets } from '../../src/listen/sockets.ts'
 import { createLogger } from '../../src/supervisor/logger.ts'
 import { ServerProcess } from '../../src/supervisor/server-process.ts'
+import { noSecrets } from '../../src/tls/secrets.ts'
 import { sitePlan } from './site.ts'
 
 setFlagsFromString('--expose-gc')
@@ -46,6 +47,7 @@ test('a server that is asked again and again', async () => {
     quarters: {},
     credentials: null,
     logger: createLogger({ write: () => {} }, { format: 'json', colours: false, level: 'error' }),
+    tls: noSecrets,
     metrics: async () => '',
     health: () => nothingBefore,
     found: () => {},

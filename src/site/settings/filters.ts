@@ -126,6 +126,10 @@ export const filters = {
   deny: networks(
     'Who is refused, by address. The most specific network that has an address decides, whatever the order; of two equal ones `deny`.',
   ) as OptionalTexts,
+  'client-certificate': flag(
+    false,
+    'Only visitors with a good client certificate; others get 403. A listener has to ask for it: `tls: { client-certificates: { ca: staff.pem, mode: optional } }`.',
+  ) as Flag,
   headers: headers as Headers,
   'request-headers': requestHeaders as RequestHeaders,
   rewrite: rewrite as Rewrite,

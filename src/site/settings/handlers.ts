@@ -49,6 +49,7 @@ const common = {
   limit: filters.limit as Limits,
   allow: filters.allow as OptionalTexts,
   deny: filters.deny as OptionalTexts,
+  'client-certificate': filters['client-certificate'] as Flag,
   auth: filters.auth as Auth,
   headers: filters.headers as Headers,
   'request-headers': filters['request-headers'] as RequestHeaders,

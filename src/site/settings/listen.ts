@@ -12,12 +12,13 @@ import {
   type Text,
   text,
 } from '../setting-types.ts'
+import { type MailType, mailType } from './mail.ts'
 import { stream } from './stream.ts'
 import { type ListenerTls, listenerTls } from './tls.ts'
 
 const listener = {
   on: requiredText(
-    'The address: `:8080`, `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/site.sock`, for http; with `uwsgi://`, `puwsgi://`, `fastcgi://` or `scgi://` before it for the web server that is in front: `uwsgi://127.0.0.1:3031`, `fastcgi://unix:/run/site.sock`. `https://:443` for TLS: see [tls.md](tls.md). `tcp://:3306`, `tls://:443` and `udp://:53` pass connections and datagrams on to a `pool`: see [streams.md](streams.md). Without a host: every interface, IPv4 and IPv6.',
+    'The address: `:8080`, `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/site.sock`, for http; with `uwsgi://`, `puwsgi://`, `fastcgi://` or `scgi://` before it for the web server that is in front: `uwsgi://127.0.0.1:3031`, `fastcgi://unix:/run/site.sock`. `https://:443` for TLS: see [tls.md](tls.md). `tcp://:3306`, `tls://:443` and `udp://:53` pass connections and datagrams on to a `pool`, `imap://`, `pop3://` and `smtp://` to servers that `mail.auth` names: see [streams.md](streams.md). Without a host: every interface, IPv4 and IPv6.',
     'an address such as ":8080"',
   ) as RequiredText,
   backlog: count(
@@ -53,6 +54,7 @@ const listener = {
   ) as Text,
   key: text('', 'And of its `key`.', 'a file') as Text,
   tls: listenerTls() as ListenerTls,
+  mail: mailType() as MailType,
 }
 
 export type Listener = z.ZodUnion<

@@ -1,6 +1,7 @@
 /** A visitor on one raw connection: says exactly what a test wants and reads answers when it wants. */
 import { once } from 'node:events'
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 
 export interface Reply {
   readonly status: number
@@ -41,6 +42,19 @@ export class Visitor {
       typeof where === 'string' ? { path: where } : { host: '127.0.0.1', port: where }
     const socket = connect({ ...address, allowHalfOpen: true, noDelay: true })
     await once(socket, 'connect')
+    return new Visitor(socket)
+  }
+
+  /** Over TLS, to a port of this machine. */
+  static async secure(port: number, options: ConnectionOptions = {}): Promise<Visitor> {
+    const socket = connectTls({
+      host: '127.0.0.1',
+      port,
+      servername: 'localhost',
+      rejectUnauthorized: false,
+      ...options,
+    })
+    await once(socket, 'secureConnect')
     return new Visitor(socket)
   }
 

@@ -1,8 +1,10 @@
 /** Authorities and certificates for tests, by openssl. */
 import { execFileSync } from 'node:child_process'
+import { createPublicKey } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { issue, keyPem, newKey } from '../../../src/acme/x509.ts'
 
 export interface Pair {
   /** PEM. */
@@ -14,7 +16,6 @@ export interface Wish {
   /** Host names and addresses; the first is the common name as well. */
   readonly names?: readonly string[]
   readonly key?: 'ec' | 'rsa' | 'weak'
-  /** As `openssl x509 -days` has it; below 0: expired. */
   readonly days?: number
   readonly by?: Pair
   readonly ca?: boolean
@@ -40,10 +41,6 @@ export function pair(wish: Wish = {}): Pair {
       ...(names.length === 0 || ca ? [] : [`subjectAltName=${alternatives.join(',')}`]),
       `basicConstraints=critical,CA:${ca ? 'TRUE' : 'FALSE'}`,
     ]
-    const dates =
-      days < 0
-        ? ['-not_before', '20200101000000Z', '-not_after', '20200201000000Z']
-        : ['-days', String(days)]
     const subject = wish.subject ?? `/CN=${names[0] ?? 'nameless'}`
     if (by !== undefined) {
       writeFileSync(at('ca.pem'), by.cert)
@@ -62,7 +59,8 @@ export function pair(wish: Wish = {}): Pair {
         at('cert'),
         '-subj',
         subject,
-        ...dates,
+        '-days',
+        String(days),
         ...extensions.flatMap((one) => ['-addext', one]),
         ...(by === undefined ? [] : ['-CA', at('ca.pem'), '-CAkey', at('ca.key')]),
       ],
@@ -77,4 +75,21 @@ export function pair(wish: Wish = {}): Pair {
 /** An authority of one's own. */
 export function authority(name = 'Test authority', by?: Pair): Pair {
   return pair({ names: [name], ca: true, ...(by === undefined ? {} : { by }) })
+}
+
+/** One whose time was over long ago, which openssl makes none of. */
+export async function expired(name: string): Promise<Pair> {
+  const key = await newKey('p256')
+  const cert = issue(
+    {
+      names: [name],
+      subject: name,
+      publicKey: createPublicKey(key),
+      from: new Date('2020-01-01T00:00:00Z'),
+      to: new Date('2020-02-01T00:00:00Z'),
+      use: 'server',
+    },
+    { name, key },
+  )
+  return { cert, key: keyPem(key) }
 }
