@@ -19,6 +19,7 @@ const EXPECTED: Readonly<Record<string, readonly [RegExp, string, RegExp]>> = {
   php: [/PHP application/, '/', /It works/],
   psgi: [/PSGI application/, '/', /<title>Guest/],
   rack: [/Rack application/, '/', /<title>Guest/],
+  sessions: [/site file/, '/ping', /^pong$/],
   site: [/site file/, '/ping', /^pong$/],
 }
 
