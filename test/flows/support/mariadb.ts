@@ -13,7 +13,7 @@ export class MariaDb {
   readonly #child: ChildProcess
   #err = ''
 
-  private constructor(folder: string) {
+  private constructor(folder: string, more: readonly string[]) {
     this.#folder = folder
     this.socket = join(folder, 'db.sock')
     this.#child = spawn(
@@ -25,6 +25,7 @@ export class MariaDb {
         `--pid-file=${join(folder, 'pid')}`,
         '--skip-networking',
         '--innodb-flush-log-at-trx-commit=0',
+        ...more,
         ...as,
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
@@ -35,7 +36,7 @@ export class MariaDb {
   }
 
   /** With an empty database of this name, which `root` may use without a password. */
-  static async with(database: string): Promise<MariaDb> {
+  static async with(database: string, ...more: readonly string[]): Promise<MariaDb> {
     const folder = mkdtempSync(join(tmpdir(), 'portico-flow-db-'))
     chmodSync(folder, 0o755)
     if (root) chownSync(folder, id('-u'), id('-g'))
@@ -50,7 +51,7 @@ export class MariaDb {
       ],
       { stdio: 'ignore' },
     )
-    const db = new MariaDb(folder)
+    const db = new MariaDb(folder, more)
     await until(
       'MariaDB',
       () => {
