@@ -42,6 +42,9 @@ export class Agent {
   readonly #issuing: Issuing
   readonly #keepers = new Map<string, Keeper>()
   readonly #running = new Set<Promise<void>>()
+  readonly #orders = new Set<Promise<unknown>>()
+  /** Stores that were moved away from, until their orders are over. */
+  readonly #left = new Set<Store>()
   readonly #local: LocalKeeper
   #plan: AcmePlan | null = null
   #home: Household | null = null
@@ -137,7 +140,7 @@ export class Agent {
     this.#homeOver.abort(this.#over.signal.reason)
     this.#local.close()
     await settledWithin(Promise.all(this.#running), END_MS)
-    this.#home?.store.close()
+    for (const store of [...this.#left, this.#home?.store]) store?.close()
   }
 
   /** A new household where the plan is another; keepers go on with it. */
@@ -158,7 +161,7 @@ export class Agent {
       issuing: this.#issuing,
       challenges: before === null || moves ? new Challenges(plan.shared) : before.challenges,
       logger,
-      turn: (work) => this.#turns.take(work),
+      turn: (work) => this.#order(work),
       tell: async () => {
         if (!plan.shared) return
         this.#news = randomBytes(9).toString('base64url')
@@ -175,10 +178,16 @@ export class Agent {
     this.#homeOver.abort(new Error('another store'))
     this.#homeOver = new AbortController()
     if (plan.shared) void this.#follow(store, newsMs, this.#homeOver.signal)
-    // Orders that are under way still write there.
-    if (before !== null) {
-      void Promise.all(this.#running).then(() => before.store.close())
-    }
+    if (before !== null) void this.#leave(before.store)
+  }
+
+  /** Orders that are under way still write there, and give their locks back. */
+  async #leave(store: Store): Promise<void> {
+    this.#left.add(store)
+    await Promise.allSettled(this.#orders)
+    await delay(END_MS, this.#over.signal).catch(() => {})
+    this.#left.delete(store)
+    store.close()
   }
 
   /** Whatever another machine has got is here within seconds. */
@@ -191,6 +200,14 @@ export class Agent {
       this.#news = news
       for (const keeper of this.#keepers.values()) keeper.look()
     }
+  }
+
+  #order<Result>(work: () => Promise<Result>): Promise<Result> {
+    const order = this.#turns.take(work)
+    this.#orders.add(order)
+    const over = (): void => void this.#orders.delete(order)
+    order.then(over, over)
+    return order
   }
 
   #keep(name: string): void {

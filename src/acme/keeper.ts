@@ -55,6 +55,7 @@ export class Keeper {
   #wake: () => void = () => {}
   #woken = false
   #storeFails = false
+  #moved = false
   /** What the store has not taken yet. */
   #unsaved: string | null = null
 
@@ -93,7 +94,10 @@ export class Keeper {
 
   /** Of the next attempt; what is under way goes on as it began. */
   use(home: Household): void {
+    const moves = home.store !== this.#home.store
     this.#home = home
+    // What is had goes along, unless the other store has something already.
+    if (moves) this.#moved = true
     this.look()
   }
 
@@ -164,6 +168,8 @@ export class Keeper {
       if (this.#storeFails) logger.info(`certificates: ${store.shown} answers again`)
       this.#storeFails = false
       if (text !== null) this.#take(text)
+      else if (this.#moved && this.#kept !== null) await this.#save(textOf(this.#kept))
+      this.#moved = false
       return true
     } catch (error) {
       this.#storeIsAway(error as Error)
@@ -321,6 +327,10 @@ export class Keeper {
       .write(`trouble/${keyOfName(this.name)}`, JSON.stringify(this.#trouble))
       .catch(() => {})
   }
+}
+
+function textOf({ server, chain, key }: Kept): string {
+  return writeKept(server, chain, key)
 }
 
 function minutes(ms: number): string {

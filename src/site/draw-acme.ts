@@ -4,11 +4,15 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { parseEtcdAddress } from '../acme/stores/etcd-address.ts'
 import { parseRedisAddress } from '../jobs/redis/address.ts'
+import { Certificates } from '../tls/certificates.ts'
+import { loadCertificates } from '../tls/load.ts'
+import { type Certificate, readCertificate } from '../tls/read-certificate.ts'
 import type { AcmePlan, AcmeServerPlan, ChallengeType } from './acme-plan.ts'
 import { absolutePath, type Drawing, existingFile } from './drawing.ts'
 import { nearest } from './nearest.ts'
 import type { ListenerPlan } from './plan.ts'
 import type { AcmeSettings } from './settings/acme.ts'
+import type { CertificateFilesPlan } from './tls-plan.ts'
 
 /** CAs by name: https://letsencrypt.org/docs/acme-protocol-updates and the others' own pages. */
 const SERVERS: Readonly<Record<string, string>> = {
@@ -30,12 +34,12 @@ export function drawAcme(
   drawing: Drawing,
   listeners: readonly ListenerPlan[],
   state: string,
+  own: readonly CertificateFilesPlan[],
 ): AcmePlan | null {
   // Listeners with certificates of their own have no others.
   const secure = listeners.filter(({ tls }) => tls?.set === '')
-  const { certificates, acme, automatic: chosen } = drawing.settings.tls
-  const hasOwn = !Array.isArray(certificates) || certificates.length > 0
-  const automatic = chosen ?? (secure.length > 0 && !hasOwn)
+  const { acme, automatic: chosen } = drawing.settings.tls
+  const automatic = chosen ?? (secure.length > 0 && own.length === 0)
   if (automatic === false) return null
   if (secure.length === 0) {
     drawing.report.problem(['tls', 'automatic'], 'no listener speaks TLS', {
@@ -44,7 +48,7 @@ export function drawAcme(
     return null
   }
   const challenges = drawChallenges(drawing, listeners, acme)
-  const named = drawNames(drawing, acme, challenges)
+  const named = drawNames(drawing, acme, challenges, own)
   const isOurs = (name: string): boolean => automatic === 'local' || isLocal(name)
   const names = named.filter((name) => !isOurs(name))
   if (names.length > 0 && !acme['terms-agreed']) {
@@ -83,10 +87,13 @@ function drawNames(
   { settings, report }: Drawing,
   { names }: AcmeSettings,
   challenges: readonly ChallengeType[],
+  own: readonly CertificateFilesPlan[],
 ): string[] {
   if (names.length === 0) {
     const hosts = Object.keys(settings.hosts).map((name) => name.toLowerCase())
-    const possible = hosts.filter((name) => name !== '*' && HOST.test(name))
+    const known = new Certificates(readAll(own))
+    const has = (name: string): boolean => known.find(name) !== null || known.has(name)
+    const possible = hosts.filter((name) => name !== '*' && HOST.test(name) && !has(name))
     return possible.filter((name) => {
       if (!name.startsWith('*.') || isLocal(name) || challenges.includes('dns-01')) return true
       report.warning(
@@ -113,6 +120,15 @@ function drawNames(
       }),
     ),
   ]
+}
+
+/** What is wrong with them is told elsewhere. */
+function readAll(own: readonly CertificateFilesPlan[]): Certificate[] {
+  try {
+    return loadCertificates(own).map((pem) => readCertificate(pem))
+  } catch {
+    return []
+  }
 }
 
 /** Who comes by an address, or by no name at all, is answered as well. */

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { KEY_TYPES } from '../../src/site/acme-plan.ts'
 import { readCertificate } from '../../src/tls/read-certificate.ts'
+import { RedisServer } from '../jobs/servers.ts'
 import { until } from '../supervisor/site.ts'
 import { Machine } from './household.ts'
 import { Pebble } from './pebble.ts'
@@ -243,4 +244,37 @@ test('a store that takes nothing: no order is made whose certificate could not b
   expect(pebble.orders).toBe(orders)
   rmSync(join(folder, 'trouble'))
   await machine.obtained()
+})
+
+describe('the store is a Redis', () => {
+  test('that is away: nobody waits for it, and it is found when it comes', async () => {
+    const redis = await RedisServer.start()
+    await redis.stop()
+    await using machine = new Machine()
+    await machine.http(pebble.httpPort)
+    const begun = performance.now()
+    await machine.use(machine.plan(pebble, { store: redis.url, shared: true }))
+    expect(performance.now() - begun).toBeLessThan(8_000)
+    expect(readCertificate(machine.served[0]!).issuer).toBe('waiting for a certificate')
+    await redis.start()
+    await machine.obtained()
+    await redis[Symbol.asyncDispose]()
+  }, 40_000)
+
+  test('that another one follows: what is had is kept there as well', async () => {
+    await using redis = await RedisServer.start()
+    await using machine = new Machine()
+    await machine.http(pebble.httpPort)
+    await machine.use(machine.plan(pebble))
+    const before = await machine.obtained()
+    const orders = pebble.orders
+    await machine.use(machine.plan(pebble, { store: redis.url, shared: true }))
+    await until('the copy', async () =>
+      (await redis.cli('GET', 'portico:certificates:certificates/www.example.com')).includes(
+        'BEGIN',
+      ),
+    )
+    expect(machine.served).toEqual([before])
+    expect(pebble.orders).toBe(orders)
+  }, 30_000)
 })

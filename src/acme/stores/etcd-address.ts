@@ -14,7 +14,7 @@ export interface EtcdAddress {
 export function parseEtcdAddress(text: string): EtcdAddress {
   const [, tls, credentials = '', hosts = '', path = ''] =
     /^etcd(s?):\/\/(?:([^@/]*)@)?([^/?#]+)(\/[^?#]*)?$/.exec(text) ?? []
-  if (hosts === '') throw new Error('expected etcd://host:2379')
+  if (hosts === '') throw new Error('this address names no host')
   const scheme = tls === 's' ? 'https' : 'http'
   const endpoints = hosts.split(',').map((host) => {
     const url = URL.parse(`${scheme}://${host}`)
