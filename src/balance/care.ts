@@ -26,6 +26,9 @@ export class Care {
   readonly hedges: Hedges | null
   readonly queue: PlaceQueue | null
   readonly sorry: Sorry | null
+  /** Longest waits of a try for its connection and for the head of its answer, ms. */
+  readonly connectMs: number
+  readonly responseMs: number
   /** The scheduler looks at how fast servers are. */
   readonly timed: boolean
   readonly #complain: (line: string) => void
@@ -42,6 +45,10 @@ export class Care {
     this.plan = plan
     this.members = members
     this.targets = members.tiers.flatMap(({ targets }) => targets)
+    this.connectMs = pool.connectTimeoutMs
+    const eachMs = retry?.eachMs ?? 0
+    this.responseMs =
+      eachMs === 0 ? pool.responseTimeoutMs : Math.min(eachMs, pool.responseTimeoutMs)
     this.timed = members.tiers.some(({ scheduler }) => scheduler.timed)
     this.#complain = complain
     this.figures = new Figures(cells.figures)

@@ -83,7 +83,7 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
 
   /** Asks the next server. `error`: why the one before did not answer. */
   #next(error: PorticoError | null): void {
-    if (performance.now() >= this.#endsAt && error !== null) return this.#fail(error)
+    if (error !== null && performance.now() >= this.#endsAt) return this.#fail(error)
     const target = this.find(true)
     if (target !== undefined) this.#send(target, this.trial)
     else if (this.#tries === 0 && this.#care.queue?.hasHope === true) this.#wait()
@@ -98,14 +98,14 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
   }
 
   #make(target: Target, trial: boolean): Try {
-    const { pool, plan } = this.#care
+    const { connectMs, responseMs } = this.#care
     this.#tries++
+    if (this.#endsAt === NEVER) {
+      return new Try(this, this.#visitor, target, trial, connectMs, responseMs)
+    }
     const left = Math.max(1, this.#endsAt - performance.now())
-    const eachMs = plan.retry === null || plan.retry.eachMs === 0 ? NEVER : plan.retry.eachMs
-    return new Try(this, this.#visitor, target, trial, {
-      connectMs: Math.min(pool.connectTimeoutMs, left),
-      responseMs: Math.min(pool.responseTimeoutMs, eachMs, left),
-    })
+    const [connect, response] = [Math.min(connectMs, left), Math.min(responseMs, left)]
+    return new Try(this, this.#visitor, target, trial, connect, response)
   }
 
   // Another server.

@@ -59,14 +59,15 @@ export class Try extends ExchangeThrough implements Attempt {
     visitor: Exchange,
     target: Target,
     trial: boolean,
-    timeouts: { readonly connectMs: number; readonly responseMs: number },
+    connectMs: number,
+    responseMs: number,
   ) {
     super(visitor)
     this.#owner = owner
     this.target = target
     this.trial = trial
-    this.connectTimeoutMs = timeouts.connectMs
-    this.responseTimeoutMs = timeouts.responseMs
+    this.connectTimeoutMs = connectMs
+    this.responseTimeoutMs = responseMs
   }
 
   /** Nothing of its answer has gone to the visitor, and more may come. */
