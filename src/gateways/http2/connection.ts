@@ -4,7 +4,7 @@
  *
  *     PREFACE ──preface──▶ OPEN ──drained, idle, or a fault: GOAWAY──▶ CLOSING ──visitor's FIN or deadline──▶ CLOSED
  *
- * A connection that is to go says so twice (§6.8): first that it will, then, when the visitor must have read
+ * A connection that is to go says so twice (§6.8): first that it will, then, when the visitor must have heard
  * that, which request was the last; it closes behind the last answer.
  */
 import { PorticoError } from '../../errors.ts'
@@ -61,7 +61,10 @@ const READ_WINDOW = 1_048_576
 const MOST_AHEAD = 131_072
 /** Unsent bytes beyond which nothing is read: they are answers to frames that cost their sender little. */
 const MOST_UNREAD = 524_288
-/** How long after the warning that no more requests are taken, ms. */
+/**
+ * How long requests are taken after the warning, ms: programs go on for a while after their HTTP/2 has
+ * read it, so an answer to a PING would say nothing.
+ */
 const WARNING_MS = 1_000
 /** As HTTP/1's: a closing connection is read so long after the last bytes, and at most so long. */
 const LINGER_MS = 2_000
@@ -72,10 +75,6 @@ const FOR_EVER = Number.POSITIVE_INFINITY
 
 const SETTINGS_ACK = encodeSettings([])
 SETTINGS_ACK[4] = Flag.ACK
-/** Tells, by its answer, that the visitor has read our warning. */
-const WARNING_PING = Buffer.alloc(PING_FRAME)
-writeFrameHead(WARNING_PING, 0, 8, FrameType.PING, 0, 0)
-WARNING_PING.write('leaving', FRAME_HEAD, 'latin1')
 
 export class Http2Connection implements Kept {
   readonly socket: ByteStream
@@ -496,10 +495,7 @@ export class Http2Connection implements Kept {
 
   #ping(flags: number, bytes: Buffer, from: number): void {
     this.#calm.idle()
-    if ((flags & Flag.ACK) !== 0) {
-      if (this.#going === Going.WARNED) this.#leave()
-      return
-    }
+    if ((flags & Flag.ACK) !== 0) return
     const { out } = this
     const at = out.room(PING_FRAME)
     const payload = writeFrameHead(out.bytes, at, 8, FrameType.PING, Flag.ACK, 0)
@@ -729,7 +725,6 @@ export class Http2Connection implements Kept {
     this.#going = Going.WARNED
     this.#warningEnd = clock.now + WARNING_MS
     this.out.put(encodeGoaway(MOST_STREAM, Http2Code.NO_ERROR))
-    this.out.put(WARNING_PING)
     this.touch()
   }
 
