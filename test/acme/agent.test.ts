@@ -109,7 +109,7 @@ test('a restart asks no CA', async () => {
 
 describe('renewal', () => {
   test('comes before the end, and the account stays', async () => {
-    await using brief = await Pebble.start({ validity: 12 })
+    await using brief = await Pebble.start({ validity: 6 })
     await using machine = new Machine()
     await machine.http(brief.httpPort)
     await machine.use(machine.plan(brief))

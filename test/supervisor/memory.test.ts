@@ -48,6 +48,8 @@ test('a server that is asked again and again', async () => {
     credentials: null,
     logger: createLogger({ write: () => {} }, { format: 'json', colours: false, level: 'error' }),
     tls: noSecrets,
+    closed: [],
+    proof: async () => null,
     metrics: async () => '',
     health: () => nothingBefore,
     found: () => {},
