@@ -5,6 +5,7 @@
 import type { CertificateStatus } from '../acme/status.ts'
 import type { ScheduleFacts } from '../background/schedules.ts'
 import type { ServerHealth } from '../balance/health-report.ts'
+import type { PoolCounts } from '../balance/pool-counts.ts'
 import type { CommonsStatus, QueueStatus } from '../commons/protocol.ts'
 import type { Histogram } from '../request/histogram.ts'
 import type { RouteDetails } from '../server/protocol.ts'
@@ -646,6 +647,55 @@ const POOLS: readonly Metric[] = [
   ),
 ]
 
+function perCountedPool(value: Of<PoolCounts, number>): PlainMetric['read'] {
+  return ({ poolCounts = {} }) =>
+    Object.entries(poolCounts).map(([pool, counts]) => ({ labels: [pool], value: value(counts) }))
+}
+
+/** What pools do that retry, leave out, hedge or queue: by name, what it means, where it is. */
+const COUNTED: readonly (readonly [string, string, Of<PoolCounts, number>])[] = [
+  ['requests', 'Requests to a pool that retries, leaves out, hedges or queues.', (c) => c.requests],
+  ['failed', 'Those that it could not answer, after all retries.', (c) => c.failed],
+  ['retries', 'Requests that were sent to another server.', (c) => c.retries],
+  ['retries_refused', 'Retries that its budget forbade.', (c) => c.retriesRefused],
+  ['hedges', 'Requests that were sent to a second server because they were late.', (c) => c.hedges],
+  ['hedges_won', 'And how often that one was first.', (c) => c.hedgesWon],
+  ['left_out', 'How often a server was left out because it failed.', (c) => c.leftOut],
+  ['turned_away', 'Requests that its breaker did not let in.', (c) => c.turnedAway],
+  ['queued', 'Requests that had to wait for a place.', (c) => c.queued],
+  ['queue_full', 'Requests that found its queue full.', (c) => c.queueFull],
+  ['queue_late', 'Requests that waited in vain.', (c) => c.queueLate],
+  ['queue_wait_seconds', 'How long they all have waited.', (c) => c.queuedMs / 1000],
+]
+
+const POOL = ['pool']
+const POOL_COUNTS: readonly Metric[] = [
+  ...COUNTED.map(([name, help, value]) =>
+    counter(`pool_${name}`, `pool.{pool}.${name}`, help, POOL, perCountedPool(value)),
+  ),
+  gauge(
+    'pool_waiting',
+    'pool.{pool}.waiting',
+    'Requests that wait for a place now.',
+    POOL,
+    perCountedPool(({ waiting }) => waiting),
+  ),
+  gauge(
+    'pool_servers_resting',
+    'pool.{pool}.resting',
+    'Servers that are left out now because they failed.',
+    POOL,
+    perCountedPool(({ resting }) => resting.length),
+  ),
+  gauge(
+    'pool_open',
+    'pool.{pool}.open',
+    'Whether its breaker turns visitors away now.',
+    POOL,
+    perCountedPool(({ open }) => (open ? 1 : 0)),
+  ),
+]
+
 export const METRICS: readonly Metric[] = [
   ...SITE,
   ...CERTIFICATES,
@@ -653,6 +703,7 @@ export const METRICS: readonly Metric[] = [
   ...WORKERS,
   ...ROUTES,
   ...POOLS,
+  ...POOL_COUNTS,
   ...BACKGROUND,
   ...COMMONS,
   ...JOBS,
