@@ -5,6 +5,7 @@ import { backgroundTables } from './background-text.ts'
 import { isolationTable } from './isolation-text.ts'
 import { queueTable } from './jobs-text.ts'
 import { showClosed } from './maintenance.ts'
+import { poolCountsTable } from './pool-counts-text.ts'
 import { poolTable } from './pool-text.ts'
 import { harmless, showBytes, showMs, showQuantile, showTime, table } from './show.ts'
 
@@ -38,6 +39,7 @@ export function showStatus(status: SiteStatus): string {
     workerTable(apps),
     jobWorkerTable(apps),
     poolTable(status.pools, Date.now()),
+    poolCountsTable(status.poolCounts ?? {}),
     routeTable(status),
     ...background,
     queueTable(status.commons?.jobs ?? []),
