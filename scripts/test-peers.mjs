@@ -10,7 +10,7 @@ import { debianPackages, installDebian, installPackages, pinnedNode, root } from
 const OPENSTACK = ['python3-keystone', 'python3-openstackclient']
 
 installPackages()
-installDebian([...debianPackages(), 'python3-venv', ...OPENSTACK])
+installDebian([...debianPackages(), 'python3-venv', 'chromium', ...OPENSTACK])
 const { status } = spawnSync(
   pinnedNode(),
   [
