@@ -1,5 +1,6 @@
 /** `portico maintenance`: closes a running site, and opens it again. */
 import type { Command } from 'commander'
+import { WHOLE_SITE } from '../site/plan.ts'
 import { askAdmin } from '../supervisor/ask-admin.ts'
 import type { ClosedResult } from '../supervisor/closed.ts'
 import { findAdmin } from './admin-client.ts'
@@ -49,13 +50,12 @@ async function change(state: string, target: string, flags: Flags): Promise<numb
   const { ok, message, closed }: ClosedResult = JSON.parse(answer.body)
   if (flags.json === true) process.stdout.write(answer.body)
   else if (!ok) process.stderr.write(`${calm(message)}\n`)
-  else process.stdout.write(`${showClosed(closed)}\n`)
+  else if (closed.length === 0) process.stdout.write('the site is open\n')
+  else process.stdout.write(`closed for maintenance: ${showClosed(closed)}\n`)
   return ok ? 0 : EXIT_FAILURE
 }
 
 /** What is closed, for people. */
 export function showClosed(closed: readonly string[]): string {
-  if (closed.length === 0) return 'the site is open'
-  const what = closed.map((name) => (name === '' ? 'the whole site' : calm(name))).join(', ')
-  return `closed for maintenance: ${what}`
+  return closed.map((name) => (name === WHOLE_SITE ? 'the whole site' : calm(name))).join(', ')
 }

@@ -83,7 +83,10 @@ function variable(name: string, unknown: readonly string[]): Template {
   const of = /^(http|cookie|arg)_(.+)$/.exec(name)
   if (of !== null) return valueAt(of[1]!, of[2]!)
   const meant = nearest(name, [...known, 'hostname'])
-  const hint = meant === '' ? 'known are $host, $remote_addr, $http_NAME and others of nginx’s' : `did you mean $${meant}?`
+  const hint =
+    meant === ''
+      ? 'known are $host, $remote_addr, $http_NAME and others of nginx’s'
+      : `did you mean $${meant}?`
   throw new Error(`no such variable: $${name}; ${hint}`)
 }
 

@@ -59,13 +59,13 @@ export function drawRequestHeaders(
   return draw(drawing, editsOf(path, settings), SAID_OF_REQUESTS, [])
 }
 
-function isLong(settings: EditSettings): settings is Exclude<EditSettings, Texts> {
-  return Object.values(settings).some((value) => typeof value === 'object')
+/** Whether it is a mapping of settings: that has all of them, by their defaults. */
+export function isLong(settings: EditSettings): settings is Exclude<EditSettings, Texts> {
+  return typeof settings.set === 'object' && Array.isArray(settings.remove)
 }
 
 function editsOf(path: KeyPath, settings: EditSettings): Edits {
   const nothing = { add: {}, default: {}, remove: [], always: true }
-  // A mapping of settings has all of them, by its defaults.
   if (!isLong(settings)) return { ...nothing, path, set: settings as Texts }
   const { set, add, remove } = settings
   const always = 'always' in settings ? settings.always : true

@@ -2,6 +2,7 @@
 import { dirname, join, relative, resolve } from 'node:path'
 import { looksLikeAddress } from './address.ts'
 import { deadlinesOf, drawDeadlines } from './draw-deadline.ts'
+import { isLong } from './draw-edits.ts'
 import type { Pools } from './draw-pools.ts'
 import {
   absolutePath,
@@ -238,9 +239,9 @@ const FRAMING = ['content-length', 'transfer-encoding', 'connection', 'content-t
 function drawRespond(drawing: Drawing, path: KeyPath, handler: Respond): HandlerPlan {
   const { report } = drawing
   const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries(handler.headers ?? {})) {
-    // The longer form is a filter's.
-    if (typeof value === 'object') break
+  // The longer form is a filter's.
+  const own = handler.headers === undefined || isLong(handler.headers) ? {} : handler.headers
+  for (const [name, value] of Object.entries(own)) {
     const here = [...path, 'headers', name]
     const lower = name.toLowerCase()
     if (FRAMING.includes(lower)) {

@@ -50,17 +50,17 @@ export function drawMaintenance(
 }
 
 export function drawErrors(drawing: Drawing, path: KeyPath, form: ErrorsForm): ErrorsPlan {
-  const long = typeof form.pages === 'object'
-  const pages = (long ? form.pages : form) as Readonly<Record<string, string>>
-  const here = long ? [...path, 'pages'] : path
-  const intercept = long && (form as { intercept: boolean }).intercept
-  return {
-    pages: Object.fromEntries(
-      Object.entries(pages).map(([status, file]) => [
-        status,
-        existingFile(drawing, [...here, status], file),
-      ]),
-    ),
-    intercept,
+  const pages: Record<string, string> = {}
+  let intercept = false
+  for (const [status, value] of Object.entries(form)) {
+    const here = [...path, status]
+    if (status === 'intercept') {
+      intercept = value === true || value === 'true'
+      if (typeof value === 'string' && value !== 'true' && value !== 'false') {
+        drawing.report.problem(here, 'wrong value', { expected: 'true or false' })
+      }
+    } else if (typeof value === 'string') pages[status] = existingFile(drawing, here, value)
+    else drawing.report.problem(here, 'wrong value', { expected: 'a file' })
   }
+  return { pages, intercept }
 }

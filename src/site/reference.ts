@@ -44,7 +44,19 @@ export function markdown(): string {
     '## Filters\n',
     FILTERS,
     ...chapter('`limit`', definitions.limit),
-    ...chapter('`auth`', definitions.auth),
+    ...chapter('`auth` by password: `basic`', definitions.auth),
+    ...chapter('`auth` by another server: `forward`', definitions['auth-forward']),
+    ...chapter('`auth` by token: `jwt`', definitions['auth-jwt']),
+    ...chapter('`headers`', definitions.headers),
+    ...chapter('`request-headers`', definitions['request-headers']),
+    ...chapter('`rewrite`', definitions.rewrite),
+    'A rule has these:\n',
+    table(definitions['rewrite-rule'] ?? {}),
+    ...chapter('`cors`', definitions.cors),
+    ...chapter('`compress`', definitions.compress),
+    ...chapter('`maintenance`', definitions.maintenance),
+    '### For all routes: `filters`\n',
+    FILTERS_OF_ALL,
     '## Applications: `apps`\n',
     `An application has exactly one of ${apps.map((name) => `\`${name}\``).join(', ')}.\n`,
     ...apps.flatMap((name) => chapter(`\`${name}\``, definitions[name])),
@@ -136,6 +148,17 @@ function showDefault(preset: unknown): string {
 
 const FILTERS = `Every route may have these, whatever answers it. [filters.md](filters.md) has examples, and the names that
 other servers have for them.
+`
+
+const FILTERS_OF_ALL = `\`headers\`, \`request-headers\`, \`cors\`, \`compress\`, \`maintenance\` and \`errors\` may also stand in \`filters\`, at the top
+level of the site file: they hold for every route that does not have the key itself. \`compress: off\` and
+\`maintenance: false\` are how a route does without.
+
+\`\`\`yaml
+filters:
+  compress: true
+  headers: { Strict-Transport-Security: max-age=31536000 }
+\`\`\`
 `
 
 const BEGINNING = `# The site file

@@ -123,8 +123,8 @@ function explainAt(
   switch (issue.code) {
     case 'unrecognized_keys':
       // A union hands on the complaint of the one option that fits but for its keys.
-      if (schemas.filter(isObject).length > 1 && isRecord(value)) {
-        return explainMapping(path, value, schemas.filter(isObject), issue.message)
+      if (isRecord(value) && (schemas.filter(isObject).length > 1 || schemas.some(isNames))) {
+        return explainEither(path, value, schemas, issue.message)
       }
       return issue.keys.map((key) => unknownKey([...path, key], key, keysOf(schemas)))
     case 'invalid_key': {
@@ -165,7 +165,7 @@ function explainUnion(
 ): Finding[] {
   const options = schemas.filter(isObject)
   if (isRecord(value) && options.length > 0)
-    return explainMapping(path, value, options, issue.message)
+    return explainEither(path, value, schemas, issue.message)
   if (Array.isArray(value)) {
     // The list among the options: what is wrong is inside it.
     const inside = issue.errors.find(
@@ -176,6 +176,31 @@ function explainUnion(
   }
   const only = issue.errors.flat().find((each) => each.path.length === 0 && each.code === 'custom')
   return [{ path, ...mismatch(value, only?.message ?? issue.message) }]
+}
+
+/** A mapping of settings, or where any names may stand as well, of these. */
+function explainEither(
+  path: KeyPath,
+  value: Record<string, unknown>,
+  schemas: readonly z.core.$ZodType[],
+  expected: string,
+): Finding[] {
+  const options = schemas.filter(isObject)
+  const names = schemas.find(isNames)
+  return names === undefined || looksLike(value, options)
+    ? explainMapping(path, value, options, expected)
+    : explainNames(path, value, names)
+}
+
+/** Whether it is one of these mappings, perhaps misspelled, where any names might stand instead. */
+function looksLike(value: object, options: readonly z.core.$ZodObject[]): boolean {
+  const keys = keysOf(options)
+  return Object.keys(value).some((key) => keys.includes(key) || nearest(key, keys) !== '')
+}
+
+function explainNames(path: KeyPath, value: object, names: z.core.$ZodType): Finding[] {
+  const result = (names as z.core.$ZodType & z.ZodType).safeParse(value)
+  return (result.error?.issues ?? []).flatMap((each) => explainBelow(each, path, value, [names]))
 }
 
 function explainBelow(
@@ -285,6 +310,11 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType[] {
   if (def.type === 'pipe') return unwrap(def.in)
   if (def.type === 'union') return def.options.flatMap(unwrap)
   return [schema]
+}
+
+/** Any names to values. */
+function isNames(schema: z.core.$ZodType): boolean {
+  return schema._zod.def.type === 'record'
 }
 
 function isObject(schema: z.core.$ZodType): schema is z.core.$ZodObject {

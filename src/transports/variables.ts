@@ -44,6 +44,8 @@ export function fieldVariables(fields: RequestFields, hides?: (name: string) => 
   for (let i = 0; i < fields.names.length; i++) {
     const name = fields.names[i]!
     // `X_Real_Ip` and `X-Real-Ip` would become the same variable: the first is how headers are forged.
+    // Told as REMOTE_USER; with both, applications that know fields alone would have it twice.
+    if (name === 'remote-user' && fields.user !== undefined) continue
     if (HIDDEN.has(name) || name.includes('_') || hides?.(name)) continue
     const key =
       name === 'content-type' ? 'CONTENT_TYPE' : `HTTP_${name.toUpperCase().replaceAll('-', '_')}`

@@ -35,7 +35,7 @@ const answers = {
 type Answers = typeof edits & typeof answers
 type Names = z.ZodRecord<z.ZodString, z.ZodUnion<readonly [z.ZodString, z.ZodNumber, z.ZodBoolean]>>
 type EditsOf<Shape extends z.ZodRawShape> = z.ZodOptional<
-  z.ZodUnion<readonly [Names, Mapping<Shape>]>
+  z.ZodUnion<readonly [Mapping<Shape>, Names]>
 >
 export type Headers = EditsOf<Answers>
 export type RequestHeaders = EditsOf<typeof edits>
@@ -51,7 +51,7 @@ function editsOf<Shape extends z.ZodRawShape>(
   const names: Names = z.record(z.string().regex(FIELD_NAME, { error: NAME }), value, { error })
   const long = mapping(shape).register(z.globalRegistry, { id, description: about })
   return z
-    .union([names, long], { error })
+    .union([long, names], { error })
     .optional()
     .register(z.globalRegistry, { title: 'names to text, or mapping', description: sentence })
 }

@@ -6,8 +6,6 @@ import {
   choice,
   type Duration,
   duration,
-  type Flag,
-  flag,
   type Mapping,
   mapping,
   numberOf,
@@ -59,45 +57,27 @@ export function parseMaintenance(input: object): MaintenanceSettings {
   return mapping(shape).parse(input)
 }
 
-const STATUSES = /^([45][0-9]{2}|[45]xx)$/
+const ERRORS = 'a mapping of statuses such as 404, 4xx or 5xx to files'
 
-const pages = {
-  pages: z
-    .record(
-      z.string().regex(STATUSES, { error: 'a status such as 404, or 4xx or 5xx' }),
-      z.string({ error: 'a file' }),
-      { error: 'a mapping of statuses to files' },
-    )
-    .register(z.globalRegistry, {
-      title: 'statuses to files',
-      description: 'Files by status: `404`, `5xx`.',
-    }) as Pages,
-  intercept: flag(
-    false,
-    'In place of error pages of applications and servers behind as well; nginx’s `proxy_intercept_errors`.',
-  ) as Flag,
-}
-
-type Pages = z.ZodRecord<z.ZodString, z.ZodString>
-type LongErrors = Mapping<typeof pages>
-export type Errors = z.ZodOptional<z.ZodUnion<readonly [Pages, LongErrors]>>
+export type Errors = z.ZodOptional<
+  z.ZodRecord<z.ZodString, z.ZodUnion<readonly [z.ZodString, z.ZodBoolean]>>
+>
 
 function errorsType(): Errors {
-  const long = mapping(pages).register(z.globalRegistry, {
-    id: 'errors',
-    description: 'Pages of the site’s own for errors.',
-  })
-  const error = 'a mapping of statuses to files'
-  const short = z.record(
-    z.string().regex(STATUSES, { error: 'a status such as 404, or 4xx or 5xx' }),
-    z.string({ error: 'a file' }),
-    { error },
-  )
-  return z.union([short, long], { error }).optional().register(z.globalRegistry, {
-    title: 'statuses to files',
-    description:
-      'Pages of the site’s own for errors: `{ 404: ./404.html, 5xx: ./sorry.html }`. See [Filters](#filters).',
-  })
+  return z
+    .record(
+      z.string().regex(/^([45][0-9]{2}|[45]xx|intercept)$/, {
+        error: 'a status such as 404, or 4xx or 5xx, or intercept',
+      }),
+      z.union([z.string(), z.boolean()], { error: 'a file' }),
+      { error: ERRORS },
+    )
+    .optional()
+    .register(z.globalRegistry, {
+      title: 'statuses to files',
+      description:
+        'Pages of the site’s own for errors: `{ 404: ./404.html, 5xx: ./sorry.html }`; with `intercept: true` in place of error pages of applications and servers behind as well. See [Filters](#filters).',
+    })
 }
 
 export const errors: Errors = errorsType()
