@@ -85,10 +85,9 @@ export class HealthChecks {
         weighings,
         before: before.findings[keyOf(pool.name, target.name)] ?? null,
         place: () => this.#place(),
-        changed: (watch) => {
+        changed: (watch, was) => {
           const { verdict, since, why, weight, answers, tookMs } = watch
-          // One that was never seen before has nothing to come back from.
-          if (verdict === 'up' && answers > 1) slowStart?.begin(performance.now())
+          if (verdict === 'up' && was === 'down') slowStart?.begin(performance.now())
           tell({
             pool: pool.name,
             server: target.name,

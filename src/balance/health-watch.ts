@@ -18,13 +18,15 @@ export interface WatchOptions {
   readonly before: (Finding & { readonly same: boolean }) | null
   /** Resolves when it may ask; whoever gets a place calls what it gets. */
   readonly place: () => Promise<() => void>
-  /** The verdict or the weight has changed. */
-  readonly changed: (watch: Watch) => void
+  /** The verdict, which threads have read as `was`, or the weight has changed. */
+  readonly changed: (watch: Watch, was: Verdict) => void
 }
 
 export class Watch {
   readonly #options: WatchOptions
   #health: Health
+  /** What threads read. */
+  #written: Verdict = 'none'
   #timer: NodeJS.Timeout | undefined
   #abort: AbortController | null = null
   /** The last question has not come to an end, though its time is over. */
@@ -141,6 +143,7 @@ export class Watch {
     this.#health = judge(before, well, this.#options.plan)
     const { verdict, streak } = this.#health
     if (streak === 1) this.#streakBegan = began
+    const was = this.#written
     let news = false
     if (verdict !== before.verdict) {
       news = true
@@ -152,10 +155,11 @@ export class Watch {
     }
     // One that fails now and then keeps the weight it had.
     if (well && this.#weigh(heard ?? -1)) news = true
-    if (news) this.#options.changed(this)
+    if (news) this.#options.changed(this, was)
   }
 
   #write(verdict: Verdict): void {
+    this.#written = verdict
     Atomics.store(this.#options.cells, VERDICT, verdicts[verdict])
   }
 

@@ -22,15 +22,21 @@ interface Call {
 export class PoolHooks {
   readonly #logger: Logger
   readonly #credentials: () => Credentials | null
+  readonly #longestMs: number
   readonly #running = new Set<CommandProcess>()
   readonly #waiting: Call[] = []
   #busy = 0
   #closed = false
 
-  /** `credentials`: whom the site runs as. */
-  constructor(logger: Logger, credentials: () => Credentials | null) {
+  /** `credentials`: whom the site runs as; `longestMs`: of one command. */
+  constructor(
+    logger: Logger,
+    credentials: () => Credentials | null,
+    longestMs: number = LONGEST_MS,
+  ) {
     this.#logger = logger
     this.#credentials = credentials
+    this.#longestMs = longestMs
   }
 
   run(hooks: HooksPlan, report: HealthReport, up: number, all: number): void {
@@ -72,8 +78,8 @@ export class PoolHooks {
       this.#logger.info(`${name}: ${line}`),
     )
     this.#running.add(command)
-    if (!(await settledWithin(command.ended, LONGEST_MS))) {
-      this.#logger.warn(`${name} has run for ${LONGEST_MS / 1000} s: killed`)
+    if (!(await settledWithin(command.ended, this.#longestMs))) {
+      this.#logger.warn(`${name} has run for ${this.#longestMs / 1000} s: killed`)
       await command.stop('SIGTERM', GRACE_MS)
     }
     const end = await command.ended
