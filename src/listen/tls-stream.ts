@@ -196,9 +196,15 @@ export class TlsStream implements SecureStream, HandleUser {
 
   write(bytes: Uint8Array): void {
     if (this.#state !== State.OPEN || bytes.length === 0) return
-    this.#queue.push(bytes)
     this.#owe(bytes.length)
-    if (!this.#corked) this.#sendNow()
+    const waits = this.#corked || this.#writing || this.#queue.length > 0
+    if (waits || bytes.length > PIECE) {
+      this.#queue.push(bytes)
+      if (!this.#corked) this.#sendNow()
+      return
+    }
+    this.#give(bytes, null, bytes.length)
+    if (this.writableLength > 0) this.#awaited = true
   }
 
   cork(): void {
@@ -222,14 +228,18 @@ export class TlsStream implements SecureStream, HandleUser {
     const parts = this.#take()
     let length = 0
     for (const part of parts) length += part.length
+    this.#give(parts[0]!, parts.length === 1 ? null : parts, length)
+  }
+
+  /** `parts`: null where there is one alone. */
+  #give(first: Uint8Array, parts: readonly Uint8Array[] | null, length: number): void {
     const request = newRequest()
     request.stream = this
     request.length = length
     this.#writing = true
-    const [only] = parts
     const failed =
-      parts.length === 1
-        ? this.#tls.writeBuffer(request, only!)
+      parts === null
+        ? this.#tls.writeBuffer(request, first)
         : this.#tls.writev(request, parts, true)
     if (failed !== 0) return process.nextTick(() => this.#fail(failed))
     // Encrypted and gone: it is only TLS that is not done with it. (It may have failed at once.)
