@@ -28,6 +28,11 @@ export class Candidates<Carrier> {
     this.#order = this.#begin()
   }
 
+  /** The visitor belongs to whoever was found last. */
+  get belongs(): boolean {
+    return (this.#order.own ?? null) !== null
+  }
+
   /** It is not asked again. */
   setAside(target: Target<Carrier>): void {
     this.#asked ??= new Set()

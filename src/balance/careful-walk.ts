@@ -141,6 +141,8 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
     const { hedges } = this.#care
     const { line, fields, gone } = this.#visitor
     if (hedges === null || gone || this.#second !== null || this.#first?.open !== true) return false
+    // Another server would take the visitor over.
+    if (this.belongs) return false
     const bare = !fields.chunked && fields.contentLength === 0 && fields.upgrade === ''
     return bare && READS.has(line.method)
   }

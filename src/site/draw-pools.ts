@@ -4,7 +4,7 @@ import { Checks } from './draw-check.ts'
 import { resolveSocket } from './draw-listeners.ts'
 import { drawPersistence } from './draw-persistence.ts'
 import { drawPoolTls, preservesHost } from './draw-pool-tls.ts'
-import { drawResilience } from './draw-resilience.ts'
+import { drawResilience, judgeWithoutRequests } from './draw-resilience.ts'
 import { drawSchedule } from './draw-schedule.ts'
 import { type Drawing, textAsWritten } from './drawing.ts'
 import { isPlain, judgeStreamPool } from './judge-stream-pool.ts'
@@ -80,8 +80,11 @@ export class Pools {
   finish(): Record<string, PoolPlan> {
     for (const name of this.#plans.keys()) {
       if (this.#used.has(name)) this.#judgeRouted(name)
-      if (this.#used.has(name) || this.#streams.has(name)) continue
       const path = ['pools', name]
+      if (this.#streams.has(name) && !this.#used.has(name)) {
+        judgeWithoutRequests(this.#drawing, path)
+      }
+      if (this.#used.has(name) || this.#streams.has(name)) continue
       this.#drawing.report.warning(path, `no route leads to the pool ${quote(name)}`, { key: true })
     }
     return Object.fromEntries(this.#plans)
@@ -142,7 +145,7 @@ function drawPool(
   const checks = new Checks(drawing, name, [...base, 'check'], settings.check)
   const { hooks } = checks
   const schedule = drawSchedule(drawing, [...base, 'schedule'], settings.schedule, servers)
-  const resilience = drawResilience(drawing, base, settings, schedule, servers)
+  const resilience = drawResilience(drawing, base, settings, { schedule, servers, persistence })
   return {
     name,
     schedule,

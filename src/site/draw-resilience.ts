@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { type Drawing, existingFile } from './drawing.ts'
 import { nearest } from './nearest.ts'
-import type { SchedulePlan, TargetPlan } from './plan.ts'
+import type { PersistencePlan } from './persistence-plan.ts'
+import type { PoolPlan } from './plan.ts'
 import { type KeyPath, quote } from './problem.ts'
 import type {
   BreakerPlan,
@@ -15,6 +16,7 @@ import type {
   Trouble,
 } from './resilience-plan.ts'
 import {
+  poolResilience,
   type ResilienceSettings,
   type RestSettings,
   TROUBLE_WORDS,
@@ -32,19 +34,31 @@ const OTHER_WORDS: Readonly<Record<string, string>> = {
   non_idempotent: 'unsafe: true',
 }
 
+interface Pool extends Pick<PoolPlan, 'schedule' | 'servers'> {
+  readonly persistence: PersistencePlan | undefined
+}
+
+/** Of a pool that only listeners without HTTP use: what is for requests does nothing there. */
+export function judgeWithoutRequests(drawing: Drawing, base: KeyPath): void {
+  for (const key of Object.keys(poolResilience)) {
+    if (nodeAt(drawing.root, [...base, key]) === undefined) continue
+    const message = `${quote(key)} is for requests over HTTP, and no route leads to this pool`
+    drawing.report.warning([...base, key], message, { key: true })
+  }
+}
+
 /** Undefined where the pool says nothing of it. */
 export function drawResilience(
   drawing: Drawing,
   base: KeyPath,
   settings: ResilienceSettings,
-  schedule: SchedulePlan,
-  servers: readonly TargetPlan[],
+  pool: Pool,
 ): ResiliencePlan | undefined {
   const { retry, passive, breaker, queue, hedge, sorry } = settings
   const slowStartMs = settings['slow-start']
   const parts = [retry, passive, breaker, queue, hedge, sorry]
   if (slowStartMs === 0 && parts.every((part) => part === undefined)) return undefined
-  if (queue !== undefined) judgeQueue(drawing, [...base, 'queue'], schedule, servers)
+  if (queue !== undefined) judgeQueue(drawing, [...base, 'queue'], pool)
   const rest = (key: string, from: RestSettings): BreakerPlan =>
     drawRest(drawing, [...base, key], from)
   return {
@@ -118,8 +132,7 @@ function drawQueue({ size, timeout }: Settings<'queue'>): QueuePlan {
 function judgeQueue(
   drawing: Drawing,
   path: KeyPath,
-  schedule: SchedulePlan,
-  servers: readonly TargetPlan[],
+  { schedule, servers, persistence }: Pool,
 ): void {
   if (servers.length > 0 && servers.every(({ maxConnections }) => maxConnections === 0)) {
     const message = 'no server of this pool is ever full'
@@ -130,6 +143,11 @@ function judgeQueue(
   if (strict || schedule.by === 'ovf') {
     const message = `with ${quote(schedule.by)} a request has one server only, so it cannot wait for another one’s place`
     drawing.report.problem(path, message, { expected: 'fallback: true', key: true })
+  }
+  if (persistence !== undefined && persistence.whenDown !== 'another') {
+    const message = 'a visitor who belongs to one server only cannot wait for another one’s place'
+    const expected = 'a persistence whose visitors may go to another server'
+    drawing.report.problem(path, message, { expected, key: true })
   }
 }
 
