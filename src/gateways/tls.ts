@@ -42,6 +42,8 @@ export interface TlsGatewayOptions {
   readonly otherwise: Gateway
   /** What a CA is shown that comes to see a challenge for a name; null: nobody has asked for one. */
   readonly challenge: (serverName: string) => Promise<Choice | null>
+  /** Has a certificate obtained for a name that has none, if it may be; null: that is not done here. */
+  readonly demand: ((serverName: string) => Promise<void>) | null
   /** What is said to plain HTTP. */
   readonly plainAnswer: Uint8Array
   readonly counts: TlsCounts
@@ -50,6 +52,9 @@ export interface TlsGatewayOptions {
   /** Told of what is our own fault, once a second at most. */
   readonly complain: (message: string) => void
 }
+
+/** What a connection goes on with after its handshake. */
+type Next = (stream: SecureStream, peer: Peer) => Connection
 
 /** What is counted of handshakes. */
 export interface TlsCounts {
@@ -98,8 +103,13 @@ export class TlsGateway implements Gateway {
   }
 
   connect(socket: ByteStream, peer?: Peer): Connection {
+    return this.upgrade(socket, peer, null)
+  }
+
+  /** STARTTLS: the same for a connection that has spoken already, and that goes on with what `next` returns. */
+  upgrade(socket: ByteStream, peer: Peer | undefined, next: Next | null): Connection {
     const deadline = clock.now + this.#options.plan.handshakeMs
-    const connection = new TlsConnection(this, socket, peer, deadline)
+    const connection = new TlsConnection(this, socket, peer, deadline, next)
     this.#early.add(connection)
     return connection
   }
@@ -130,6 +140,17 @@ export class TlsGateway implements Gateway {
   #begin(connection: TlsConnection): void {
     const { serverName, protocols } = connection.hello!
     if (protocols.length === 1 && protocols[0] === ACME) return this.#beginChallenge(connection)
+    const { demand, contexts } = this.#options
+    if (demand === null || serverName === '' || contexts.knows(serverName)) {
+      return this.#choose(connection)
+    }
+    void demand(serverName).then(() => {
+      if (this.#early.has(connection)) this.#choose(connection)
+    })
+  }
+
+  #choose(connection: TlsConnection): void {
+    const { serverName } = connection.hello!
     let choice: Choice | null
     try {
       choice = this.#options.contexts.choose(serverName)
@@ -186,10 +207,17 @@ export class TlsGateway implements Gateway {
       process.nextTick(() => stream.destroySoon())
       return connection.goOn(new Silence())
     }
+    const { next } = connection
+    if (next !== null) {
+      return connection.goOn(next(stream, this.#peer(connection, stream)))
+    }
     const gateway = this.#options.protocols.get(stream.alpn) ?? this.#options.otherwise
     if (this.#onEmpty !== null) this.#busy.add(gateway)
-    const peer = new TlsPeer(connection.socket, connection.peer, this.#facts(connection, stream))
-    return connection.goOn(gateway.connect(stream, peer))
+    return connection.goOn(gateway.connect(stream, this.#peer(connection, stream)))
+  }
+
+  #peer(connection: TlsConnection, stream: SecureStream): Peer {
+    return new TlsPeer(connection.socket, connection.peer, this.#facts(connection, stream))
   }
 
   #facts(connection: TlsConnection, stream: SecureStream): TlsFacts {
@@ -287,6 +315,8 @@ export class TlsConnection implements Connection {
   /** A handshake has begun, and is not over. */
   underWay = false
   isChallenge = false
+  /** Who goes on where that is not for ALPN to say. */
+  readonly next: Next | null
   readonly #gateway: TlsGateway
   /** On `clock.now`. */
   #deadline: number
@@ -296,7 +326,14 @@ export class TlsConnection implements Connection {
   #secured: ByteStream | null = null
   #inner: Connection | null = null
 
-  constructor(gateway: TlsGateway, socket: ByteStream, peer: Peer | undefined, deadline: number) {
+  constructor(
+    gateway: TlsGateway,
+    socket: ByteStream,
+    peer: Peer | undefined,
+    deadline: number,
+    next: Next | null,
+  ) {
+    this.next = next
     this.#gateway = gateway
     this.socket = socket
     this.peer = peer

@@ -2,6 +2,7 @@
 import type { Gateway, GatewayOptions } from '../gateways/gateway.ts'
 import { Http1Gateway } from '../gateways/http1/gateway.ts'
 import type { Http2Gateway } from '../gateways/http2/gateway.ts'
+import type { MailGateway } from '../mail/gateway.ts'
 import type { RoutedExchange } from '../request/flow.ts'
 import type { ListenerPlan, ListenScheme } from '../site/plan.ts'
 import type { MailScheme, StreamScheme } from '../site/stream-plan.ts'
@@ -72,7 +73,10 @@ export class Gateways {
       if (http2) protocols.set('h2', await http2Gateway(this.#options))
       for (const name of HTTP1) protocols.set(name, plain)
     }
-    return secured(listener, protocols, plain, this.#tls!, this.#options, this.#complain)
+    const tls = secured(listener, protocols, plain, this.#tls!, this.#options, this.#complain)
+    if (listener.mail?.startTls !== true) return tls
+    const { StartTls } = await import('../mail/start-tls.ts')
+    return new StartTls(plain as MailGateway, tls)
   }
 
   /** For a listener with `proxy-protocol: true`. */

@@ -13,6 +13,8 @@ export interface TlsHost {
   readonly tls: ServerTls
   /** What a CA is shown that comes for the proof of a name; null: nobody has asked for one. */
   readonly challenge: (serverName: string) => Promise<Choice | null>
+  /** Has a certificate obtained for a name; never rejects. Null: that is not done here. */
+  readonly demand: ((serverName: string) => Promise<void>) | null
 }
 
 /** `protocols`: who takes connections by what ALPN chose; `otherwise`: who takes the others. */
@@ -23,7 +25,7 @@ export function secured(
   host: TlsHost,
   { counters, limits, serverName }: GatewayOptions,
   complain: (message: string) => void,
-): Gateway {
+): TlsGateway {
   const speaksHttp = listener.scheme === 'https'
   return new TlsGateway({
     plan: listener.tls!,
@@ -31,6 +33,7 @@ export function secured(
     protocols,
     otherwise,
     challenge: host.challenge,
+    demand: listener.tls!.set === '' ? host.demand : null,
     plainAnswer: speaksHttp ? plainAnswer(serverName) : new Uint8Array(0),
     counts: counters,
     most: limits.connections,

@@ -44,8 +44,12 @@ export interface MailPlan {
   readonly connectTimeoutMs: number
   readonly idleMs: number
   readonly maxConnections: number
-  /** Wrong logins until the connection is closed. */
+  /** Wrong logins until the connection is closed; 0: as many as the answers allow. */
   readonly attempts: number
+  /** TLS begins when the visitor says so; else before everything, where there is any. */
+  readonly startTls: boolean
+  /** No login before TLS. */
+  readonly needsTls: boolean
   /** Servers get a PROXY header. */
   readonly proxyProtocol?: 'v1' | 'v2'
 }

@@ -52,6 +52,9 @@ export interface StreamHost {
 const NO_SUCH_NAME = Buffer.from([21, 3, 1, 0, 2, 2, 112])
 const NO_HELLO = Buffer.from([21, 3, 1, 0, 2, 2, 50])
 
+/** For who has TLS already. */
+const NOTHING = Buffer.alloc(0)
+
 const NEVER = Number.POSITIVE_INFINITY
 
 export class StreamConnection implements Relay, Dialer {
@@ -88,6 +91,10 @@ export class StreamConnection implements Relay, Dialer {
 
   /** Where nothing has to come from the visitor first: looks for a server. */
   begin(): void {
+    if (this.visitor.stream.destroyed) return
+    const { tls } = this.peer
+    const objection = tls?.objection(tls.seen.serverName) ?? null
+    if (objection !== null) return this.#turnAway(NOTHING, objection.message)
     if (!this.#host.named) this.#choose('')
   }
 

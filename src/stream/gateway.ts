@@ -11,6 +11,8 @@ import { type End, StreamConnection, type StreamHost } from './connection.ts'
 import type { StreamCounts } from './counts.ts'
 import type { ConnectionLine } from './log-line.ts'
 import { Names } from './names.ts'
+import { NOBODY } from './nobody.ts'
+import { Places } from './places.ts'
 import type { StreamPool } from './pool.ts'
 
 export interface StreamGatewayOptions {
@@ -40,8 +42,7 @@ export class StreamGateway implements Gateway, StreamHost {
   readonly #names: Names<StreamPool>
   readonly #default: StreamPool | undefined
   readonly #complaints: Complaints
-  /** In places: a Set that connections come to and leave keeps the gone ones alive in its old tables. */
-  readonly #all: StreamConnection[] = []
+  readonly #all = new Places<StreamConnection>()
   readonly #stopTicking: () => void
   #onEmpty: (() => void) | null = null
 
@@ -61,12 +62,15 @@ export class StreamGateway implements Gateway, StreamHost {
     this.#complaints = new Complaints((message) =>
       options.complain(`listen ${options.listener}: ${message}`),
     )
-    this.#stopTicking = onTick((now) => this.#each((one) => one.check(now)))
+    this.#stopTicking = onTick((now) => {
+      this.#all.each((one) => one.check(now))
+      this.#complaints.tick()
+    })
   }
 
   admit(): boolean {
     const { most, counts } = this.#options
-    if (this.#all.length < most) return true
+    if (this.#all.size < most) return true
     counts.refused()
     return false
   }
@@ -75,13 +79,14 @@ export class StreamGateway implements Gateway, StreamHost {
     const connection = new StreamConnection(socket, peer, this)
     const { counts, counters, plan } = this.#options
     if (!counts.open(plan.maxConnections)) {
-      socket.destroy()
+      // Not in the middle of a handshake.
+      process.nextTick(() => socket.destroy())
       return NOBODY
     }
     counters.opened()
-    connection.place = this.#all.length
-    this.#all.push(connection)
-    connection.begin()
+    this.#all.add(connection)
+    if (peer.tls === undefined) connection.begin()
+    else process.nextTick(() => connection.begin())
     return connection.visitor
   }
 
@@ -99,11 +104,7 @@ export class StreamGateway implements Gateway, StreamHost {
 
   over(connection: StreamConnection, end: End): void {
     const { counts, counters, log, protocol, listener } = this.#options
-    const last = this.#all.pop()!
-    if (last !== connection) {
-      this.#all[connection.place] = last
-      last.place = connection.place
-    }
+    this.#all.remove(connection)
     counts.closed()
     counters.closed()
     if (end === 'unreachable' || end === 'unknown') counts.failed()
@@ -119,7 +120,7 @@ export class StreamGateway implements Gateway, StreamHost {
       ms: performance.now() - connection.began,
       end,
     })
-    if (this.#all.length === 0) this.#onEmpty?.()
+    if (this.#all.size === 0) this.#onEmpty?.()
   }
 
   complain(message: string): void {
@@ -128,7 +129,7 @@ export class StreamGateway implements Gateway, StreamHost {
 
   drain(done: () => void): void {
     this.#onEmpty = done
-    if (this.#all.length === 0) done()
+    if (this.#all.size === 0) done()
   }
 
   /** Connections are no exchanges. */
@@ -137,22 +138,6 @@ export class StreamGateway implements Gateway, StreamHost {
   close(): void {
     this.#stopTicking()
     this.#onEmpty = null
-    this.#each((one) => one.stop())
+    this.#all.each((one) => one.stop())
   }
-
-  /** From the last on, so that one that goes meanwhile moves none that is still to come. */
-  #each(visit: (connection: StreamConnection) => void): void {
-    for (let i = this.#all.length - 1; i >= 0; i--) {
-      const connection = this.#all[i]
-      if (connection !== undefined) visit(connection)
-    }
-  }
-}
-
-/** What is read from a connection that was turned away. */
-const NOBODY: Connection = {
-  read: () => false,
-  ended: () => {},
-  closed: () => {},
-  drained: () => {},
 }

@@ -1,8 +1,10 @@
 /** The listeners without HTTP of one server thread: what makes their gateways. */
 import type { Gateway } from '../gateways/gateway.ts'
 import { decodeAddress } from '../listen/address.ts'
+import { MailGateway } from '../mail/gateway.ts'
 import type { Counters } from '../request/counters.ts'
 import type { ListenerPlan, SitePlan } from '../site/plan.ts'
+import type { MailPlan, MailScheme } from '../site/stream-plan.ts'
 import { checked, getsockname } from '../system/libc.ts'
 import { StreamCounts } from './counts.ts'
 import { StreamGateway } from './gateway.ts'
@@ -46,6 +48,7 @@ export class StreamListeners {
   gateway(listener: ListenerPlan): Gateway | null {
     const { scheme, name, stream } = listener
     const { plan, counters, log, complain } = this.#options
+    if (listener.mail !== undefined) return this.#mail(listener, listener.mail)
     if (stream === undefined) return null
     if (scheme === 'udp') {
       return new UdpGateway({
@@ -69,6 +72,20 @@ export class StreamListeners {
       counters,
       most: plan.limits.connections,
       helloMs: plan.timeouts.headMs,
+      log,
+      complain,
+    })
+  }
+
+  #mail(listener: ListenerPlan, mail: MailPlan): MailGateway {
+    const { plan, counters, log, complain } = this.#options
+    return new MailGateway({
+      listener: listener.name,
+      protocol: listener.scheme as MailScheme,
+      plan: mail,
+      counts: this.#counts(listener),
+      counters,
+      most: plan.limits.connections,
       log,
       complain,
     })

@@ -61,7 +61,10 @@ export class UdpGateway implements Gateway, SessionHost {
     this.responses = plan.responses
     this.requests = plan.requests
     this.#complaints = new Complaints((message) => complain(`listen ${listener}: ${message}`))
-    this.#stopTicking = onTick((now) => this.#check(now))
+    this.#stopTicking = onTick((now) => {
+      this.#check(now)
+      this.#complaints.tick()
+    })
   }
 
   receive({ fd, family, ready, failed }: Receiving): void {

@@ -11,6 +11,8 @@ export interface DaemonOptions {
   readonly command: (folder: string) => readonly [file: string, ...args: string[]]
   /** By name in its folder. */
   readonly files?: (folder: string) => Readonly<Record<string, string>>
+  /** What else its folder needs. */
+  readonly prepare?: (folder: string) => void
   /** Whether it serves. */
   readonly ready: () => Promise<boolean> | boolean
   /** Whom its folder belongs to. */
@@ -30,6 +32,7 @@ export class Daemon {
     for (const [name, content] of Object.entries(options.files?.(this.folder) ?? {})) {
       writeFileSync(join(this.folder, name), content)
     }
+    options.prepare?.(this.folder)
     if (options.owner) chownSync(this.folder, options.owner.uid, options.owner.gid)
   }
 
