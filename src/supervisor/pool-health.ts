@@ -34,14 +34,22 @@ export class PoolHealth {
   readonly #hooks: PoolHooks
   readonly #known = new Map<string, Known>()
   readonly #orders = new Map<string, Order>()
+  /** The generation that serves; 0 before the first. */
+  #serving = 0
+  /** The one that is being started, which may never come to serve, and what it has found out. */
+  #next = 0
+  #early: HealthReport[] = []
+  /** The orders that it was given to begin with. */
+  #given: ReadonlyMap<string, Order> = new Map()
 
   constructor(logger: Logger, hooks: PoolHooks) {
     this.#logger = logger
     this.#hooks = hooks
   }
 
-  /** What a server process begins with. */
-  before({ pools }: Pools): HealthBefore {
+  /** What a server process of the generation `number` begins with. */
+  before(number: number, { pools }: Pools): HealthBefore {
+    if (number > this.#serving) this.#given = new Map(this.#orders)
     const findings: Record<string, HealthBefore['findings'][string]> = {}
     const orders: Record<string, Order> = {}
     for (const { name, servers } of Object.values(pools)) {
@@ -56,19 +64,40 @@ export class PoolHealth {
     return { findings, orders }
   }
 
-  /** A reload has taken over: what is not in the site any more is forgotten. */
-  keep({ pools }: Pools): void {
-    const all = Object.values(pools).flatMap(({ name, servers }) =>
+  /**
+   * The generation `number` serves from now on: what it has found out counts, and what is not in its site
+   * is forgotten. Returns what was ordered since it began.
+   */
+  serve(number: number, plan: Pools): (readonly [pool: string, server: string, order: Order])[] {
+    const early = this.#next === number ? this.#early : []
+    this.#serving = number
+    this.#early = []
+    const all = Object.values(plan.pools).flatMap(({ name, servers }) =>
       servers.map((target) => keyOf(name, target.name)),
     )
     const living = new Set(all)
     for (const map of [this.#known, this.#orders]) {
       for (const key of map.keys()) if (!living.has(key)) map.delete(key)
     }
+    for (const report of early) this.found(number, report, plan)
+    return [...living].flatMap((key) => {
+      const order = this.#orders.get(key) ?? 'ready'
+      if (order === (this.#given.get(key) ?? 'ready')) return []
+      const [pool, server] = JSON.parse(key) as [string, string]
+      return [[pool, server, order] as const]
+    })
   }
 
-  /** `plan`: of the generation that has found it out. */
-  found(report: HealthReport, { pools }: Pools): void {
+  /** The generation `number`, whose plan this is, has found something out. */
+  found(number: number, report: HealthReport, { pools }: Pools): void {
+    if (number > this.#serving) {
+      if (number !== this.#next) this.#early = []
+      this.#next = number
+      this.#early.push(report)
+      return
+    }
+    // One that finishes what it has in hand sends nobody to anybody any more.
+    if (number < this.#serving) return
     const pool = pools[report.pool]
     const target = pool?.servers.find(({ name }) => name === report.server)
     if (pool === undefined || target === undefined) return
@@ -122,14 +151,6 @@ export class PoolHealth {
     this.#logger.info(`${message}, by order`, { pool, server: name })
     if (able === 0) this.#logger.error(`pool ${pool}: no server is left`, { pool })
     return { server: name, message }
-  }
-
-  /** All that are not `ready`, for a server process that has missed some. */
-  get orders(): readonly (readonly [pool: string, server: string, order: Order])[] {
-    return [...this.#orders].map(([key, order]) => {
-      const [pool, server] = JSON.parse(key) as [string, string]
-      return [pool, server, order]
-    })
   }
 
   #upIn({ name, servers }: PoolPlan): number {

@@ -219,6 +219,7 @@ class Supervisor {
     const secrets = this.#tls.load(plan)
     const generation = this.#createGeneration(plan, prepared, this.#runDir, secrets)
     this.#current = generation
+    this.#poolHealth.serve(generation.number, plan)
     const started = orAborted(generation.start(), this.#stopRequested.signal)
     // Handled here when the log socket fails first; awaited below when it does not.
     started.catch(() => {})
@@ -431,8 +432,8 @@ class Supervisor {
       tls,
       before: (app) => this.#current?.wanted(app) ?? 0,
       metrics: async () => renderMetrics(await this.#status()),
-      health: () => this.#poolHealth.before(plan),
-      found: (report) => this.#poolHealth.found(report, plan),
+      health: () => this.#poolHealth.before(number, plan),
+      found: (report) => this.#poolHealth.found(number, report, plan),
       proof: (question) => this.#automatic.proof(question),
       closed: this.#closed,
       declared: (app, told) => this.#background.declare(number, app, told),
@@ -560,9 +561,9 @@ class Supervisor {
     prepared.commit()
     this.#listening = listening(site.plan, prepared.addresses)
     this.#current = next
-    this.#poolHealth.keep(site.plan)
-    // What was ordered while it was being started.
-    for (const [pool, server, order] of this.#poolHealth.orders) next.order(pool, server, order)
+    for (const [pool, server, order] of this.#poolHealth.serve(next.number, site.plan)) {
+      next.order(pool, server, order)
+    }
     await old.status()
     // Whoever hears that the new site serves must not meet the old one.
     await old.stopAccepting(old.plan.timeouts.stopMs)
@@ -715,6 +716,7 @@ class Supervisor {
       routes: numbers.routes,
       background: this.#background.status,
       automatic: this.#automatic.status,
+      ...(this.#site?.plan.tls === undefined ? {} : { certificates: this.#tls.served }),
       commons,
       boundsMs: BOUNDS_MS,
     }

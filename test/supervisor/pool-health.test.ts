@@ -55,7 +55,9 @@ function keeper(longestMs?: number): Known {
   const sink = { write: (text: string) => lines.push(JSON.parse(text).message) }
   const logger = createLogger(sink, { format: 'json', colours: false, level: 'info' })
   const hooks = new PoolHooks(logger, () => null, longestMs)
-  return { health: new PoolHealth(logger, hooks), hooks, lines }
+  const health = new PoolHealth(logger, hooks)
+  health.serve(1, { pools: {} })
+  return { health, hooks, lines }
 }
 
 const site = (...pools: readonly PoolPlan[]): { pools: Record<string, PoolPlan> } => ({
@@ -67,14 +69,14 @@ describe('a finding', () => {
 
   it('is told once, with why, how and how many are left', () => {
     const { health, lines } = keeper()
-    health.found(report(1, { verdict: 'up', why: '', answers: 1 }), plan)
-    health.found(report(1), plan)
-    health.found(report(1), plan)
-    health.found(report(2), plan)
-    health.found(report(2, { verdict: 'up', why: '', since: 75_000, answers: 2 }), plan)
-    health.found(report(2, { verdict: 'up', why: '', weight: 7 }), plan)
+    health.found(1, report(1, { verdict: 'up', why: '', answers: 1 }), plan)
+    health.found(1, report(1), plan)
+    health.found(1, report(1), plan)
+    health.found(1, report(2), plan)
+    health.found(1, report(2, { verdict: 'up', why: '', since: 75_000, answers: 2 }), plan)
+    health.found(1, report(2, { verdict: 'up', why: '', weight: 7 }), plan)
     // Of a generation that is gone.
-    health.found(report(3), plan)
+    health.found(1, report(3), plan)
     expect(lines).toEqual([
       'pool backend: 127.0.0.1:1 is down: connection refused (tcp, 3 checks in 1.2 s); 1 of 2 are up',
       'pool backend: 127.0.0.1:2 is down: connection refused (tcp, 3 checks in 1.2 s); 0 of 2 are up',
@@ -84,17 +86,31 @@ describe('a finding', () => {
     ])
   })
 
+  it('of a generation that does not serve counts when it does, and never when it does not', () => {
+    const { health, lines } = keeper()
+    const known = (): unknown => Object.values(health.before(1, plan).findings)
+    // A reload that fails: its check may have been wrong.
+    health.found(2, report(1), plan)
+    expect([known(), lines]).toEqual([[], []])
+    health.found(3, report(2), plan)
+    health.serve(3, plan)
+    expect(known()).toMatchObject([{ verdict: 'down' }])
+    expect(lines).toEqual([expect.stringMatching(/127.0.0.1:2 is down/)])
+    health.found(1, report(1), plan)
+    expect(lines).toHaveLength(1)
+  })
+
   it('goes to the next generation, which hears whether the check is still the same', () => {
     const { health } = keeper()
-    health.found(report(1), plan)
+    health.found(1, report(1), plan)
     const same = (target: TargetPlan): unknown =>
-      health.before(site(poolPlan([target]))).findings[keyOf('backend', target.name)]?.same
+      health.before(1, site(poolPlan([target]))).findings[keyOf('backend', target.name)]?.same
     expect(same(checked(1))).toBe(true)
     expect(same(checked(1, { fall: 5, everyMs: 1 }))).toBe(true)
     expect(same(checked(1, { probe: { kind: 'tcp', send: 'x', expect: '' } }))).toBe(false)
     expect(same(target(1))).toBe(false)
     expect(same(checked(2))).toBeUndefined()
-    health.keep(site(poolPlan([checked(2)])))
+    health.serve(2, site(poolPlan([checked(2)])))
     expect(same(checked(1))).toBeUndefined()
   })
 })
@@ -110,10 +126,23 @@ describe('an order', () => {
         'pool backend: 127.0.0.1:1 is being drained: only visitors that belong to it still come; 1 of 2 take requests',
     })
     expect(health.order(plan, 'backend', '127.0.0.1:1', 'drain').message).toMatch(/ already$/)
-    expect(health.before(plan).orders).toEqual({ [keyOf('backend', '127.0.0.1:1')]: 'drain' })
-    expect(health.orders).toEqual([['backend', '127.0.0.1:1', 'drain']])
+    expect(health.before(1, plan).orders).toEqual({ [keyOf('backend', '127.0.0.1:1')]: 'drain' })
     health.order(plan, 'backend', '127.0.0.1:1', 'ready')
-    expect(health.before(plan).orders).toEqual({})
+    expect(health.before(1, plan).orders).toEqual({})
+  })
+
+  it('given while a generation was being started is told to it when it serves', () => {
+    const { health } = keeper()
+    health.order(plan, 'backend', '127.0.0.1:1', 'drain')
+    health.before(2, plan)
+    health.order(plan, 'backend', '127.0.0.1:1', 'ready')
+    health.order(plan, 'backend', '127.0.0.1:2', 'maint')
+    expect(health.serve(2, plan)).toEqual([
+      ['backend', '127.0.0.1:1', 'ready'],
+      ['backend', '127.0.0.1:2', 'maint'],
+    ])
+    health.before(3, plan)
+    expect(health.serve(3, plan)).toEqual([])
   })
 
   it('for nobody is refused, with the nearest name', () => {
