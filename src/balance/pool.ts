@@ -12,6 +12,7 @@ import type { Tally } from '../transports/backend/tally.ts'
 import { NO_FILES, type PoolFiles, secureContext, TlsOpener } from '../transports/backend/tls.ts'
 import { fastcgi } from '../transports/fastcgi.ts'
 import { http1 } from '../transports/http1.ts'
+import { http2 } from '../transports/http2.ts'
 import { scgi } from '../transports/scgi.ts'
 import type { Transport } from '../transports/transport.ts'
 import { uwsgi } from '../transports/uwsgi.ts'
@@ -59,6 +60,11 @@ export function createTransport(
   const pool = { ...plan, ...options }
   if (target.scheme === 'https') return http1(target, { ...pool, opener: secured(target, pool) })
   if (target.scheme === 'http') return http1(target, pool)
+  if (target.scheme === 'h2c') return http2(target, pool, null)
+  if (target.scheme === 'h2') {
+    const openers = { h2: secured(target, pool, ['h2']), http1: secured(target, pool) }
+    return http2(target, pool, openers)
+  }
   const describe = describeBy(pool.variables, pool.preserveHost ? '' : ownHost(target.address))
   switch (target.scheme) {
     case 'uwsgi':
@@ -74,11 +80,12 @@ export function createTransport(
 function secured(
   target: Pick<TargetPlan, 'name' | 'address'>,
   { tls = PLAIN_TLS, files = NO_FILES, proxyProtocol, ...pool }: TransportPlan & TransportOptions,
+  alpn: readonly string[] = tls.alpn,
 ): Opener {
   const complain = pool.log ?? ((line: string): void => console.error(line))
   const context = secureContext(tls, files)
   return new TlsOpener(target, {
-    plan: tls,
+    plan: { ...tls, alpn },
     context,
     proxyProtocol: proxyProtocol ?? null,
     complain,
@@ -86,7 +93,7 @@ function secured(
 }
 
 function isHttp({ scheme }: Pick<TargetPlan, 'scheme'>): boolean {
-  return scheme === 'http' || scheme === 'https'
+  return ['http', 'https', 'h2', 'h2c'].includes(scheme)
 }
 
 export function createPool(plan: PoolPlan, options: PoolOptions = {}): Pool {

@@ -30,6 +30,8 @@ const LISTEN_SCHEMES: readonly ListenScheme[] = [
 const TARGET_SCHEMES: readonly TargetScheme[] = [
   'http',
   'https',
+  'h2',
+  'h2c',
   'uwsgi',
   'puwsgi',
   'fastcgi',
@@ -38,7 +40,12 @@ const TARGET_SCHEMES: readonly TargetScheme[] = [
   'udp',
 ]
 /** The port of a URL that names none; the others have none of their own. */
-const USUAL_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 }
+const USUAL_PORTS: Readonly<Record<string, number>> = {
+  http: 80,
+  https: 443,
+  h2: 443,
+  h2c: 80,
+}
 
 /** `sun_path` holds 108 bytes with its closing NUL, 104 on BSD and macOS. */
 export const LONGEST_SOCKET_PATH: number = process.platform === 'linux' ? 107 : 103

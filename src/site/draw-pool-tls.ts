@@ -14,9 +14,13 @@ import { nodeAt } from './tree.ts'
  */
 export function preservesHost(servers: readonly Pick<TargetPlan, 'scheme' | 'address'>[]): boolean {
   return !servers.every(
-    ({ scheme, address }) =>
-      scheme === 'https' && address.kind === 'tcp' && isIP(address.host) === 0,
+    (server) =>
+      isSecure(server) && server.address.kind === 'tcp' && isIP(server.address.host) === 0,
   )
+}
+
+function isSecure({ scheme }: Pick<TargetPlan, 'scheme'>): boolean {
+  return scheme === 'https' || scheme === 'h2'
 }
 
 /** Undefined where no server of the pool speaks TLS. */
@@ -28,7 +32,7 @@ export function drawPoolTls(
   servers: readonly Pick<TargetPlan, 'scheme'>[],
 ): PoolTlsPlan | undefined {
   const { report } = drawing
-  if (!servers.some(({ scheme }) => scheme === 'https')) {
+  if (!servers.some(isSecure)) {
     if (nodeAt(drawing.root, path) !== undefined && servers.length > 0) {
       const expected = 'a server such as https://10.0.0.1:443'
       report.problem(path, 'no server of this pool is asked over TLS', { expected, key: true })

@@ -37,6 +37,8 @@ export type ListenScheme =
 export type TargetScheme =
   | 'http'
   | 'https'
+  | 'h2'
+  | 'h2c'
   | 'uwsgi'
   | 'puwsgi'
   | 'fastcgi'

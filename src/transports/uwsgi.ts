@@ -12,7 +12,7 @@ import { type ConnectionSettings, Connections } from './backend/connections.ts'
 import type { Dialect } from './backend/dialect.ts'
 import { AnswerDecoder } from './http1/answer-decoder.ts'
 import type { Transport } from './transport.ts'
-import { contentLength, type Describe } from './variables.ts'
+import { contentLength, type Describe, setVariable } from './variables.ts'
 
 export interface UwsgiSettings extends ConnectionSettings {
   /** The kind of request, 0 to 255. */
@@ -59,6 +59,8 @@ class UwsgiDialect implements Dialect {
       throw new PorticoError('BODY_NOT_TAKEN', this.#bodiless)
     }
     const told = ['CONTENT_LENGTH', contentLength(fields), ...this.#describe(exchange)]
+    // uWSGI begins its answer, which is HTTP/1, with the version that it is told.
+    if (exchange.line.protocol !== undefined) setVariable(told, 'SERVER_PROTOCOL', 'HTTP/1.1')
     return encodePacket(this.#modifier1, 0, told)
   }
 

@@ -27,7 +27,7 @@ import { type Schedule, schedule } from './schedule.ts'
 
 const target = {
   to: requiredText(
-    '`host:port`, `http://host:port`, `https://host:port` for TLS, or `unix:/run/app.sock`; with `uwsgi://`, `puwsgi://`, `fastcgi://` or `scgi://` for a server that speaks it: `fastcgi://127.0.0.1:9000`, `uwsgi://unix:/run/app.sock`.',
+    '`host:port`, `http://host:port`, `https://host:port` for TLS, `h2://host:port` and `h2c://host:port` for HTTP/2 with and without it, or `unix:/run/app.sock`; with `uwsgi://`, `puwsgi://`, `fastcgi://` or `scgi://` for a server that speaks it: `fastcgi://127.0.0.1:9000`, `uwsgi://unix:/run/app.sock`.',
     'an address such as "10.0.0.1:80"',
   ) as RequiredText,
   weight: count(

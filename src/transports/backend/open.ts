@@ -49,7 +49,7 @@ export class PlainOpener implements Opener {
   }
 
   explain(error: NodeJS.ErrnoException | null): PorticoError {
-    return notReached(this.#name, error)
+    return error instanceof PorticoError ? error : notReached(this.#name, error)
   }
 }
 
