@@ -8,6 +8,7 @@ import { showClosed } from './maintenance.ts'
 import { poolCountsTable } from './pool-counts-text.ts'
 import { poolTable } from './pool-text.ts'
 import { harmless, showBytes, showMs, showQuantile, showTime, table } from './show.ts'
+import { certificateTable, showHandshakes } from './tls-text.ts'
 
 /** More routes, or workers, are for `--json`. */
 const MOST_ROWS = 20
@@ -26,6 +27,7 @@ export function showStatus(status: SiteStatus): string {
     ['requests', `${totals.requests.active} in hand, ${totals.requests.total} so far`],
     ['answers', showAnswers(totals.answers)],
     ['traffic', `${showBytes(totals.bytes.received)} in, ${showBytes(totals.bytes.sent)} out`],
+    ...(totals.tls === undefined ? [] : [['tls', showHandshakes(totals.tls)] as [string, string]]),
     ['memory', `${showBytes(totals.memory.rss)} in ${server.threads} threads`],
   ]
   const lines = facts.map(([name, value]) => `${name.padEnd(10)}${value}`)
@@ -41,6 +43,7 @@ export function showStatus(status: SiteStatus): string {
     poolTable(status.pools, Date.now()),
     poolCountsTable(status.poolCounts ?? {}),
     routeTable(status),
+    certificateTable(status.certificates),
     ...background,
     queueTable(status.commons?.jobs ?? []),
   ]

@@ -7,6 +7,7 @@ import type { ScheduleFacts } from '../background/schedules.ts'
 import type { ServerHealth } from '../balance/health-report.ts'
 import type { PoolCounts } from '../balance/pool-counts.ts'
 import type { CommonsStatus, QueueStatus } from '../commons/protocol.ts'
+import type { HandshakeNumbers } from '../request/counters.ts'
 import type { Histogram } from '../request/histogram.ts'
 import type { RouteDetails } from '../server/protocol.ts'
 import type { AppStatus, SiteStatus, WorkerStatus } from '../supervisor/status.ts'
@@ -560,6 +561,46 @@ function perName(value: Of<CertificateStatus, number>): PlainMetric['read'] {
     automatic.flatMap((one) => one.names.map((name) => ({ labels: [name], value: value(one) })))
 }
 
+const TLS: readonly Metric[] = [
+  counter(
+    'tls_handshakes',
+    'tls.handshakes',
+    'Handshakes of TLS that ended well.',
+    [],
+    ofHandshakes(({ handshakes }) => handshakes),
+  ),
+  counter(
+    'tls_handshakes_resumed',
+    'tls.handshakes_resumed',
+    'And of these, those that resumed a session.',
+    [],
+    ofHandshakes(({ resumed }) => resumed),
+  ),
+  counter(
+    'tls_handshakes_failed',
+    'tls.handshakes_failed',
+    'Connections that had no handshake in the end: what came was no TLS, or not in time, or nobody could agree.',
+    [],
+    ofHandshakes(({ failed }) => failed),
+  ),
+  gauge(
+    'tls_certificate_ends_seconds',
+    'tls.certificate.{from}.ends',
+    'When a certificate that is served expires, since 1970.',
+    ['from'],
+    ({ certificates = [] }) =>
+      certificates.map(({ from, expires }) => ({
+        labels: [from],
+        value: Math.floor(Date.parse(expires) / 1000),
+      })),
+  ),
+]
+
+/** Nothing where there is no TLS. */
+function ofHandshakes(value: Of<HandshakeNumbers, number>): PlainMetric['read'] {
+  return ({ totals: { tls } }) => (tls === undefined ? [] : [{ labels: [], value: value(tls) }])
+}
+
 const CERTIFICATES: readonly Metric[] = [
   gauge(
     'certificate_ends_seconds',
@@ -698,6 +739,7 @@ const POOL_COUNTS: readonly Metric[] = [
 
 export const METRICS: readonly Metric[] = [
   ...SITE,
+  ...TLS,
   ...CERTIFICATES,
   ...APPS,
   ...WORKERS,

@@ -17,6 +17,7 @@ import type {
 import type { AppPlan, SitePlan } from '../site/plan.ts'
 import { noTimes } from '../stats/histograms.ts'
 import { type ProcessFacts, processFacts } from '../system/process-facts.ts'
+import type { ServedCertificate } from '../tls/keeper.ts'
 import type { AppFacts } from './app-process.ts'
 import type { Closed } from './closed.ts'
 import type { GenerationStatus } from './generation.ts'
@@ -87,6 +88,8 @@ export interface SiteStatus {
   readonly background: BackgroundStatus
   /** Automatic certificates. */
   readonly automatic: readonly CertificateStatus[]
+  /** What is served over TLS, the automatic ones among them; absent: there is no TLS. */
+  readonly certificates?: readonly ServedCertificate[]
   /** What applications share; null while nobody has asked for it. */
   readonly commons: CommonsStatus | null
   readonly apps: Readonly<Record<string, AppStatus>>

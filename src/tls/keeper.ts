@@ -42,6 +42,8 @@ export class TlsKeeper {
   #keys: readonly string[] = [newTicketKey()]
   #site: TlsSite | null = null
   #certificates: readonly Certificate[] = []
+  /** What was read already. */
+  readonly #known = new Map<string, Certificate>()
   #told = ''
   #watch: FileWatch | null = null
   #rotation: NodeJS.Timeout | undefined
@@ -61,7 +63,7 @@ export class TlsKeeper {
     const supplied = [...this.#supplied.values()].flat()
     const sets = Object.entries(tls.sets).map(([name, entries]) => {
       const own = loadCertificates(entries)
-      for (const pem of own) readCertificate(pem)
+      for (const pem of own) this.#read(pem)
       return [name, name === '' ? [...own, ...supplied] : own] as const
     })
     const keys = tls.ticketFiles.length === 0 ? this.#keys : loadTicketKeys(tls.ticketFiles)
@@ -100,7 +102,7 @@ export class TlsKeeper {
 
   #isGood(pem: CertificatePem): boolean {
     try {
-      readCertificate(pem)
+      this.#read(pem)
       return true
     } catch (error) {
       this.#logger.error(error instanceof Error ? error.message : String(error))
@@ -171,7 +173,20 @@ export class TlsKeeper {
     this.#told = digest(secrets)
     this.#certificates = Object.values(secrets.sets)
       .flat()
-      .map((pem) => readCertificate(pem))
+      .map((pem) => this.#read(pem))
+    const kept = new Set(this.#certificates)
+    for (const [key, certificate] of this.#known)
+      if (!kept.has(certificate)) this.#known.delete(key)
+  }
+
+  /** Reading one costs 1 ms, and there may be thousands of which one has changed. */
+  #read(pem: CertificatePem): Certificate {
+    const key = digest(pem)
+    const known = this.#known.get(key)
+    if (known !== undefined) return known
+    const certificate = readCertificate(pem)
+    this.#known.set(key, certificate)
+    return certificate
   }
 
   #warn(): void {
