@@ -5,6 +5,8 @@ import { createServer, type Server } from 'node:http'
 import { createServer as createPlain } from 'node:net'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import type { ServerHealth } from '../../src/balance/health-report.ts'
+import { askAdmin } from '../../src/supervisor/ask-admin.ts'
+import type { SiteStatus } from '../../src/supervisor/status.ts'
 import { until } from '../supervisor/site.ts'
 import { NamedServer } from './support/named.ts'
 import { freePort } from './support/peers.ts'
@@ -68,8 +70,14 @@ pools:
 ${more}`
 }
 
+/** Without the command, which takes a moment each time. */
+async function statusOf(site: Portico): Promise<SiteStatus> {
+  const admin = site.log.find((line) => line.admin !== undefined)!.admin!
+  return JSON.parse((await askAdmin(admin, 'GET', '/status')).body)
+}
+
 async function serversOf(site: Portico): Promise<readonly ServerHealth[]> {
-  return (await site.status()).pools.web!.servers
+  return (await statusOf(site)).pools.web!.servers
 }
 
 /** All have been asked once. */
@@ -200,10 +208,6 @@ test('what is down, drained or in maintenance stays so over a reload and a crash
     code: 1,
     err: expect.stringMatching(/there is no server of web called 127.0.0.1:1/),
   })
-  expect(await order('wob', 'drain', b.address)).toMatchObject({
-    code: 1,
-    err: expect.stringMatching(/did you mean web\?/),
-  })
   expect((await order('web', 'gone', b.address)).code).toBe(2)
   expect(await names(site)).toBe('d')
 
@@ -215,9 +219,9 @@ test('what is down, drained or in maintenance stays so over a reload and a crash
   expect((await site.run('reload')).code).toBe(0)
   expect(await names(site, 16)).toBe('d')
   expect(await states()).toEqual(before)
-  const { server } = await site.status()
+  const { server } = await statusOf(site)
   kill(server.pid)
-  await until('another server process', async () => (await site.status()).server.restarts > 0)
+  await until('another server process', async () => (await statusOf(site)).server.restarts > 0)
   expect(await names(site, 16)).toBe('d')
   expect(await states()).toEqual([
     'down ready',
@@ -235,7 +239,6 @@ test('what is down, drained or in maintenance stays so over a reload and a crash
   const list = await order()
   expect(list.out).toMatch(/^pool +server +check +state/)
   expect(list.out.match(/ up /g)).toHaveLength(4)
-  expect((await order('nobody')).code).toBe(1)
   expect((await site.run('status')).out).toMatch(/pool +server +check/)
   expect(d.asked).toBeGreaterThan(0)
 })
@@ -270,8 +273,8 @@ test('a program that checks for ever is killed with all it has started, also whe
     readdirSync('/proc').filter((name) => lookAt(Number(name))?.command === `sleep ${long}`).length
   await until('one of them', () => asleep() > 0)
   expect(asleep()).toBeLessThanOrEqual(4)
-  kill((await site.status()).server.pid)
-  await until('another', async () => (await site.status()).server.restarts > 0)
+  kill((await statusOf(site)).server.pid)
+  await until('another', async () => (await statusOf(site)).server.restarts > 0)
   await site[Symbol.asyncDispose]()
   expect(asleep()).toBe(0)
 })
