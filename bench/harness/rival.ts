@@ -18,7 +18,12 @@ export type Site =
   | { readonly kind: 'fetch' }
   | { readonly kind: 'files'; readonly root: string }
   | { readonly kind: 'fixed'; readonly body: string }
-  | { readonly kind: 'proxy'; readonly upstreamPort: number }
+  | {
+      readonly kind: 'proxy'
+      readonly upstreamPort: number
+      /** Answers are compressed, at this level. */
+      readonly gzip?: number
+    }
   /** One pool of them. */
   | { readonly kind: 'pool'; readonly upstreamPorts: readonly number[] }
 

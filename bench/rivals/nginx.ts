@@ -31,9 +31,14 @@ function serve(site: Site, dir: string, port: number, http = ''): Command {
       }`
       const pass =
         'proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection "";'
-      return command(dir, port, `${pass} proxy_set_header Host $host;`, upstream)
+      return command(dir, port, `${pass} proxy_set_header Host $host;`, upstream + gzip(site.gzip))
     }
     default:
       return cannotServe('nginx', site)
   }
+}
+
+function gzip(level: number | undefined): string {
+  if (level === undefined) return ''
+  return `gzip on; gzip_comp_level ${level}; gzip_types *; gzip_proxied any; gzip_min_length 1024; gzip_vary on;`
 }

@@ -67,11 +67,15 @@ apps: { bench: { node: ${FETCH_APP}, run: threads } }
     case 'fixed':
       return `hosts: { "*": { /: { respond: "${site.body}" } } }\n`
     case 'proxy':
-      return `hosts: { "*": { /: { proxy: backend } } }
+      return `hosts: { "*": { /: { proxy: backend${gzip(site.gzip)} } } }
 pools:
   backend: { servers: ["127.0.0.1:${site.upstreamPort}"] }
 `
     case 'pool':
       return cannotServe('Portico', site)
   }
+}
+
+function gzip(level: number | undefined): string {
+  return level === undefined ? '' : `, compress: { codings: gzip, gzip: ${level} }`
 }

@@ -6,6 +6,7 @@ import { file1g } from './file-1g.ts'
 import { file1k } from './file-1k.ts'
 import { fixedAnswer } from './fixed-answer.ts'
 import { flaskHello } from './flask-hello.ts'
+import { gzipProxy } from './gzip-proxy.ts'
 import { idleMemory } from './idle-memory.ts'
 import { killLoss } from './kill-loss.ts'
 import { respawn, wake } from './lifetimes.ts'
@@ -33,6 +34,7 @@ export const SCENARIOS: readonly Scenario[] = [
   file1k,
   fixedAnswer,
   proxySmall,
+  gzipProxy,
   proxyPool,
   poolSpread,
   uwsgiIn,

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import { PorticoError } from '../../src/errors.ts'
 import { createCoder, MOST_AT_ONCE } from '../../src/filters/compress/coders.ts'
-import { compressedHead, Judge, plainHead, Verdict } from '../../src/filters/compress/judge.ts'
+import { Judge, plainHead, Verdict } from '../../src/filters/compress/judge.ts'
 import { compress } from '../../src/filters/compress.ts'
 import type { AnswerHead, Exchange } from '../../src/request/exchange.ts'
 import type { CodingName, CompressPlan } from '../../src/site/filters-plan.ts'
@@ -144,7 +144,7 @@ describe('heads', () => {
     const head = headOf(
       'Content-Type: a/b\r\nAccept-Ranges: bytes\r\nContent-MD5: x\r\nRepr-Digest: y\r\nVary: Cookie, accept-encoding\r\nETag: W/"x"\r\n',
     )
-    expect(compressedHead(head, 'br').fields).toBe(
+    expect(new Judge(PLAN).compressed(head, 'br').fields).toBe(
       'Content-Type: a/b\r\nVary: Cookie, accept-encoding\r\nETag: W/"x"\r\nContent-Encoding: br\r\n',
     )
     expect(plainHead(HTML, Verdict.COMPRESS, false).fields).toBe(
@@ -394,6 +394,26 @@ describe('answers in parts', () => {
     exchanges[2]!.end()
     expect((await first.reply()).fields['content-encoding']).toBe('gzip')
     first.leave()
+  })
+
+  test('short ones are complete before they go, and one that is cut short is cut', async () => {
+    const text = TEXT.repeat(10)
+    using visitor = await open((exchange) => {
+      exchange.start(HTML, text.length)
+      expect(exchange.answered).toBe(true)
+      const half = Buffer.from(text.slice(0, 200))
+      exchange.write(half, true)
+      // Who is told to go on may use its memory again.
+      half.fill(0)
+      if (exchange.line.path === '/fails') return exchange.fail(new PorticoError('BACKEND_CLOSED'))
+      if (exchange.line.path !== '/cut') exchange.write(Buffer.from(`${text.slice(200)}more`), true)
+      setImmediate(() => exchange.end())
+    })
+    const reply = await visitor.ask('/', asks('gzip'))
+    expect(reply.fields['content-length']).toBe(String(reply.body.length))
+    expect([reply.fields['content-encoding'], decoded(reply)]).toEqual(['gzip', text])
+    expect((await visitor.ask('/fails', asks('gzip'))).status).toBe(502)
+    await expect(visitor.ask('/cut', asks('gzip'))).rejects.toThrow('the connection ended')
   })
 
   test('trailers come behind', async () => {

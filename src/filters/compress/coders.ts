@@ -57,12 +57,18 @@ export function createCoder(name: CodingName, level: number): Coder {
   }
 }
 
+/** Up to so many bytes a window of 8 KB sees all there is, and less memory is cleared for each answer. */
+const SMALL = 7_900
+
 function gzipCoder(level: number): Coder {
   const make = (): Stream => createGzip({ level, ...BUFFERS })
-  const plain = (body: Uint8Array): Buffer => gzipSync(body, { level })
+  const makeSmall = (): Stream => createGzip({ level, windowBits: 13, memLevel: 7, ...BUFFERS })
+  const plain: Coder['atOnce'] = (body) => smaller(gzipSync(body, { level }), body)
+  const usual = reused(make, constants.Z_FINISH, gunzipSync) ?? plain
+  const small = reused(makeSmall, constants.Z_FINISH, gunzipSync) ?? plain
   return {
     name: 'gzip',
-    atOnce: reused(make, constants.Z_FINISH, gunzipSync) ?? ((body) => smaller(plain(body), body)),
+    atOnce: (body) => (body.length <= SMALL ? small(body) : usual(body)),
     whole: (body, done) => gzip(body, { level }, settle(body, done)),
     stream: make,
     flushFlag: constants.Z_SYNC_FLUSH,

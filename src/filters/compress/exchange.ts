@@ -2,6 +2,7 @@
  * One answer on its way through a compressor, if it is worth one:
  *
  *     respond ──▶ small: at once ──▶ respond     larger: in a thread ──▶ respond
+ *     start, short ──▶ write … ──▶ end ──▶ respond
  *     start ──▶ write ──▶ compressor ──▶ write …     idle: flush     end ──▶ end
  *
  * A visitor who is slower than the application stops the compressor, and that the application. Once the
@@ -12,13 +13,20 @@ import { type AnswerHead, COPIED, type Exchange } from '../../request/exchange.t
 import { ExchangeThrough } from '../../request/through.ts'
 import { fieldValue } from '../../wire/fields.ts'
 import { type Coder, MOST_AT_ONCE, type Stream } from './coders.ts'
-import { compressedHead, type Judge, plainHead, Verdict } from './judge.ts'
+import { type Judge, plainHead, Verdict } from './judge.ts'
 
 /** Longest body that is compressed as a whole, bytes. */
 const MOST_WHOLE = 1_048_576
 
 /** Compressors at work in this thread, of all routes. */
 let working = 0
+
+/** One that comes in parts and is soon complete: it is worth no compressor of its own. */
+interface Short {
+  readonly head: AnswerHead
+  readonly body: Buffer
+  filled: number
+}
 
 /** What a fixed answer came to, in one coding. */
 interface Made {
@@ -34,6 +42,8 @@ export class CompressedExchange extends ExchangeThrough {
   readonly #judge: Judge
   readonly #most: number
   #stream: Stream | null = null
+  /** A short answer of a known length, as far as it has come. */
+  #short: Short | null = null
   /** The handler has given its answer; bringing it to the visitor is ours. */
   #given = false
   #flushing: NodeJS.Immediate | null = null
@@ -52,7 +62,7 @@ export class CompressedExchange extends ExchangeThrough {
   }
 
   override get answered(): boolean {
-    return this.#given || this.visitor.answered
+    return this.#given || this.#short !== null || this.visitor.answered
   }
 
   override get onGone(): (() => void) | null {
@@ -81,7 +91,7 @@ export class CompressedExchange extends ExchangeThrough {
     if (verdict !== Verdict.COMPRESS) return this.#plain(head, verdict, body, length)
     // To HEAD the same as to GET, but for a length that nobody knows.
     if (this.line.method === 'HEAD') {
-      this.visitor.start(compressedHead(head, this.#coder.name), -1)
+      this.visitor.start(this.#compressed(head), -1)
       return this.visitor.end()
     }
     if (head.fixed !== undefined) return this.#fixed(head, body)
@@ -89,7 +99,7 @@ export class CompressedExchange extends ExchangeThrough {
       const compressed = this.#coder.atOnce(body)
       if (compressed === null) return this.#plain(head, verdict, body, length)
       const owned = compressed.length <= COPIED ? compressed : Buffer.from(compressed)
-      return this.visitor.respond(compressedHead(head, this.#coder.name), owned)
+      return this.visitor.respond(this.#compressed(head), owned)
     }
     if (working >= this.#most) return this.#plain(head, verdict, body, length)
     if (body.length > MOST_WHOLE) {
@@ -102,22 +112,25 @@ export class CompressedExchange extends ExchangeThrough {
     this.#coder.whole(body, (compressed) => {
       working--
       if (compressed === null) this.#plain(head, verdict, body, length)
-      else this.visitor.respond(compressedHead(head, this.#coder.name), compressed)
+      else this.visitor.respond(this.#compressed(head), compressed)
     })
   }
 
   override start(head: AnswerHead, length: number): void {
-    if (this.#given) return
+    if (this.answered) return
     const verdict = this.#judge.judge(head, length)
     const compresses = verdict === Verdict.COMPRESS
     if (compresses && this.line.method === 'HEAD') {
-      this.visitor.start(compressedHead(head, this.#coder.name), -1)
+      this.visitor.start(this.#compressed(head), -1)
+    } else if (compresses && length >= 0 && length <= MOST_AT_ONCE) {
+      this.#short = { head, body: Buffer.allocUnsafe(length), filled: 0 }
     } else if (compresses && working < this.#most) this.#begin(head)
     else this.visitor.start(plainHead(head, verdict, this.#hasWeak), length)
   }
 
   override write(chunk: Uint8Array, owned: boolean): boolean {
     const stream = this.#stream
+    if (this.#short !== null) return this.#gather(this.#short, chunk)
     if (stream === null) return this.visitor.write(chunk, owned)
     if (this.#given || chunk.length === 0) return true
     this.#dirty = true
@@ -126,6 +139,7 @@ export class CompressedExchange extends ExchangeThrough {
   }
 
   override end(trailers?: string): void {
+    if (this.#short !== null) return this.#endShort(this.#short, trailers)
     if (this.#stream === null) return this.visitor.end(trailers)
     if (this.#given) return
     this.#trailers = trailers
@@ -137,8 +151,32 @@ export class CompressedExchange extends ExchangeThrough {
 
   override fail(error: PorticoError): void {
     if (this.#given) return
+    // Nothing of a short one has left: it can still be another answer.
+    this.#short = null
     this.#release()
     this.visitor.fail(error)
+  }
+
+  #compressed(head: AnswerHead): AnswerHead {
+    return this.#judge.compressed(head, this.#coder.name)
+  }
+
+  #gather(short: Short, chunk: Uint8Array): boolean {
+    const { body, filled } = short
+    // Never more than was announced.
+    const part = chunk.subarray(0, body.length - filled)
+    body.set(part, filled)
+    short.filled = filled + part.length
+    return true
+  }
+
+  #endShort({ head, body, filled }: Short, trailers: string | undefined): void {
+    this.#short = null
+    if (filled === body.length && trailers === undefined) return this.respond(head, body)
+    // Cut short, or with more to say: the gateway knows what to do with that.
+    this.visitor.start(plainHead(head, Verdict.COMPRESS, this.#hasWeak), body.length)
+    this.visitor.write(body.subarray(0, filled), true)
+    this.visitor.end(trailers)
   }
 
   #plain(head: AnswerHead, verdict: Verdict, body: Uint8Array, length: number): void {
@@ -177,7 +215,7 @@ export class CompressedExchange extends ExchangeThrough {
     const coder = this.#coder
     const settle = (compressed: Uint8Array | null): void => {
       if (compressed === null) return
-      const fixed = { ...compressedHead(head, coder.name), fixed: true as const }
+      const fixed = { ...this.#compressed(head), fixed: true as const }
       entry.answer = { head: fixed, body: compressed }
     }
     if (body.length <= MOST_AT_ONCE) {
@@ -202,7 +240,7 @@ export class CompressedExchange extends ExchangeThrough {
     this.#stream = stream
     visitor.onGone = this.#left
     visitor.onDrain = this.#drained
-    visitor.start(compressedHead(head, this.#coder.name), -1)
+    visitor.start(this.#compressed(head), -1)
     stream.on('data', (bytes: Buffer) => {
       if (!visitor.write(bytes, true)) stream.pause()
     })

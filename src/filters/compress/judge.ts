@@ -1,6 +1,7 @@
 /** Which answers are compressed, and what their heads say then (RFC 9110 §8.4, §8.8.1, §12.5.5). Pure. */
 import type { AnswerHead } from '../../request/exchange.ts'
 import type { CodingName, CompressPlan } from '../../site/filters-plan.ts'
+import { Memo } from '../../wire/memo.ts'
 import { vary } from '../vary.ts'
 
 /** What is to be done with an answer: nothing, saying that another visitor would get another one, or both. */
@@ -17,11 +18,20 @@ const TYPE = /^content-type:[ \t]*([^;\r]*)/im
 /** Types whose verdict is remembered. */
 const MOST_KNOWN = 1000
 
+/** What the fields of an answer come to: applications repeat themselves, at least for a second. */
+interface Look {
+  /** Compressed, as far as they decide it. */
+  readonly worth: boolean
+  /** By the name of the coding. */
+  readonly compressed: Map<CodingName, string>
+}
+
 export class Judge {
   readonly #min: number
   readonly #exact = new Set<string>()
   readonly #patterns: RegExp[] = []
   readonly #known = new Map<string, boolean>()
+  readonly #looks = new Memo<Look>(256)
 
   constructor({ types, min }: Pick<CompressPlan, 'types' | 'min'>) {
     this.#min = min
@@ -40,9 +50,29 @@ export class Judge {
     if (status < 200 || status === 204 || status === 206) return Verdict.PLAIN
     // Shorter ones never are, whoever asks.
     if (length === 0 || (length > 0 && length < this.#min)) return Verdict.PLAIN
-    if (KEPT.test(fields)) return Verdict.PLAIN
-    const type = TYPE.exec(fields)?.[1]?.trim().toLowerCase()
-    return type !== undefined && this.#isListed(type) ? Verdict.COMPRESS : Verdict.PLAIN
+    return this.#look(fields).worth ? Verdict.COMPRESS : Verdict.PLAIN
+  }
+
+  /** The head of the compressed answer, of one that is to be compressed. */
+  compressed(head: AnswerHead, coding: CodingName): AnswerHead {
+    const { compressed } = this.#look(head.fields)
+    let fields = compressed.get(coding)
+    if (fields === undefined) {
+      fields = compressedFields(head, coding)
+      compressed.set(coding, fields)
+    }
+    const { fixed: _, ...rest } = head
+    return { ...rest, fields }
+  }
+
+  #look(fields: string): Look {
+    const known = this.#looks.get(fields)
+    if (known !== undefined) return known
+    const type = KEPT.test(fields) ? undefined : TYPE.exec(fields)?.[1]?.trim().toLowerCase()
+    const worth = type !== undefined && this.#isListed(type)
+    return this.#looks.put(fields, { worth, compressed: new Map() }, () =>
+      Buffer.from(fields, 'latin1').toString('latin1'),
+    )
   }
 
   #isListed(type: string): boolean {
@@ -56,11 +86,11 @@ export class Judge {
   }
 }
 
-/** The head of the compressed answer. What is not byte for byte the same has no strong ETag. */
-export function compressedHead(head: AnswerHead, coding: CodingName): AnswerHead {
-  const { fixed: _, ...rest } = head
+/** Of the compressed answer. What is not byte for byte the same has no strong ETag. */
+function compressedFields(head: AnswerHead, coding: CodingName): string {
   const kept = head.fields.replace(OF_THE_BYTES, '').replace(STRONG, '$1W/"')
-  return vary({ ...rest, fields: `${kept}Content-Encoding: ${coding}\r\n` }, 'Accept-Encoding')
+  return vary({ ...head, fields: `${kept}Content-Encoding: ${coding}\r\n` }, 'Accept-Encoding')
+    .fields
 }
 
 /** The head of an answer that stays as it is. `weak`: the visitor has the compressed one. */
