@@ -9,12 +9,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { Backend, uwsgi } from './support/backends.ts'
 import { conforms, type Feature } from './support/conformance.ts'
+import { Nghttpx } from './support/nghttpx.ts'
 import { freePort, Nginx } from './support/peers.ts'
 import { APPS, Portico, PYTHON } from './support/portico.ts'
 
 /** Spoken to us by nginx. */
 const GATEWAYS = ['uwsgi', 'puwsgi', 'fastcgi', 'scgi'] as const
-const FRONTS = ['http', ...GATEWAYS] as const
+const FRONTS = ['http', 'http2', ...GATEWAYS] as const
 
 /** How each backend is reached from the site file, and what it cannot do. */
 const BACKENDS: Readonly<Record<string, { handler: string; cannot?: readonly Feature[] }>> = {
@@ -49,6 +50,8 @@ let behind: Backend
 let gunicorn: Backend
 let portico: Portico
 let nginx: Nginx
+/** Speaks HTTP/2 to us. */
+let nghttpx: Nghttpx
 
 beforeAll(async () => {
   chmodSync(folder, 0o755)
@@ -97,6 +100,7 @@ apps:
 `,
   })
   await portico.settled()
+  nghttpx = await Nghttpx.before(portico.port)
   nginx = await Nginx.serve(
     (port) => `
   uwsgi_buffering off; fastcgi_buffering off; scgi_buffering off;
@@ -113,6 +117,7 @@ apps:
 }, 60_000)
 
 afterAll(async () => {
+  await nghttpx?.[Symbol.asyncDispose]()
   await nginx?.[Symbol.asyncDispose]()
   await portico?.[Symbol.asyncDispose]()
   await behind?.[Symbol.asyncDispose]()
@@ -123,7 +128,7 @@ afterAll(async () => {
 describe.each(FRONTS)('%s before', (front) => {
   describe.concurrent.each(Object.entries(BACKENDS))('%s', (name, { cannot = [] }) => {
     conforms({
-      at: () => (front === 'http' ? portico.port : nginx.port),
+      at: () => ({ http: portico.port, http2: nghttpx.port })[front as string] ?? nginx.port,
       left: () => left,
       host: `${name}-${front}.test`,
       cannot,

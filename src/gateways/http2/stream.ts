@@ -406,7 +406,8 @@ export class Http2Stream implements Carrier {
   #enlarge(): void {
     this.#target = READ_WINDOW
     this.#connection.enlarge()
-    if (this.#bodyLeft === UNMEASURED || this.#bodyLeft > DEFAULT_WINDOW) {
+    // Else all of the rest may come as it is.
+    if (this.#bodyLeft === UNMEASURED || this.#bodyLeft > this.#receiveWindow) {
       this.#taken += READ_WINDOW - DEFAULT_WINDOW
       this.#credit(0)
     }

@@ -5,7 +5,7 @@ import { PorticoError } from '../../../src/errors.ts'
 import type { Exchange } from '../../../src/request/exchange.ts'
 import { Flag, FrameType, Http2Code, Setting } from '../../../src/wire/http2.ts'
 import { echo, Held, handler, OK, says } from '../http1/handlers.ts'
-import { until } from '../http1/visitor.ts'
+import { sleep, until } from '../http1/visitor.ts'
 import { encode, frame, request } from './peer.ts'
 import { serve } from './site.ts'
 
@@ -237,6 +237,20 @@ describe('bodies', () => {
     expect(peer.of(FrameType.WINDOW_UPDATE)).toEqual([])
     echo().handle(held.last)
     expect((await peer.over(1)).body.toString()).toBe(`${'x'.repeat(3000)}yend`)
+  })
+
+  it.each([65_536, 70_000, 131_072])('of %i bytes that are asked for late', async (size) => {
+    const held = new Held()
+    const { visitor } = await serve({ routes: { '/': held } })
+    const peer = await visitor()
+    const body = randomBytes(size)
+    peer.ask(1, request('/', { ':method': 'POST', 'content-length': String(size) }), false)
+    const sent = upload(peer, 1, body)
+    await until(() => held.exchanges.length === 1)
+    await sleep(20)
+    echo().handle(held.last)
+    await sent
+    expect((await peer.over(1)).body.equals(body)).toBe(true)
   })
 
   it('larger than the window are a fault of flow control', async () => {
