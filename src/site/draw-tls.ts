@@ -1,5 +1,6 @@
 /** `tls:` of the site and of its listeners → the Plan's. */
 import { Certificates } from '../tls/certificates.ts'
+import { judgeLists } from '../tls/judge-lists.ts'
 import { loadAuthorities, loadCertificates, loadTicketKeys } from '../tls/load.ts'
 import { type Certificate, CertificateError, readCertificate } from '../tls/read-certificate.ts'
 import { absolutePath, type Drawing, existingFile } from './drawing.ts'
@@ -65,6 +66,9 @@ export class Tls {
     if (VERSIONS.indexOf(minVersion) < VERSIONS.indexOf('TLSv1.2')) {
       const message = 'TLS before 1.2 is broken (RFC 8996); what is signed is weakened for it, too'
       report.warning(from('min-version'), message)
+    }
+    for (const [key, message] of Object.entries(judgeLists(settings))) {
+      report.problem(from(key as keyof Common), message)
     }
     return {
       set: this.#set(own, path, written.has('certificates')),
