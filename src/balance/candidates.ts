@@ -87,10 +87,8 @@ export class Candidates<Carrier> {
 
   /** To the next ones to ask; false: all were. */
   #goOn(need: boolean): boolean {
-    if (this.#tier + 1 < this.#members.tiers.length && !this.#inNeed) this.#tier++
-    else if (this.#inNeed) {
-      if (++this.#tier === this.#members.tiers.length) return false
-    } else if (need) {
+    if (this.#tier + 1 < this.#members.tiers.length) this.#tier++
+    else if (need && !this.#inNeed) {
       this.#inNeed = true
       this.#tier = 0
     } else return false

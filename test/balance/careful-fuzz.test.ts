@@ -1,0 +1,316 @@
+/**
+ * Requests through a pool whose servers do anything at any time: each visitor gets one answer, whole or cut,
+ * and afterwards nobody has anything in hand.
+ */
+import type { Duplex } from 'node:stream'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { Care } from '../../src/balance/care.ts'
+import { CarefulWalk } from '../../src/balance/careful-walk.ts'
+import { bytesKept } from '../../src/balance/kept-body.ts'
+import { createMembers } from '../../src/balance/members.ts'
+import { PoolMemory } from '../../src/balance/pool-memory.ts'
+import { type ErrorCode, PorticoError } from '../../src/errors.ts'
+import type { AnswerHead, BodySink, Exchange } from '../../src/request/exchange.ts'
+import type { ResiliencePlan } from '../../src/site/resilience-plan.ts'
+import type { Attempt, Transport } from '../../src/transports/transport.ts'
+import { parseRequestFields } from '../../src/wire/request-fields.ts'
+import { parseRequestLine } from '../../src/wire/request-line.ts'
+import { poolPlan, target } from '../transports/front.ts'
+import { breakerPlan, hedgePlan, passivePlan, resilience, retryPlan } from './resilience.ts'
+
+type Outcome =
+  | { readonly what: 'refuse'; readonly after: number }
+  | { readonly what: 'fail'; readonly after: number; readonly code: ErrorCode }
+  | { readonly what: 'answer'; readonly after: number; readonly status: number }
+  | {
+      readonly what: 'stream'
+      readonly after: number
+      readonly status: number
+      readonly parts: number
+    }
+  | { readonly what: 'cut'; readonly after: number; readonly status: number }
+
+interface Asked {
+  readonly method: string
+  readonly body: number
+  /** The visitor leaves after so many turns; -1: it stays. */
+  readonly leaves: number
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await turn()
+}
+
+const PART = Buffer.from('part')
+
+/** What a gateway promises, and what it may expect. */
+class Visitor implements Exchange {
+  readonly line
+  readonly fields
+  readonly peer = {
+    address: '127.0.0.1',
+    port: 1,
+    localAddress: '127.0.0.1',
+    localPort: 80,
+    scheme: 'http',
+  } as const
+  readonly began = performance.now()
+  readonly prefix = '/'
+  readonly captures = null
+  readonly maxBody = 1_000_000
+  gone = false
+  onGone: (() => void) | null = null
+  onDrain: (() => void) | null = null
+  state: 'none' | 'streaming' | 'done' | 'cut' = 'none'
+  status = 0
+  readonly #body: number
+  #given = 0
+  #sink: BodySink | null = null
+
+  constructor({ method, body }: Asked) {
+    this.#body = body
+    this.line = parseRequestLine(`${method} / HTTP/1.1`)
+    const length = body > 0 ? `Content-Length: ${body}\r\n` : ''
+    this.fields = parseRequestFields(`Host: a\r\n${length}`, 1, 100)
+  }
+
+  get answered(): boolean {
+    return this.state !== 'none'
+  }
+
+  receive(sink: BodySink): void {
+    expect(this.#sink).toBe(null)
+    this.#sink = sink
+    void this.#give()
+  }
+
+  resume(): void {}
+
+  async #give(): Promise<void> {
+    while (this.#given < this.#body) {
+      await turn()
+      if (this.gone) return
+      const length = Math.min(100, this.#body - this.#given)
+      this.#given += length
+      this.#sink!.data(Buffer.alloc(length, 'b'))
+    }
+    if (!this.gone) this.#sink!.end('')
+  }
+
+  inform(): void {}
+
+  respond(head: AnswerHead): void {
+    this.#begin(head)
+    this.state = 'done'
+    this.onGone = null
+  }
+
+  start(head: AnswerHead): void {
+    this.#begin(head)
+    this.state = 'streaming'
+  }
+
+  write(): boolean {
+    if (!this.gone) expect(this.state).toBe('streaming')
+    return true
+  }
+
+  end(): void {
+    if (this.gone) return
+    expect(this.state).toBe('streaming')
+    this.state = 'done'
+    this.onGone = null
+  }
+
+  fail(error: PorticoError): void {
+    if (this.gone || this.state === 'done') return
+    if (this.state === 'streaming') {
+      this.state = 'cut'
+      this.gone = true
+      return
+    }
+    this.state = 'done'
+    this.status = error.status
+    this.onGone = null
+  }
+
+  upgrade(): Duplex {
+    throw new Error('nobody upgrades')
+  }
+
+  leave(): void {
+    if (this.gone || this.state === 'done') return
+    this.gone = true
+    this.#sink?.abort(new PorticoError('VISITOR_LEFT'))
+    this.onGone?.()
+  }
+
+  #begin({ status }: AnswerHead): void {
+    if (this.gone) return
+    expect(this.state).toBe('none')
+    this.status = status
+  }
+}
+
+/** Does what the script says, as a connection would. */
+class Scripted implements Transport {
+  readonly name = 'scripted'
+  inHand = 0
+  readonly #next: () => Outcome
+
+  constructor(next: () => Outcome) {
+    this.#next = next
+  }
+
+  close(): void {}
+
+  send(exchange: Exchange, attempt: Attempt): void {
+    this.inHand++
+    void this.#act(exchange, attempt, this.#next())
+  }
+
+  async #act(exchange: Exchange, attempt: Attempt, outcome: Outcome): Promise<void> {
+    let over = false
+    const leave = (): void => {
+      over = true
+      exchange.onGone = null
+      this.inHand--
+    }
+    exchange.onGone = () => {
+      leave()
+      attempt.done()
+    }
+    if (outcome.what !== 'refuse' && exchange.fields.contentLength > 0) {
+      let got = 0
+      exchange.receive({
+        data: (chunk) => {
+          got += chunk.length
+          return true
+        },
+        end: () => expect(got).toBe(exchange.fields.contentLength),
+        abort: (error) => {
+          if (over) return
+          leave()
+          attempt.done(error)
+          exchange.fail(error)
+        },
+      })
+    }
+    if (outcome.after > 0) await turns(outcome.after)
+    if (over) return
+    const fail = (code: ErrorCode): void => {
+      leave()
+      const error = new PorticoError(code)
+      attempt.done(error)
+      exchange.fail(error)
+    }
+    if (outcome.what === 'refuse') {
+      leave()
+      return attempt.refused(new PorticoError('BACKEND_REFUSED'))
+    }
+    if (outcome.what === 'fail') return fail(outcome.code)
+    attempt.heard?.()
+    const head: AnswerHead = { status: outcome.status, reason: '', fields: '', has: 0 }
+    if (outcome.what === 'answer') {
+      leave()
+      attempt.done()
+      return exchange.respond(head, PART)
+    }
+    exchange.start(head, -1)
+    await turns(1)
+    if (over) return
+    if (outcome.what === 'cut') return fail('BACKEND_CLOSED')
+    for (let i = 0; i < outcome.parts; i++) {
+      exchange.write(PART, false)
+      if (over) return
+      await turns(1)
+      if (over) return
+    }
+    leave()
+    attempt.done()
+    exchange.end()
+  }
+}
+
+const status = fc.constantFrom(200, 200, 200, 404, 502, 503)
+const after = fc.integer({ min: 0, max: 6 })
+const outcome: fc.Arbitrary<Outcome> = fc.oneof(
+  fc.record({ what: fc.constant('refuse' as const), after }),
+  fc.record({
+    what: fc.constant('fail' as const),
+    after,
+    code: fc.constantFrom<ErrorCode>('BACKEND_CLOSED', 'BACKEND_SLOW', 'BACKEND_LIED', 'INTERNAL'),
+  }),
+  fc.record({ what: fc.constant('answer' as const), after, status }),
+  fc.record({
+    what: fc.constant('stream' as const),
+    after,
+    status,
+    parts: fc.integer({ min: 0, max: 4 }),
+  }),
+  fc.record({ what: fc.constant('cut' as const), after, status }),
+)
+const asked: fc.Arbitrary<Asked> = fc.record({
+  method: fc.constantFrom('GET', 'GET', 'HEAD', 'PUT', 'POST'),
+  body: fc.constantFrom(0, 0, 50, 450),
+  leaves: fc.constantFrom(-1, -1, -1, 0, 1, 3, 8),
+})
+const plan: fc.Arbitrary<ResiliencePlan> = fc.record({
+  retry: fc.constantFrom(null, retryPlan(), retryPlan({ unsafe: true, tries: 5, body: 200 })),
+  passive: fc.constantFrom(null, passivePlan({ failures: 2, restMs: 5 })),
+  breaker: fc.constantFrom(null, breakerPlan({ failures: 4, restMs: 5, pending: 8 })),
+  queue: fc.constantFrom(null, { size: 3, timeoutMs: 200 }, { size: 20, timeoutMs: 2 }),
+  slowStartMs: fc.constantFrom(0, 10),
+  hedge: fc.constantFrom(null, hedgePlan({ afterMs: 1 })),
+  sorry: fc.constantFrom(null, { status: 503, type: 'text/plain', body: 'sorry' }),
+})
+
+it('one answer for each, and nothing is left', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      plan,
+      fc.array(outcome, { minLength: 1, maxLength: 30 }),
+      fc.array(asked, { minLength: 1, maxLength: 12 }),
+      fc.constantFrom(0, 1, 2),
+      async (care, outcomes, requests, most) => {
+        let next = 0
+        const servers = [1, 2, 3].map((port) => ({ ...target(port), maxConnections: most }))
+        const pool = { ...poolPlan(servers), ...resilience(care) }
+        const memory = PoolMemory.allocate(pool)
+        const transports: Scripted[] = []
+        const members = createMembers(pool, { memory }, (): Transport => {
+          const made = new Scripted(() => outcomes[next++ % outcomes.length]!)
+          transports.push(made)
+          return made
+        })
+        const made = new Care(pool, members, new PoolMemory(pool, memory).pool!, () => {})
+        const visitors = requests.map((request) => {
+          const visitor = new Visitor(request)
+          if (request.leaves >= 0) void turns(request.leaves).then(() => visitor.leave())
+          new CarefulWalk(visitor, made).begin()
+          return visitor
+        })
+        const settled = (): boolean =>
+          visitors.every(({ state, gone }) => gone || state === 'done') &&
+          transports.every(({ inHand }) => inHand === 0) &&
+          (made.queue?.depth ?? 0) === 0
+        for (let i = 0; i < 2_000 && !settled(); i++) await turns(1)
+        for (let i = 0; i < 500 && !settled(); i++) {
+          await new Promise((resolve) => setTimeout(resolve, 1))
+        }
+        await turns(10)
+        made.close()
+        expect(visitors.map(({ state, gone }) => gone || state)).toEqual(
+          visitors.map(({ gone }) => gone || 'done'),
+        )
+        expect(transports.map(({ inHand }) => inHand)).toEqual([0, 0, 0])
+        expect(made.targets.map(({ active }) => active)).toEqual([0, 0, 0])
+        expect([made.queue?.depth ?? 0, bytesKept()]).toEqual([0, 0])
+      },
+    ),
+    { numRuns: 300 },
+  )
+}, 60_000)
