@@ -4,10 +4,12 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { AcmePlan } from '../site/acme-plan.ts'
+import { isLocal } from '../site/local-names.ts'
 import type { Logger } from '../supervisor/logger.ts'
 import { delay, settledWithin } from '../supervisor/timers.ts'
 import type { CertificatePem } from '../tls/certificates.ts'
 import { Challenges } from './challenges.ts'
+import { Demands } from './demands.ts'
 import { Issuing } from './issuing.ts'
 import { type Household, Keeper } from './keeper.ts'
 import { LocalKeeper } from './local-keeper.ts'
@@ -42,6 +44,10 @@ export class Agent {
   readonly #issuing: Issuing
   readonly #keepers = new Map<string, Keeper>()
   readonly #running = new Set<Promise<void>>()
+  readonly #demands = new Demands()
+  /** Names that are kept because somebody came for them. */
+  readonly #demanded = new Set<string>()
+  #warned = false
   readonly #orders = new Set<Promise<unknown>>()
   /** Stores that were moved away from, until their orders are over. */
   readonly #left = new Set<Store>()
@@ -75,8 +81,9 @@ export class Agent {
 
   /** The plan that was prepared serves alone. */
   async commit(plan: AcmePlan): Promise<void> {
+    if (plan.ask === '') this.#demanded.clear()
     for (const [name, keeper] of this.#keepers) {
-      if (plan.names.includes(name)) continue
+      if (plan.names.includes(name) || this.#demanded.has(name)) continue
       keeper.stop()
       this.#keepers.delete(name)
     }
@@ -88,6 +95,7 @@ export class Agent {
   retire(): void {
     for (const keeper of this.#keepers.values()) keeper.stop()
     this.#keepers.clear()
+    this.#demanded.clear()
     this.#local.close()
     this.#options.changed([])
   }
@@ -101,6 +109,40 @@ export class Agent {
   async tlsProof(name: string): Promise<CertificatePem | null> {
     const home = this.#home
     return home === null ? null : home.challenges.tls(name, home.store)
+  }
+
+  /** A visitor wants `name`: resolves when there is a certificate, or when there is none for now. */
+  async demand(name: string): Promise<void> {
+    const plan = this.#plan
+    if (plan === null || plan.ask === '' || isLocal(name)) return
+    let keeper = this.#keepers.get(name)
+    if (keeper === undefined) {
+      if (this.#demanded.size >= plan.mostAsked) return this.#tooMany(plan.mostAsked)
+      if (!(await this.#demands.may(name, plan.ask))) return
+      keeper = this.#keepers.get(name)
+    }
+    if (keeper === undefined) {
+      this.#demanded.add(name)
+      this.#keep(name)
+      keeper = this.#keepers.get(name)!
+      await keeper.read()
+      this.#run(keeper)
+    }
+    await keeper.settled()
+    // The next visitor may have it tried again, when its time has come.
+    if (keeper.kept === null && this.#demanded.delete(name)) {
+      keeper.stop()
+      this.#keepers.delete(name)
+    }
+    await this.#publishing
+  }
+
+  #tooMany(most: number): void {
+    if (this.#warned) return
+    this.#warned = true
+    this.#options.logger.warn(
+      `certificates: ${most} names have one on demand, more get none; raise tls.acme.on-demand.most`,
+    )
   }
 
   /** Obtains a certificate at once, whatever is due. Throws for a name that is not kept. */
@@ -238,10 +280,13 @@ export class Agent {
     const real: CertificatePem[] = []
     const missing: string[] = []
     for (const { name, kept } of this.#keepers.values()) {
-      if (kept === null) missing.push(name)
-      else real.push({ from: `the certificate of ${name}`, cert: kept.chain, key: kept.key })
+      const from = `the certificate of ${name}`
+      if (kept !== null) real.push({ from, cert: kept.chain, key: kept.key })
+      // Whoever came for such a name waits for the real one.
+      else if (!this.#demanded.has(name)) missing.push(name)
     }
     const local = this.#local.pem
+    if (local === null) missing.push(...this.#local.names)
     return [
       ...real,
       ...(local === null ? [] : [local]),

@@ -4,6 +4,14 @@ import type { SitePlan } from '../site/plan.ts'
 /** The plan without passwords of stores, CAs and programs: whoever takes over the server finds none. */
 export function forServer(plan: SitePlan): SitePlan {
   if (plan.acme === undefined) return plan
-  const acme = { ...plan.acme, store: '', servers: [], dnsHook: [], email: '', trust: '' }
+  const acme = {
+    ...plan.acme,
+    store: '',
+    servers: [],
+    dnsHook: [],
+    email: '',
+    trust: '',
+    ask: plan.acme.ask === '' ? '' : 'yes',
+  }
   return { ...plan, acme }
 }

@@ -56,6 +56,7 @@ export class Keeper {
   #woken = false
   #storeFails = false
   #moved = false
+  #waiting: (() => void)[] = []
   /** What the store has not taken yet. */
   #unsaved: string | null = null
 
@@ -101,6 +102,16 @@ export class Keeper {
     this.look()
   }
 
+  /** Resolves when it has a certificate, or an attempt has failed; or the household ends. */
+  async settled(): Promise<void> {
+    if (this.#kept !== null || this.#trouble !== null || this.#ended) return
+    await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
+
+  #settle(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+
   /** Something may have changed in the store. */
   look(): void {
     this.#woken = true
@@ -121,6 +132,11 @@ export class Keeper {
 
   /** Resolves after `stop`, or when the household ends. */
   async run(): Promise<void> {
+    await this.#keepOn()
+    this.#settle()
+  }
+
+  async #keepOn(): Promise<void> {
     while (!this.#ended) {
       const looked = await this.read()
       if (this.#ended) return
@@ -206,6 +222,7 @@ export class Keeper {
     this.#askAt = 0
     this.#chance = Math.random()
     this.#changed()
+    this.#settle()
   }
 
   async #askSuggestion(): Promise<void> {
@@ -239,13 +256,13 @@ export class Keeper {
       // What another machine has got, or has found impossible, while we came.
       if (!(await this.read()) || this.dueAt > Date.now()) return
       this.#ordering = true
+      this.#urgent = false
       await turn(() => this.#attempt(held.lost))
     } catch (error) {
       if (this.#home.signal.aborted) await this.#gaveUp()
       else await this.#failed(error as Error)
     } finally {
       this.#ordering = false
-      this.#urgent = false
       await lease.release()
     }
   }
@@ -270,13 +287,20 @@ export class Keeper {
       trustOf(plan),
     )
     const text = writeKept(got.server, got.chain, got.key)
-    this.#ordering = false
-    this.#take(text)
+    try {
+      // Before anybody sees it: what is served is there after a crash as well.
+      await this.#save(text)
+    } catch (error) {
+      const why = (error as Error).message
+      throw new Error(`it was obtained, but ${store.shown} does not take it: ${why}`)
+    } finally {
+      this.#ordering = false
+      this.#take(text)
+    }
     const { issuer, notAfter } = this.#kept!
     logger.info(
       `certificates: ${name} has one by ${issuer} until ${new Date(notAfter).toISOString()}`,
     )
-    await this.#save(text)
     await tell()
   }
 
@@ -316,6 +340,7 @@ export class Keeper {
     const now = Date.now()
     this.#ordering = false
     this.#trouble = { message: error.message, at: now, until: now + wait, failures }
+    this.#settle()
     const serves =
       this.#kept === null || this.#kept.notAfter < now
         ? 'visitors are warned'

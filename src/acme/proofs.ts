@@ -13,6 +13,8 @@ const TOKEN = /^[A-Za-z0-9_-]{16,256}$/
 /** Strangers may ask for anything: more than these wait for no answer. */
 const MOST_ASKED = 64
 const PATIENCE_MS = 5_000
+/** No handshake may take longer, whatever its settings say. */
+const DEMAND_MS = 60_000
 
 const HEAD: AnswerHead = {
   status: 200,
@@ -24,17 +26,24 @@ const HEAD: AnswerHead = {
 /** What the supervisor is asked. */
 export interface ProofQuestion {
   readonly ask: number
-  /** A token of http-01, or a name of tls-alpn-01. */
-  readonly kind: 'http' | 'tls'
+  /** For a token of http-01, or a name of tls-alpn-01; or a name is to have a certificate. */
+  readonly kind: 'http' | 'tls' | 'demand'
   readonly about: string
 }
 
 /** Null: there is none. */
 export type Proof = string | CertificatePem | null
 
+interface Asked {
+  /** On `performance.now()`. */
+  readonly until: number
+  readonly isDemand: boolean
+  readonly done: (proof: Proof) => void
+}
+
 export class Proofs {
   readonly #ask: (question: ProofQuestion) => void
-  readonly #asked = new Map<number, { until: number; done: (proof: Proof) => void }>()
+  readonly #asked = new Map<number, Asked>()
   #last = 0
 
   /** `ask` has `told` called some time later. */
@@ -77,6 +86,13 @@ export class Proofs {
     })
   }
 
+  /** Resolves when there is a certificate, or when there will be none. */
+  demand(name: string): Promise<void> {
+    return new Promise((resolve) => {
+      if (!this.#find('demand', name, () => resolve())) resolve()
+    })
+  }
+
   told(ask: number, proof: Proof): void {
     const asked = this.#asked.get(ask)
     this.#asked.delete(ask)
@@ -88,10 +104,13 @@ export class Proofs {
     for (const [ask, { until }] of this.#asked) if (now > until) this.told(ask, null)
   }
 
-  #find(kind: 'http' | 'tls', about: string, done: (proof: Proof) => void): boolean {
-    if (this.#asked.size >= MOST_ASKED) return false
+  #find(kind: ProofQuestion['kind'], about: string, done: (proof: Proof) => void): boolean {
+    const isDemand = kind === 'demand'
+    const asked = [...this.#asked.values()].filter((one) => one.isDemand === isDemand).length
+    if (asked >= MOST_ASKED) return false
     const ask = ++this.#last
-    this.#asked.set(ask, { until: performance.now() + PATIENCE_MS, done })
+    const until = performance.now() + (isDemand ? DEMAND_MS : PATIENCE_MS)
+    this.#asked.set(ask, { until, done, isDemand })
     this.#ask({ ask, kind, about })
     return true
   }

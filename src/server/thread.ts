@@ -188,6 +188,10 @@ async function tlsHost(): Promise<TlsHost> {
   return {
     tls: new ServerTls(start.tls),
     challenge: (name) => flow.proofs?.choice(name) ?? Promise.resolve(null),
+    demand:
+      plan.acme === undefined || plan.acme.ask === ''
+        ? null
+        : (name) => flow.proofs?.demand(name) ?? Promise.resolve(),
   }
 }
 

@@ -33,6 +33,10 @@ export interface AcmePlan {
   /** In the order in which they are tried. */
   readonly challenges: readonly ChallengeType[]
   readonly keyType: KeyType
+  /** Whether a name that is not in the site file may have a certificate, this address is asked; '': none may. */
+  readonly ask: string
+  /** Most names that have one for that reason. */
+  readonly mostAsked: number
   /** `file:/folder`, `redis://…` or `etcd://…`: may hold a password, and is not for the server process. */
   readonly store: string
   /** Others may use the store, too. */

@@ -9,6 +9,7 @@ import { loadCertificates } from '../tls/load.ts'
 import { type Certificate, readCertificate } from '../tls/read-certificate.ts'
 import type { AcmePlan, AcmeServerPlan, ChallengeType } from './acme-plan.ts'
 import { absolutePath, type Drawing, existingFile } from './drawing.ts'
+import { isLocal } from './local-names.ts'
 import { nearest } from './nearest.ts'
 import type { ListenerPlan } from './plan.ts'
 import type { AcmeSettings } from './settings/acme.ts'
@@ -23,9 +24,6 @@ const SERVERS: Readonly<Record<string, string>> = {
   sslcom: 'https://acme.ssl.com/sslcom-dv-ecc',
 }
 
-/** Top-level names that no CA knows (RFC 6761, 6762, 8375, ICANN's `internal`). */
-const LOCAL =
-  /(^|\.)(localhost|local|internal|intranet|private|corp|home|lan|test|example|invalid|home\.arpa)$/
 const HOST =
   /^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/
 
@@ -75,12 +73,8 @@ export function drawAcme(
         : word,
     ),
     authority: join(state, 'authority'),
+    ...drawOnDemand(drawing, acme),
   }
-}
-
-/** Whether no CA could know it. */
-export function isLocal(name: string): boolean {
-  return isIP(name) !== 0 || !name.replace(/^\*\./, '').includes('.') || LOCAL.test(name)
 }
 
 function drawNames(
@@ -209,6 +203,20 @@ function drawServers(drawing: Drawing, acme: AcmeSettings): AcmeServerPlan[] {
     const keyFile = existingFile(drawing, keyPath, account['key-file'])
     return [{ url, external: { keyId: account['key-id'], keyFile } }]
   })
+}
+
+function drawOnDemand(
+  { report }: Drawing,
+  acme: AcmeSettings,
+): Pick<AcmePlan, 'ask' | 'mostAsked'> {
+  const { ask, most } = acme['on-demand']
+  const url = ask === '' ? null : URL.parse(ask)
+  if (ask !== '' && (url === null || !/^https?:$/.test(url.protocol))) {
+    report.problem(['tls', 'acme', 'on-demand', 'ask'], 'no address', {
+      expected: 'http://127.0.0.1:9000/may-have',
+    })
+  }
+  return { ask, mostAsked: most }
 }
 
 function drawStore(

@@ -37,8 +37,12 @@ export class Automatic {
   async proof({ kind, about }: ProofQuestion): Promise<Proof> {
     const agent = this.#agent
     if (agent === null) return null
-    const found = kind === 'http' ? agent.httpProof(about) : agent.tlsProof(about)
-    return found.catch(() => null)
+    const ask = {
+      http: () => agent.httpProof(about),
+      tls: () => agent.tlsProof(about),
+      demand: () => agent.demand(about).then(() => null),
+    }[kind]
+    return ask().catch(() => null)
   }
 
   get status(): readonly CertificateStatus[] {

@@ -35,6 +35,11 @@ export class TlsContexts {
     this.#made.clear()
   }
 
+  /** Whether a certificate is made out for it. */
+  knows(serverName: string): boolean {
+    return this.#certificates.find(serverName) !== null
+  }
+
   /** For a visitor that wants `serverName`, '' for none; null: it is refused. Throws what OpenSSL says. */
   choose(serverName: string): Choice | null {
     const known = serverName === '' ? null : this.#certificates.find(serverName)

@@ -1,6 +1,8 @@
 /** An agent and a real ACME server. */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { KEY_TYPES } from '../../src/site/acme-plan.ts'
@@ -277,4 +279,39 @@ describe('the store is a Redis', () => {
     expect(machine.served).toEqual([before])
     expect(pebble.orders).toBe(orders)
   }, 30_000)
+})
+
+test('names on demand: those that the owner’s program takes, as long as there is room', async () => {
+  await using machine = new Machine()
+  await machine.http(pebble.httpPort)
+  const asked: string[] = []
+  const program = createServer((request, response) => {
+    const name = new URL(request.url ?? '/', 'http://x').searchParams.get('domain') ?? ''
+    asked.push(name)
+    response.statusCode = name.startsWith('good') ? 200 : 403
+    response.end()
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => program.once('listening', resolve))
+  const ask = `http://127.0.0.1:${(program.address() as AddressInfo).port}/may`
+  const orders = pebble.orders
+  const plan = machine.plan(pebble, { names: [], ask, mostAsked: 2 })
+  await machine.use(plan)
+  const { agent } = machine
+  const names = (): string[] => machine.served.flatMap((pem) => readCertificate(pem).names)
+  // Several visitors wait for the same one.
+  await Promise.all([1, 2, 3].map(() => agent.demand('good1.example.com')))
+  expect(names()).toEqual(['good1.example.com'])
+  await agent.demand('bad.example.com')
+  await agent.demand('bad.example.com')
+  for (const none of ['localhost', '10.0.0.1', 'x', '*.example.com', '-a.example.com', 'a..b']) {
+    await agent.demand(none)
+  }
+  expect(asked).toEqual(['good1.example.com', 'bad.example.com'])
+  await machine.use({ ...plan, email: 'other@example.com' })
+  await agent.demand('good2.example.com')
+  await agent.demand('good3.example.com')
+  expect(names()).toEqual(['good1.example.com', 'good2.example.com'])
+  expect(pebble.orders).toBe(orders + 2)
+  await machine.logged(/on-demand\.most/)
+  program.close()
 })

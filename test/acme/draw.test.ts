@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { Authority } from '../../src/acme/authority.ts'
 import { forServer } from '../../src/acme/for-server.ts'
 import type { AcmePlan } from '../../src/site/acme-plan.ts'
-import { isLocal } from '../../src/site/draw-acme.ts'
+import { isLocal } from '../../src/site/local-names.ts'
 import { folderWith, load } from '../site/here.ts'
 
 async function acmeOf(site: object, folder = folderWith({})): Promise<AcmePlan | undefined> {

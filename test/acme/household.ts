@@ -50,6 +50,8 @@ export class Machine {
       shared: false,
       trust: pebble.trust,
       dnsHook: [],
+      ask: '',
+      mostAsked: 1_000,
       authority: join(this.folder, 'authority'),
       ...more,
     }

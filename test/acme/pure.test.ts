@@ -2,12 +2,15 @@
 import { execFileSync } from 'node:child_process'
 import { createPublicKey, X509Certificate } from 'node:crypto'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
+import { ask } from '../../src/acme/ask.ts'
 import { Authority } from '../../src/acme/authority.ts'
-import { retryAfter } from '../../src/acme/client.ts'
+import { AcmeClient, retryAfter } from '../../src/acme/client.ts'
 import { integer, oid, sequence, values } from '../../src/acme/der.ts'
 import { runDnsHook } from '../../src/acme/dns-hook.ts'
 import { renewalTime, retryWait } from '../../src/acme/due.ts'
@@ -294,4 +297,45 @@ test('the table for people', () => {
   expect(text).toContain('missing, failed 2×')
   expect([isWell(one, 59 * DAY), isWell(one, 91 * DAY)]).toEqual([true, false])
   expect(certificatesText([], 0)).toBe('no automatic certificates\n')
+})
+
+describe('whoever is asked', () => {
+  const listening = async (answer: RequestListener): Promise<{ url: string; server: Server }> => {
+    const server = createServer(answer).listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, server }
+  }
+
+  test('hangs: it is given up in time', async () => {
+    const { url, server } = await listening(() => {})
+    const asked = ask(url, { method: 'GET', timeoutMs: 100 })
+    await expect(asked).rejects.toThrow(/^127\.0\.0\.1:\d+: no answer within 0\.1 s$/)
+    server.closeAllConnections()
+    server.close()
+  })
+
+  test('does not stop talking: it is not listened to for ever', async () => {
+    const { url, server } = await listening((_request, response) => {
+      const talk = (): void => {
+        if (response.destroyed) return
+        if (response.write('x'.repeat(65_536))) setImmediate(talk)
+        else response.once('drain', talk)
+      }
+      talk()
+    })
+    await expect(ask(url, { method: 'GET', timeoutMs: 5_000 })).rejects.toThrow('over 1 MB')
+    server.close()
+  })
+
+  test('is no CA: that is said', async () => {
+    const { url, server } = await listening((request, response) => {
+      response.setHeader('Content-Type', 'application/json')
+      response.end(request.url === '/' ? '{"newNonce": "/relative"}' : 'null')
+    })
+    const client = new AcmeClient(url, undefined, AbortSignal.timeout(5_000))
+    await expect(client.directory()).rejects.toThrow(/no directory of a CA/)
+    // It is asked anew the next time.
+    await expect(client.directory()).rejects.toThrow(/no directory of a CA/)
+    server.close()
+  })
 })

@@ -1,5 +1,7 @@
 /** Automatic certificates of whole sites, from a real ACME server. */
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { connect, type PeerCertificate } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -63,7 +65,7 @@ function site(
     threads: 2,
     state: './state',
     hosts: Object.fromEntries(hosts.map((name) => [name, routes])),
-    tls: { acme: { server: pebble.url, trust: pebble.trust, ...acme } },
+    tls: { acme: { server: pebble.url, trust: pebble.trust, ...acme }, redirect: true },
   }
   return { 'site.yaml': JSON.stringify(whole) }
 }
@@ -92,8 +94,9 @@ describe('a site obtains its certificates', () => {
     // What is nobody's proof is the site's own business.
     const fields = { Host: 'www.example.com' }
     const path = `/.well-known/acme-challenge/${'x'.repeat(43)}`
-    const answer = await ask(pebble.httpPort, path, { fields })
-    expect(answer.text).toBe('not from a CA')
+    const visit = await ask(pebble.httpPort, path, { fields })
+    expect(visit.status).toBe(301)
+    expect(visit.fields.location).toContain('https://www.example.com')
 
     portico.write('site.yaml', site([...names, 'new.example.com'], listen)['site.yaml']!)
     expect((await portico.run('reload')).code).toBe(0)
@@ -134,6 +137,24 @@ describe('a site obtains its certificates', () => {
     await served(pebble.tlsPort, 'alpn.example.com')
     // Nobody else is shown what the CA came for.
     expect(portico.messages).toContain('alpn.example.com has one by Pebble Intermediate')
+  }, 40_000)
+
+  test('on demand: the first visitor waits for it', async () => {
+    const program = createServer((request, response) => {
+      response.statusCode = request.url?.includes('domain=customer') === true ? 200 : 404
+      response.end()
+    }).listen(0, '127.0.0.1')
+    await new Promise((resolve) => program.once('listening', resolve))
+    const ask = `http://127.0.0.1:${(program.address() as AddressInfo).port}/`
+    const listen = [`http://127.0.0.1:${pebble.httpPort}`, 'https://127.0.0.1:0']
+    const acme = { 'on-demand': { ask } }
+    await using portico = await Portico.serve(site(['*'], listen, acme))
+    const port = Number(new URL(portico.urls[1]!).port)
+    expect((await meet(port, 'customer.example.com')).error).toBe('')
+    expect((await meet(port, 'stranger.example.com')).error).not.toBe('')
+    const all = await certificates(portico)
+    expect(all.map(({ names }) => names[0])).toContain('customer.example.com')
+    program.close()
   }, 40_000)
 
   test('a killed site asks no CA again, and does not give what it has to anybody', async () => {

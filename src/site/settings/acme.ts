@@ -3,7 +3,9 @@ import { z } from 'zod'
 import { CHALLENGES, KEY_TYPES, type KeyType } from '../acme-plan.ts'
 import {
   type Choice,
+  type Count,
   choice,
+  count,
   type Flag,
   flag,
   type Mapping,
@@ -24,6 +26,15 @@ const external = {
     'A file with the key that the CA has given (base64url), which only its owner may read.',
     'a file',
   ) as RequiredText,
+}
+
+const onDemand = {
+  ask: text(
+    '',
+    'An address that is asked with `?domain=NAME` whether a name may have a certificate: 200 means yes. Without it nobody but `names` gets one, or strangers could use up what CAs allow you.',
+    'http://127.0.0.1:9000/may-have',
+  ) as Text,
+  most: count(1_000, 1, 100_000, 'Most names that get one in this way.') as Count,
 }
 
 type External = z.ZodPrefault<z.ZodRecord<z.ZodString, Mapping<typeof external>>>
@@ -71,6 +82,10 @@ const acme = {
     'A file with the certificates (PEM) that are trusted when the CA is asked, for a CA of your own. Default: the system’s.',
     'a file',
   ) as Text,
+  'on-demand': section(
+    onDemand,
+    'Certificates for names that are not in the site file, obtained when the first visitor comes, who waits for it.',
+  ) as Section<typeof onDemand>,
   'external-account': z
     .record(z.string(), mapping(external), { error: 'a mapping of CAs to key-id and key-file' })
     .prefault({})
