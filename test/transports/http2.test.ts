@@ -13,10 +13,13 @@ import {
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { PorticoError } from '../../src/errors.ts'
 import type { PoolPlan, TargetPlan } from '../../src/site/plan.ts'
 import { PLAIN_TLS } from '../../src/site/pool-tls-plan.ts'
-import { HpackDecoder } from '../../src/wire/hpack-decoder.ts'
+import { AnswerBlocks } from '../../src/transports/http2/answer-block.ts'
+import { HpackDecoder, HpackFault } from '../../src/wire/hpack-decoder.ts'
 import { writeField } from '../../src/wire/hpack-encoder.ts'
 import {
   encodeGoaway,
@@ -25,6 +28,7 @@ import {
   FRAME_HEAD,
   FrameType,
   Http2Code,
+  Http2Fault,
   PREFACE,
   Setting,
   writeFrameHead,
@@ -672,5 +676,88 @@ describe('a server that breaks the rules of HTTP/2', () => {
     expect((await get(port, '/')).body).toBe('ok')
     expect(server.accepted).toBe(2)
     await until(() => server.sockets.size === 1)
+  })
+
+  it('with whatever a fuzzer makes of good frames: nobody gets what was not sent', async () => {
+    const good = (id: number): Buffer =>
+      Buffer.concat([
+        headers(
+          id,
+          block([
+            [':status', '200'],
+            ['x-name', 'value'],
+            ['content-length', '5'],
+          ]),
+          Flag.END_HEADERS,
+        ),
+        data(id, 'he'),
+        data(id, 'llo', Flag.END_STREAM),
+      ])
+    let script: (id: number) => Buffer = good
+    const server = await rawBackend((socket) => {
+      let seen = 0
+      socket.write(SETTINGS)
+      socket.on('data', (chunk: Buffer) => {
+        // The preface and what comes with it; then the request.
+        seen += chunk.length
+        if (seen < 150) return
+        seen = 0
+        socket.end(script(1))
+      })
+    }).then(keep)
+    const { port } = await over(server.port, 'h2c', { responseTimeoutMs: 1_000 })
+    expect((await get(port, '/')).body).toBe('hello')
+    const change = fc.tuple(fc.nat(good(1).length - 1), fc.nat(255))
+    const cut = fc.nat(good(1).length)
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(change, { minLength: 1, maxLength: 3 }),
+        cut,
+        async (changes, end) => {
+          script = (id) => {
+            const bytes = good(id)
+            for (const [at, value] of changes) bytes[at] = value
+            return bytes.subarray(0, end + 10)
+          }
+          const { status, body, cut: short } = await get(port, '/')
+          if (status === 200 && !short) expect(body.length).toBeLessThanOrEqual(5)
+          else expect([200, 502, 503, 504].includes(status) || short || status >= 200).toBe(true)
+        },
+      ),
+      { numRuns: 150 },
+    )
+    script = good
+    expect((await get(port, '/')).body).toBe('hello')
+  })
+})
+
+describe('a header block of an answer', () => {
+  it('is a head, or a fault, whatever the bytes', () => {
+    const good = block([
+      [':status', '200'],
+      ['server', 'x'],
+      ['set-cookie', 'a=1'],
+      ['content-length', '5'],
+    ])
+    const near = fc
+      .array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { maxLength: 4 })
+      .map((changes) => {
+        const bytes = Buffer.from(good)
+        for (const [at, value] of changes) bytes[at] = value
+        return bytes
+      })
+    const any = fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes))
+    fc.assert(
+      fc.property(fc.oneof(near, any), fc.boolean(), (bytes, trailers) => {
+        const blocks = new AnswerBlocks()
+        try {
+          if (trailers) blocks.trailers(bytes, 0, bytes.length, 1)
+          else expect(blocks.head(bytes, 0, bytes.length, 1).head.status).toBeGreaterThan(99)
+        } catch (error) {
+          const known = [HpackFault, Http2Fault, PorticoError].some((kind) => error instanceof kind)
+          expect(known, String(error)).toBe(true)
+        }
+      }),
+    )
   })
 })
