@@ -43,6 +43,7 @@ export function showStatus(status: SiteStatus): string {
     poolTable(status.pools, Date.now()),
     poolCountsTable(status.poolCounts ?? {}),
     routeTable(status),
+    streamTable(status),
     certificateTable(status.certificates),
     ...background,
     queueTable(status.commons?.jobs ?? []),
@@ -169,6 +170,23 @@ function routeTable({ routes }: SiteStatus): string[] {
       showQuantile(route.took, 0.99),
     ])
   return [...table([head, ...rows], 1), ...more(used.length, 'routes')]
+}
+
+function streamTable({ streams = [] }: SiteStatus): string[] {
+  if (streams.length === 0) return []
+  const head = ['listener', 'open', 'accepted', 'refused', 'failed', 'received', 'sent']
+  const rows = streams
+    .slice(0, MOST_ROWS)
+    .map((one) => [
+      harmless(one.listener),
+      `${one.open}`,
+      `${one.accepted}`,
+      `${one.refused}`,
+      `${one.failed}`,
+      showBytes(one.received),
+      showBytes(one.sent),
+    ])
+  return [...table([head, ...rows], 1), ...more(streams.length, 'listeners')]
 }
 
 function more(count: number, what: string): string[] {

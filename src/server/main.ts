@@ -14,6 +14,7 @@ import { AppCounts } from '../request/app-counts.ts'
 import { Counters } from '../request/counters.ts'
 import type { SitePlan } from '../site/plan.ts'
 import { StreamCounts } from '../stream/counts.ts'
+import { readStreams } from '../stream/details.ts'
 import { removeAbandoned } from '../system/abandoned.ts'
 import { killSession } from '../system/session.ts'
 import { allocateTallies } from '../transports/backend/tally.ts'
@@ -46,6 +47,7 @@ class Server {
   readonly #asker: RequestsAsker
   readonly #threads: Worker[] = []
   readonly #counters: SharedArrayBuffer
+  readonly #streams: SharedArrayBuffer
   readonly #tallies: SharedArrayBuffer
   readonly #apps: Record<string, AppMemory> = {}
   readonly #pools: Readonly<Record<string, SharedArrayBuffer>>
@@ -104,6 +106,7 @@ class Server {
     const belongings = allocatePersistence(plan)
     this.#tallies = allocateTallies(plan)
     const streams = StreamCounts.allocate(plan.listeners.length, threads)
+    this.#streams = streams
     for (let thread = 0; thread < threads; thread++) {
       const data: ThreadStart = {
         plan,
@@ -165,7 +168,12 @@ class Server {
       apps[name] = { requests, errors, waiting, busy, workers }
     }
     const numbers = detailed
-      ? { numbers: readNumbers(this.#plan, this.#names, this.#counters, this.#apps) }
+      ? {
+          numbers: {
+            ...readNumbers(this.#plan, this.#names, this.#counters, this.#apps),
+            streams: readStreams(this.#plan, this.#streams),
+          },
+        }
       : {}
     tell({
       type: 'status',

@@ -11,6 +11,7 @@ import type { AppNumbers, SlotNumbers } from '../request/app-counts.ts'
 import type { HandshakeNumbers, RouteNumbers } from '../request/counters.ts'
 import type { Address, SitePlan } from '../site/plan.ts'
 import type { TlsSecrets } from '../tls/secrets.ts'
+import type { StreamDetails } from '../stream/details.ts'
 import type { PoolFiles } from '../transports/backend/tls.ts'
 
 /** How an application's workers are doing, as the server threads need to know it. */
@@ -218,6 +219,8 @@ export interface ServerStatus {
 export interface ServerNumbers {
   readonly apps: Readonly<Record<string, AppDetails>>
   readonly routes: readonly RouteDetails[]
+  /** Of listeners without HTTP; absent: there are none. */
+  readonly streams?: readonly StreamDetails[]
 }
 
 export interface AppDetails extends AppNumbers {

@@ -1,4 +1,6 @@
 /** What an imap, pop3 or smtp listener has of its own → the Plan's. */
+
+import { orNever } from './draw-stream.ts'
 import { type Drawing, textAsWritten } from './drawing.ts'
 import type { KeyPath } from './problem.ts'
 import type { ListenSettings } from './settings/listen.ts'
@@ -65,7 +67,7 @@ export function drawMail(
     smtpAuth: mail['smtp-auth'],
     loginTimeoutMs: mail.timeout,
     connectTimeoutMs: mail['connect-timeout'],
-    idleMs: settings.idle ?? IDLE_MS,
+    idleMs: orNever(settings.idle) ?? IDLE_MS,
     maxConnections: settings['max-connections'],
     attempts: mail.attempts,
     ...(proxyProtocol === 'off' ? {} : { proxyProtocol }),

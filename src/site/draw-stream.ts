@@ -15,6 +15,9 @@ const IDLE_MS = 600_000
 /** Sessions of datagrams have no end of their own. */
 const UDP_IDLE_MS = 60_000
 
+/** Far off, and still a number of milliseconds. */
+const NEVER_MS = 2 ** 40
+
 /** Those on which TLS can end. */
 const WITH_TLS: readonly string[] = ['http', 'https', 'tcp', 'imap', 'pop3', 'smtp']
 
@@ -60,7 +63,7 @@ export function drawStream(
   pools: Pools,
 ): StreamPlan {
   const speaks = scheme === 'udp' ? 'udp' : 'tcp'
-  const idle = settings?.idle ?? (scheme === 'udp' ? UDP_IDLE_MS : IDLE_MS)
+  const idle = orNever(settings?.idle) ?? (scheme === 'udp' ? UDP_IDLE_MS : IDLE_MS)
   const named = Object.entries(settings?.names ?? {})
   if ((settings === null || settings.pool === '') && named.length === 0) {
     drawing.report.problem(path, `a ${scheme}:// listener needs a pool`, {
@@ -75,13 +78,18 @@ export function drawStream(
   return {
     pool: pool === '' ? '' : poolOf(drawing, [...path, 'pool'], pool, speaks, pools),
     names: Object.fromEntries(names),
-    clientIdleMs: settings?.['client-idle'] ?? idle,
-    serverIdleMs: settings?.['server-idle'] ?? idle,
-    halfClosedMs: settings?.['half-closed'] ?? idle,
+    clientIdleMs: orNever(settings?.['client-idle']) ?? idle,
+    serverIdleMs: orNever(settings?.['server-idle']) ?? idle,
+    halfClosedMs: orNever(settings?.['half-closed']) ?? idle,
     maxConnections: settings?.['max-connections'] ?? 0,
     requests: settings?.requests ?? 0,
     responses: settings?.responses ?? -1,
   }
+}
+
+/** 0 is never. */
+export function orNever(ms: number | undefined): number | undefined {
+  return ms === 0 ? NEVER_MS : ms
 }
 
 function poolOf(

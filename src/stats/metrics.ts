@@ -10,6 +10,7 @@ import type { CommonsStatus, QueueStatus } from '../commons/protocol.ts'
 import type { HandshakeNumbers } from '../request/counters.ts'
 import type { Histogram } from '../request/histogram.ts'
 import type { RouteDetails } from '../server/protocol.ts'
+import type { StreamDetails } from '../stream/details.ts'
 import type { AppStatus, SiteStatus, WorkerStatus } from '../supervisor/status.ts'
 import { countOf } from './histograms.ts'
 
@@ -395,6 +396,57 @@ const ROUTES: readonly Metric[] = [
   ),
 ]
 
+function perStream(value: Of<StreamDetails, number>): PlainMetric['read'] {
+  return ({ streams = [] }) =>
+    streams.map((one) => ({ labels: [one.listener, one.protocol], value: value(one) }))
+}
+
+const STREAM = ['listener', 'protocol']
+const STREAMS: readonly Metric[] = [
+  gauge(
+    'stream_connections',
+    'stream.{listener}.{protocol}.connections',
+    'Open connections, or sessions, of a listener without HTTP.',
+    STREAM,
+    perStream(({ open }) => open),
+  ),
+  counter(
+    'stream_connections_accepted',
+    'stream.{listener}.{protocol}.accepted',
+    'Connections, or sessions, accepted.',
+    STREAM,
+    perStream(({ accepted }) => accepted),
+  ),
+  counter(
+    'stream_connections_refused',
+    'stream.{listener}.{protocol}.refused',
+    'Those that were closed because there were as many as there may be.',
+    STREAM,
+    perStream(({ refused }) => refused),
+  ),
+  counter(
+    'stream_connections_failed',
+    'stream.{listener}.{protocol}.failed',
+    'Those for which no server could be reached, or that were not understood.',
+    STREAM,
+    perStream(({ failed }) => failed),
+  ),
+  counter(
+    'stream_received_bytes',
+    'stream.{listener}.{protocol}.received',
+    'Bytes from visitors.',
+    STREAM,
+    perStream(({ received }) => received),
+  ),
+  counter(
+    'stream_sent_bytes',
+    'stream.{listener}.{protocol}.sent',
+    'Bytes to visitors.',
+    STREAM,
+    perStream(({ sent }) => sent),
+  ),
+]
+
 const TASK = ['app', 'kind', 'task']
 const BACKGROUND: readonly Metric[] = [
   counter(
@@ -744,6 +796,7 @@ export const METRICS: readonly Metric[] = [
   ...APPS,
   ...WORKERS,
   ...ROUTES,
+  ...STREAMS,
   ...POOLS,
   ...POOL_COUNTS,
   ...BACKGROUND,

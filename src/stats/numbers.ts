@@ -1,6 +1,7 @@
 /** Sums of what several server processes have counted, living and ended. */
 import type { SlotNumbers } from '../request/app-counts.ts'
 import type { AppDetails, RouteDetails, ServerNumbers } from '../server/protocol.ts'
+import { addStreams, endedStreams } from '../stream/details.ts'
 import { addTimes } from './histograms.ts'
 
 export const noNumbers: ServerNumbers = { apps: {}, routes: [] }
@@ -16,11 +17,12 @@ export function addNumbers(one: ServerNumbers, other: ServerNumbers): ServerNumb
     const known = routes.get(keyOf(route))
     routes.set(keyOf(route), known === undefined ? route : addRoutes(known, route))
   }
-  return { apps, routes: [...routes.values()] }
+  const streams = addStreams(one.streams ?? [], other.streams ?? [])
+  return { apps, routes: [...routes.values()], streams }
 }
 
 /** What remains when a process is gone: what it counted, not what it held. */
-export function endedNumbers({ apps, routes }: ServerNumbers): ServerNumbers {
+export function endedNumbers({ apps, routes, streams = [] }: ServerNumbers): ServerNumbers {
   const over = Object.entries(apps).map(([name, app]): [string, AppDetails] => [
     name,
     {
@@ -34,21 +36,24 @@ export function endedNumbers({ apps, routes }: ServerNumbers): ServerNumbers {
   return {
     apps: Object.fromEntries(over),
     routes: routes.map((route) => ({ ...route, active: 0 })),
+    streams: endedStreams(streams),
   }
 }
 
 /** Places for workers are a generation's own: of another one's they say nothing. */
-export function withoutSlots({ apps, routes }: ServerNumbers): ServerNumbers {
+export function withoutSlots({ apps, ...others }: ServerNumbers): ServerNumbers {
   const bare = Object.entries(apps).map(([name, app]) => [name, { ...app, slots: [] }] as const)
-  return { apps: Object.fromEntries(bare), routes }
+  return { apps: Object.fromEntries(bare), ...others }
 }
 
 /** Those that are still in the site: what is gone for good would be kept for ever. */
 export function known(numbers: ServerNumbers, site: ServerNumbers): ServerNumbers {
   const routes = new Set(site.routes.map(keyOf))
+  const listeners = new Set(site.streams?.map(({ listener }) => listener))
   return {
     apps: Object.fromEntries(Object.entries(numbers.apps).filter(([name]) => name in site.apps)),
     routes: numbers.routes.filter((route) => routes.has(keyOf(route))),
+    streams: numbers.streams?.filter(({ listener }) => listeners.has(listener)) ?? [],
   }
 }
 

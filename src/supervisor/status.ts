@@ -16,6 +16,7 @@ import type {
 } from '../server/protocol.ts'
 import type { AppPlan, SitePlan } from '../site/plan.ts'
 import { noTimes } from '../stats/histograms.ts'
+import type { StreamDetails } from '../stream/details.ts'
 import { type ProcessFacts, processFacts } from '../system/process-facts.ts'
 import type { ServedCertificate } from '../tls/keeper.ts'
 import type { AppFacts } from './app-process.ts'
@@ -99,6 +100,8 @@ export interface SiteStatus {
   readonly poolCounts?: Readonly<Record<string, PoolCounts>>
   /** First what no route has matched. */
   readonly routes: readonly RouteDetails[]
+  /** Listeners without HTTP. */
+  readonly streams?: readonly StreamDetails[]
   /** Upper bounds of the histograms' buckets, ms. */
   readonly boundsMs: readonly number[]
 }

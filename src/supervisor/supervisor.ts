@@ -714,6 +714,7 @@ class Supervisor {
       pools: current?.server?.pools ?? {},
       poolCounts: current?.server?.poolCounts ?? {},
       routes: numbers.routes,
+      streams: numbers.streams ?? [],
       background: this.#background.status,
       automatic: this.#automatic.status,
       ...(this.#site?.plan.tls === undefined ? {} : { certificates: this.#tls.served }),

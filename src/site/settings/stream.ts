@@ -34,7 +34,7 @@ export const stream = {
     'a server name such as www.example.com or *.example.com',
   ) as TextMap,
   idle: optionalDuration(
-    'For connections without HTTP: longest that nothing comes from the visitor and it takes nothing, or the same of the server. Default: 10m, for udp 1m.',
+    'For connections without HTTP: longest that nothing comes from the visitor and it takes nothing, or the same of the server. 0: never. Default: 10m, for udp 1m, for mail 24h.',
   ) as OptionalDuration,
   'client-idle': optionalDuration(
     'The same of the visitor alone. Default: `idle`.',
