@@ -15,7 +15,7 @@ import type { AnswerHead, BodySink, Exchange } from '../../src/request/exchange.
 import type { ResiliencePlan } from '../../src/site/resilience-plan.ts'
 import type { Attempt, Transport } from '../../src/transports/transport.ts'
 import { parseRequestFields } from '../../src/wire/request-fields.ts'
-import { parseRequestLine } from '../../src/wire/request-line.ts'
+import { parseRequestLine, type RequestLine } from '../../src/wire/request-line.ts'
 import { poolPlan, target } from '../transports/front.ts'
 import { breakerPlan, hedgePlan, passivePlan, resilience, retryPlan } from './resilience.ts'
 
@@ -160,16 +160,21 @@ class Scripted implements Transport {
   readonly name = 'scripted'
   inHand = 0
   readonly #next: () => Outcome
+  readonly #asked: (line: RequestLine) => void
 
-  constructor(next: () => Outcome) {
+  /** `asked`: told of each request that gets through to the server. */
+  constructor(next: () => Outcome, asked: (line: RequestLine) => void) {
     this.#next = next
+    this.#asked = asked
   }
 
   close(): void {}
 
   send(exchange: Exchange, attempt: Attempt): void {
     this.inHand++
-    void this.#act(exchange, attempt, this.#next())
+    const outcome = this.#next()
+    if (outcome.what !== 'refuse') this.#asked(exchange.line)
+    void this.#act(exchange, attempt, outcome)
   }
 
   async #act(exchange: Exchange, attempt: Attempt, outcome: Outcome): Promise<void> {
@@ -277,12 +282,16 @@ it('one answer for each, and nothing is left', async () => {
       fc.constantFrom(0, 1, 2),
       async (care, outcomes, requests, most) => {
         let next = 0
+        const sent = new Map<RequestLine, number>()
         const servers = [1, 2, 3].map((port) => ({ ...target(port), maxConnections: most }))
         const pool = { ...poolPlan(servers), ...resilience(care) }
         const memory = PoolMemory.allocate(pool)
         const transports: Scripted[] = []
         const members = createMembers(pool, { memory }, (): Transport => {
-          const made = new Scripted(() => outcomes[next++ % outcomes.length]!)
+          const made = new Scripted(
+            () => outcomes[next++ % outcomes.length]!,
+            (line) => sent.set(line, (sent.get(line) ?? 0) + 1),
+          )
           transports.push(made)
           return made
         })
@@ -309,6 +318,13 @@ it('one answer for each, and nothing is left', async () => {
         expect(transports.map(({ inHand }) => inHand)).toEqual([0, 0, 0])
         expect(made.targets.map(({ active }) => active)).toEqual([0, 0, 0])
         expect([made.queue?.depth ?? 0, bytesKept()]).toEqual([0, 0])
+        const { retry, hedge } = care
+        for (const { line, fields } of visitors) {
+          const reads = line.method === 'GET' || line.method === 'HEAD'
+          const hedges = hedge !== null && reads && fields.contentLength === 0 ? 1 : 0
+          const again = retry !== null && (retry.unsafe || line.method !== 'POST')
+          expect(sent.get(line) ?? 0).toBeLessThanOrEqual((again ? retry.tries : 1) + hedges)
+        }
       },
     ),
     { numRuns: 300 },
