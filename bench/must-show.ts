@@ -112,6 +112,21 @@ export const MUST_SHOW: readonly Target[] = [
     ...atLeast(0.8, 'ratio'),
   },
   {
+    text: 'a fixed answer over HTTP/2, ten streams a connection: to nginx',
+    ...rate('http2-fixed', 'nginx'),
+    ...atLeast(0.7, 'ratio'),
+  },
+  {
+    text: '… one stream a connection: to nginx',
+    ...rate('http2-one', 'nginx'),
+    ...atLeast(0.7, 'ratio'),
+  },
+  {
+    text: '… a 1 KB file: to nginx',
+    ...rate('http2-file-1k', 'nginx'),
+    ...atLeast(0.7, 'ratio'),
+  },
+  {
     text: 'proxying a small answer: to nginx',
     ...rate('proxy-small', 'nginx'),
     ...atLeast(0.8, 'ratio'),

@@ -1,6 +1,7 @@
 /** One rival at work: started, known to answer right, measurable, stoppable. */
 import { mkdirSync } from 'node:fs'
 import { get } from 'node:http'
+import { connect } from 'node:http2'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -14,6 +15,8 @@ export interface Expected {
   readonly path: string
   /** The exact body, or how it begins and how long it is, for large ones. */
   readonly body: string | { readonly start: string; readonly length: number }
+  /** Asked for over HTTP/2, by prior knowledge. */
+  readonly http2?: true
 }
 
 export interface Server {
@@ -69,6 +72,7 @@ export async function serve(
 /** What is wrong with the answer, or undefined when nothing is. */
 export function answerIsWrong(url: string, expected: Expected): Promise<string | undefined> {
   const { body: wanted } = expected
+  if (expected.http2) return answerOverHttp2IsWrong(url, expected)
   return new Promise((resolve) => {
     const request = get(url, { agent: false, timeout: 5000 }, (response) => {
       let text = ''
@@ -90,6 +94,29 @@ export function answerIsWrong(url: string, expected: Expected): Promise<string |
     })
     request.on('timeout', () => request.destroy(new Error('no answer within 5 s')))
     request.on('error', (error) => resolve(error.message))
+  })
+}
+
+function answerOverHttp2IsWrong(url: string, expected: Expected): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const session = connect(url)
+    const failed = (error: Error): void => resolve(error.message)
+    session.on('error', failed)
+    const stream = session.request({ ':path': expected.path })
+    let status = 0
+    let text = ''
+    stream.on('error', failed)
+    stream.on('response', (head) => {
+      status = Number(head[':status'])
+    })
+    stream.setEncoding('latin1').on('data', (part: string) => {
+      text += part
+    })
+    stream.on('end', () => {
+      session.close()
+      const right = status === 200 && text === expected.body
+      resolve(right ? undefined : `status ${status}: ${text.slice(0, 200)}`)
+    })
   })
 }
 

@@ -9,7 +9,7 @@ import type { Rival, Site } from './rival.ts'
 import { type Bench, type Column, failed, type Row, type Scenario } from './scenario.ts'
 import { type Expected, type Server, serve } from './server.ts'
 import { medians } from './statistics.ts'
-import { errorsOf, type Load, wrk } from './wrk.ts'
+import { type Answered, errorsOf, type Load, wrk } from './wrk.ts'
 
 export interface Prepared {
   readonly site: Site
@@ -28,6 +28,8 @@ export interface Throughput {
   readonly script?: string
   /** Where requests that take long need more samples: measurements are this many times longer. */
   readonly lengthen?: number
+  /** In place of wrk. */
+  readonly ask?: (url: string, load: Load) => Promise<Answered>
   prepare(bench: Bench): Promise<Prepared> | Prepared
 }
 
@@ -86,7 +88,7 @@ async function compare(
         const server = await serve(rival, site, expected, bench.scratch)
         const { note } = rival
         candidates.push({ server, note, clean: [], disturbed: [], remarks: new Set() })
-        await wrk(server.url, load(options, bench.quick ? 1 : 2))
+        await ask(options)(server.url, load(options, bench.quick ? 1 : 2))
       } catch (error) {
         rows.push(failed(rival.name, error))
       }
@@ -96,7 +98,7 @@ async function compare(
       for (const candidate of candidates) {
         if (pass > bench.rounds && candidate.clean.length >= bench.rounds) continue
         const seconds = bench.seconds * (options.lengthen ?? 1)
-        const told = await measure(candidate, load(options, seconds), helper?.pids ?? [])
+        const told = await measure(candidate, options, seconds, helper?.pids ?? [])
         const which = pass > bench.rounds ? 'again' : `${pass}/${bench.rounds}`
         bench.progress(`${options.name} ${which} ${candidate.server.rival} ${told}`)
       }
@@ -120,6 +122,10 @@ function rowOf({ server, note, clean, disturbed, remarks }: Candidate, cleanAlon
   }
   if (all.length === 0) return { rival: server.rival, values: {}, remarks: said, absent: 'failed' }
   return { rival: server.rival, values: medians(cleanAlone ? clean : all), remarks: said }
+}
+
+function ask(options: Throughput): (url: string, load: Load) => Promise<Answered> {
+  return options.ask ?? wrk
 }
 
 function load(options: Throughput, seconds: number): Load {
@@ -147,12 +153,13 @@ function readClocks(server: Server, helpers: readonly number[]): Clocks {
 /** One round. Returns the words for the progress line. */
 async function measure(
   { server, clean, disturbed, remarks }: Candidate,
-  load: Load,
+  options: Throughput,
+  seconds: number,
   helpers: readonly number[],
 ): Promise<string> {
   await sleep(100)
   const before = readClocks(server, helpers)
-  const result = await wrk(server.url, load)
+  const result = await ask(options)(server.url, load(options, seconds))
   const after = readClocks(server, helpers)
   const errors = errorsOf(result)
   if (errors) {
@@ -161,8 +168,8 @@ async function measure(
   }
   const values = {
     rate: result.requests / result.seconds,
-    p50: result.p50Us,
-    p99: result.p99Us,
+    ...(result.p50Us === undefined ? {} : { p50: result.p50Us }),
+    ...(result.p99Us === undefined ? {} : { p99: result.p99Us }),
     cpu: ((after.servers - before.servers) * 1e6) / result.requests,
     memory: memoryBytes(server.pids),
   }

@@ -13,13 +13,13 @@ export interface Load {
   readonly script?: string
 }
 
-export interface LoadResult {
+/** What any load generator tells. */
+export interface Answered {
   readonly requests: number
   readonly seconds: number
   readonly bytes: number
-  readonly p50Us: number
-  readonly p99Us: number
-  readonly maxUs: number
+  readonly p50Us?: number
+  readonly p99Us?: number
   /** Connections that failed, reads and writes that failed, answers of 400 and above, time-outs. */
   readonly errors: {
     readonly connect: number
@@ -28,6 +28,12 @@ export interface LoadResult {
     readonly status: number
     readonly timeout: number
   }
+}
+
+export interface LoadResult extends Answered {
+  readonly p50Us: number
+  readonly p99Us: number
+  readonly maxUs: number
 }
 
 export function wrk(url: string, load: Load): Promise<LoadResult> {
@@ -70,7 +76,7 @@ function parse(line: string): LoadResult {
 }
 
 /** The errors in words, or undefined when there were none. */
-export function errorsOf(result: LoadResult): string | undefined {
+export function errorsOf(result: Answered): string | undefined {
   const named = Object.entries(result.errors).filter(([, count]) => count > 0)
   if (result.requests === 0) return 'not one answer'
   if (named.length === 0) return undefined

@@ -10,7 +10,8 @@ export function nginxVersion(): string {
 
 /**
  * `location` is what the only location holds; `http` is put before the server. A connection may make
- * any number of requests, so that wrk measures the same connections throughout.
+ * any number of requests, so that wrk measures the same connections throughout. `listen` is added to
+ * the listen directive.
  */
 export function nginx(
   dir: string,
@@ -18,6 +19,7 @@ export function nginx(
   location: string,
   http = '',
   workers = 1,
+  listen = '',
 ): Command {
   const config = join(dir, 'nginx.conf')
   // As root, nginx would drop to a user who may not read the bench's private folder.
@@ -48,7 +50,7 @@ http {
   scgi_temp_path ${dir}/scgi;
   ${http}
   server {
-    listen 127.0.0.1:${port} backlog=4096;
+    listen 127.0.0.1:${port} backlog=4096${listen};
     location / { ${location} }
   }
 }

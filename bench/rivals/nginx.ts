@@ -17,12 +17,21 @@ export const nginxOpenFileCache: Rival = {
   ],
 }
 
-function serve(site: Site, dir: string, port: number, http = ''): Command {
+/** Over HTTP/2 alone, without TLS. */
+export const nginxHttp2: Rival = {
+  name: 'nginx',
+  version: nginxVersion,
+  serve: (site, dir, port) => [serve(site, dir, port, '', ' http2')],
+}
+
+function serve(site: Site, dir: string, port: number, http = '', listen = ''): Command {
   switch (site.kind) {
     case 'files':
-      return command(dir, port, `root ${site.root};`, http)
-    case 'fixed':
-      return command(dir, port, `default_type text/plain; return 200 "${site.body}";`)
+      return command(dir, port, `root ${site.root};`, http, 1, listen)
+    case 'fixed': {
+      const answer = `default_type text/plain; return 200 "${site.body}";`
+      return command(dir, port, answer, http, 1, listen)
+    }
     case 'proxy': {
       const upstream = `upstream backend {
         server 127.0.0.1:${site.upstreamPort};

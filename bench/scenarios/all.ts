@@ -7,6 +7,7 @@ import { file1k } from './file-1k.ts'
 import { fixedAnswer } from './fixed-answer.ts'
 import { flaskHello } from './flask-hello.ts'
 import { gzipProxy } from './gzip-proxy.ts'
+import { http2File, http2Fixed, http2One } from './http2.ts'
 import { idleMemory } from './idle-memory.ts'
 import { killLoss } from './kill-loss.ts'
 import { respawn, wake } from './lifetimes.ts'
@@ -33,6 +34,9 @@ export const SCENARIOS: readonly Scenario[] = [
   wsgiSlowMix,
   file1k,
   fixedAnswer,
+  http2Fixed,
+  http2One,
+  http2File,
   proxySmall,
   gzipProxy,
   proxyPool,
