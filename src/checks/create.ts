@@ -8,6 +8,7 @@ import { dns } from './dns.ts'
 import { fastcgi } from './fastcgi.ts'
 import { file } from './file.ts'
 import { http } from './http.ts'
+import { http2 } from './http2.ts'
 import { mysql } from './mysql.ts'
 import { ping } from './ping.ts'
 import { redis } from './redis.ts'
@@ -22,7 +23,7 @@ export function createCheck(plan: ProbePlan, user: string, files: PoolFiles): Ch
     case 'tcp':
       return tcp(plan)
     case 'http':
-      return http(plan, files)
+      return plan.version === 2 ? http2(plan, files) : http(plan, files)
     case 'smtp':
       return smtp(plan)
     case 'dns':

@@ -61,6 +61,8 @@ export interface TcpCheckPlan {
 
 export interface HttpCheckPlan {
   readonly kind: 'http'
+  /** Of HTTP; 2 for servers that speak no other. */
+  readonly version: 1 | 2
   /** Null: without TLS. */
   readonly tls: CheckTlsPlan | null
   readonly method: string

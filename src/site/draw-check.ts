@@ -262,7 +262,8 @@ function drawProbe(
     case 'https':
       return {
         kind: 'http',
-        tls: drawTls(kind === 'https' || target.scheme === 'https', tls, wish),
+        version: target.scheme === 'h2' || target.scheme === 'h2c' ? 2 : 1,
+        tls: drawTls(kind === 'https' || isSecure(target), tls, wish),
         method: settings.method,
         path: drawPath(drawing, wish, '/'),
         host: settings.host,
@@ -312,6 +313,10 @@ function drawProbe(
     case 'mysql':
       return { kind, user: said(settings.mysql, 'portico') }
   }
+}
+
+function isSecure({ scheme }: Pick<TargetPlan, 'scheme'>): boolean {
+  return scheme === 'https' || scheme === 'h2'
 }
 
 function said(text: string | boolean | undefined, otherwise: string): string {

@@ -13,6 +13,7 @@ import { closedPort, until } from '../transports/backends.ts'
 
 const http = {
   kind: 'http',
+  version: 1,
   tls: null,
   method: 'GET',
   path: '/',
@@ -32,6 +33,8 @@ const streams: Readonly<Record<string, ProbePlan>> = {
   'http with a body': { ...http, body: '~^ok$' },
   'http with a digest': { ...http, digest: 'd41d8cd98f00b204e9800998ecf8427e' },
   https: { ...http, tls },
+  'http/2': { ...http, version: 2, body: 'ok' },
+  'http/2 over TLS': { ...http, version: 2, tls },
   smtp: { kind: 'smtp', helo: 'localhost' },
   fastcgi: { kind: 'fastcgi', path: '', body: '' },
   'fastcgi with a request': { kind: 'fastcgi', path: '/ping', body: 'pong' },

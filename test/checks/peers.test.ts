@@ -1,7 +1,7 @@
 /** Every check against the server it is made for: Debian's. */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,13 +9,14 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { createCheck } from '../../src/checks/create.ts'
 import type { HttpCheckPlan, ProbePlan } from '../../src/site/check-plan.ts'
 import type { Address } from '../../src/site/plan.ts'
-import { NO_FILES } from '../../src/transports/backend/tls.ts'
+import { NO_FILES, type PoolFiles } from '../../src/transports/backend/tls.ts'
 import { phpFpm, uwsgi } from '../flows/support/backends.ts'
 import { bind9 } from '../flows/support/bind9.ts'
 import { MariaDb } from '../flows/support/mariadb.ts'
 import { freePort, Nginx } from '../flows/support/peers.ts'
 import { postfix } from '../flows/support/postfix.ts'
 import { RabbitServer, RedisServer } from '../jobs/servers.ts'
+import { Authority, nginxTls } from '../transports/certificates.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'portico-check-peers-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -23,7 +24,11 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const PATIENCE_MS = 10_000
 
 /** '' for well, the weight it tells, or why it is not well. */
-async function probe(plan: ProbePlan, where: number | string | Address): Promise<string> {
+async function probe(
+  plan: ProbePlan,
+  where: number | string | Address,
+  files: PoolFiles = NO_FILES,
+): Promise<string> {
   const address: Address =
     typeof where === 'number'
       ? { kind: 'tcp', host: '127.0.0.1', port: where }
@@ -31,7 +36,7 @@ async function probe(plan: ProbePlan, where: number | string | Address): Promise
         ? { kind: 'unix', path: where }
         : where
   const signal = AbortSignal.timeout(PATIENCE_MS)
-  return createCheck(plan, '', NO_FILES)
+  return createCheck(plan, '', files)
     .probe(address, signal)
     .then(
       (weight) => (weight === undefined ? '' : `weight ${weight}`),
@@ -42,6 +47,7 @@ async function probe(plan: ProbePlan, where: number | string | Address): Promise
 const PAGE = 'All is well here.\n'
 const page: HttpCheckPlan = {
   kind: 'http',
+  version: 1,
   tls: null,
   method: 'GET',
   path: '/ok',
@@ -252,4 +258,48 @@ it('a file, and a script that looks for it', async () => {
     'ended by signal 9',
   )
   expect(await probe({ ...script, argv: ['/no/such'], env: [] }, 1)).toMatch(/ENOENT|no such/i)
+})
+
+it('http over TLS, and HTTP/2: nginx', async () => {
+  using authority = new Authority()
+  const good = authority.issue(['DNS:www.example.test', 'IP:127.0.0.1'])
+  const [late, second, both] = [await freePort(), await freePort(), await freePort()]
+  const page1: HttpCheckPlan = { ...page, path: '/' }
+  const location =
+    'location / { return 200 "$server_protocol $host $ssl_server_name $ssl_client_verify"; }'
+  await using nginx = await Nginx.serve(
+    (port) => `
+    server { listen 127.0.0.1:${port} ssl; ${nginxTls(good)} ssl_verify_client optional;
+      ssl_client_certificate ${authority.file}; ${location} }
+    server { listen 127.0.0.1:${late} ssl; ${nginxTls(authority.issue(['IP:127.0.0.1'], -1))} ${location} }
+    server { listen 127.0.0.1:${second} http2; ${location} }
+    server { listen 127.0.0.1:${both} ssl http2; ${nginxTls(good)} ${location} }`,
+  )
+  const files = {
+    ca: authority.pem,
+    certificate: readFileSync(good.certificate, 'latin1'),
+    key: readFileSync(good.key, 'latin1'),
+  }
+  const ask = (port: number, more: Partial<HttpCheckPlan>, own = files): Promise<string> =>
+    probe({ ...page1, ...more }, port, own)
+  const secure = { tls: { verify: true, name: '' } } as const
+  const named = { ...secure, host: 'www.example.test' }
+  expect(await ask(nginx.port, { ...secure, body: '~^HTTP/1.1 127.0.0.1  SUCCESS$' })).toBe('')
+  expect(
+    await ask(nginx.port, { ...named, body: '~^HTTP/1.1 www.example.test www.example.test' }),
+  ).toBe('')
+  expect(await ask(nginx.port, { tls: { verify: true, name: 'other.test' } })).toMatch(
+    /other\.test/,
+  )
+  expect(await ask(nginx.port, secure, NO_FILES)).toMatch(/self-signed|unable to/)
+  expect(await ask(nginx.port, { tls: { verify: false, name: '' } }, NO_FILES)).toBe('')
+  expect(await ask(late, secure)).toBe('certificate has expired')
+  expect(await ask(second, secure)).not.toBe('')
+  // With knowledge of what it speaks, and by ALPN.
+  const h2 = { version: 2, body: '~^HTTP/2.0 ' } as const
+  expect(await ask(second, h2)).toBe('')
+  expect(await ask(second, { ...h2, status: [500, 599] })).toBe('answered 200')
+  expect(await ask(both, { ...named, ...h2, body: '~^HTTP/2.0 www.example.test www' })).toBe('')
+  expect(await ask(both, { ...h2, ...secure }, NO_FILES)).toMatch(/self-signed|unable to/)
+  expect(await ask(nginx.port, { ...h2, ...secure })).not.toBe('')
 })
