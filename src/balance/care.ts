@@ -29,6 +29,8 @@ export class Care {
   /** Longest waits of a try for its connection and for the head of its answer, ms. */
   readonly connectMs: number
   readonly responseMs: number
+  /** The latter where another try may follow. */
+  readonly eachMs: number
   /** The scheduler looks at how fast servers are. */
   readonly timed: boolean
   readonly #complain: (line: string) => void
@@ -46,9 +48,9 @@ export class Care {
     this.members = members
     this.targets = members.tiers.flatMap(({ targets }) => targets)
     this.connectMs = pool.connectTimeoutMs
+    this.responseMs = pool.responseTimeoutMs
     const eachMs = retry?.eachMs ?? 0
-    this.responseMs =
-      eachMs === 0 ? pool.responseTimeoutMs : Math.min(eachMs, pool.responseTimeoutMs)
+    this.eachMs = eachMs === 0 || this.targets.length === 1 ? this.responseMs : eachMs
     this.timed = members.tiers.some(({ scheduler }) => scheduler.timed)
     this.#complain = complain
     this.figures = new Figures(cells.figures)

@@ -98,25 +98,33 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
   }
 
   #make(target: Target, trial: boolean): Try {
-    const { connectMs, responseMs } = this.#care
+    const { connectMs, responseMs, eachMs } = this.#care
     this.#tries++
+    // Who has no other chance has all the time there is.
+    const waitMs = eachMs < responseMs && this.#repeatable ? eachMs : responseMs
     if (this.#endsAt === NEVER) {
-      return new Try(this, this.#visitor, target, trial, connectMs, responseMs)
+      return new Try(this, this.#visitor, target, trial, connectMs, waitMs)
     }
     const left = Math.max(1, this.#endsAt - performance.now())
-    const [connect, response] = [Math.min(connectMs, left), Math.min(responseMs, left)]
+    const [connect, response] = [Math.min(connectMs, left), Math.min(waitMs, left)]
     return new Try(this, this.#visitor, target, trial, connect, response)
   }
 
   // Another server.
 
-  /** Whether it may be sent once more, for all that is known of it. */
-  #mayRepeat(): boolean {
+  /** What it is allows that it is sent once more. */
+  get #repeatable(): boolean {
     const { retry } = this.#care.plan
+    if (retry === null || this.#tries >= retry.tries) return false
+    const { line, fields } = this.#visitor
+    if (!retry.unsafe && !IDEMPOTENT.has(line.method)) return false
+    return fields.contentLength <= retry.body
+  }
+
+  /** Whether it may be sent once more now. */
+  #mayRepeat(): boolean {
     const visitor = this.#visitor
-    if (retry === null || this.#tries >= retry.tries || visitor.gone || visitor.answered)
-      return false
-    if (!retry.unsafe && !IDEMPOTENT.has(visitor.line.method)) return false
+    if (!this.#repeatable || visitor.gone || visitor.answered) return false
     if (this.#bodyGone || this.#body?.whole === false) return false
     return performance.now() < this.#endsAt
   }
@@ -265,9 +273,7 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
 
   receive(_one: Try, sink: BodySink): void {
     const { retry } = this.#care.plan
-    const { line, fields } = this.#visitor
-    const kept = retry !== null && (retry.unsafe || IDEMPOTENT.has(line.method))
-    if (kept && fields.contentLength <= retry.body) {
+    if (retry !== null && (this.#body !== null || this.#repeatable)) {
       this.#body ??= new KeptBody(this.#visitor, retry.body)
       this.#body.give(sink)
     } else {

@@ -15,7 +15,7 @@ export interface RetryPlan {
   readonly tries: number
   /** From the request's arrival to the last try's end, ms; 0: no bound. */
   readonly timeMs: number
-  /** Longest wait of each try for the head of its answer, ms; 0: the pool's. */
+  /** Longest wait for the head of an answer where another try may follow, ms; 0: the pool's. */
   readonly eachMs: number
   /** Retries for each request, from 0 to 1, on the long run. */
   readonly budget: number

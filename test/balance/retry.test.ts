@@ -187,6 +187,16 @@ describe('a request is not sent again', () => {
     expect(performance.now() - since).toBeLessThan(2_000)
   })
 
+  it('and has all the time there is when it is the last try, or the only one', async () => {
+    const slow = async (): Promise<number> =>
+      keep(await httpBackend((_req, res) => setTimeout(() => res.end('slow'), 1_200))).port
+    const { port } = await pool([await slow(), await slow()], { eachMs: 200, tries: 2 })
+    expect((await get(port, '/')).body).toBe('slow')
+    expect((await get(port, '/', { method: 'POST', body: 'x' })).body).toBe('slow')
+    const alone = await pool([await slow()], { eachMs: 200 })
+    expect((await get(alone.port, '/')).body).toBe('slow')
+  })
+
   it('when all have failed already', async () => {
     const { port } = await pool([await lying('')])
     expect((await get(port, '/')).status).toBe(502)

@@ -69,7 +69,7 @@ const retry = {
   ) as Duration,
   each: durationOrZero(
     '0',
-    'Longest wait of each try for the head of its answer. 0: `response-timeout`.',
+    'Longest wait for the head of an answer where another try may follow; whoever has no other chance has `response-timeout`. 0: all have.',
   ) as Duration,
   budget: percent(
     '20%',
