@@ -21,17 +21,19 @@ export function editFields(
     values.push(fields.values[i]!)
     raw += `${lines[i]}\r\n`
   }
-  let { host, hostPort } = fields
+  let { host, hostPort, connection } = fields
   for (const [name, value] of more) {
     const lower = name.toLowerCase()
     names.push(lower)
     values.push(value)
     raw += `${name}: ${value}\r\n`
+    // A visitor's Connection field names what goes no further: not what is said here.
+    if (connection.includes(lower)) connection = connection.filter((each) => each !== lower)
     if (lower === 'host') {
       const parsed = parseHost(value)
       host = parsed.host
       hostPort = parsed.port
     }
   }
-  return { ...fields, names, values, raw, host, hostPort, encoded: null }
+  return { ...fields, names, values, raw, host, hostPort, connection, encoded: null }
 }

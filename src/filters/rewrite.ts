@@ -104,8 +104,13 @@ function goTo(status: number, location: string): AnswerHead {
 
 /** The same request for another target, in origin form. Throws BAD_PATH. */
 function retarget(line: RequestLine, target: string): RequestLine {
-  const { method, minor, host, hostPort } = line
-  return { ...parseRequestLine(`${method} ${target} HTTP/1.1`), minor, host, hostPort }
+  const {
+    target: written,
+    path,
+    query,
+    origin,
+  } = parseRequestLine(`${line.method} ${target} HTTP/1.1`)
+  return { ...line, target: written, path, query, origin }
 }
 
 /** The path behind its first `count` bytes, as the visitor spelled it where that is possible. */

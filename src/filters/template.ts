@@ -8,7 +8,7 @@ import { TLS_VARIABLES } from '../request/tls-variables.ts'
 import { nearest } from '../site/nearest.ts'
 import { cookieValue } from '../wire/cookie.ts'
 import { fieldValue, isFieldValue } from '../wire/fields.ts'
-import { encodePath } from '../wire/request-line.ts'
+import { encodePath, protocolOf } from '../wire/request-line.ts'
 
 /** A part of a text: as it is, or of the request. */
 export type Template = string | ((exchange: Exchange) => string)
@@ -26,7 +26,7 @@ const READ: Readonly<Record<string, Read>> = {
   remote_user: ({ fields }) => fields.user ?? '',
   server_addr: ({ peer }) => peer.localAddress,
   server_port: ({ peer }) => String(peer.localPort),
-  server_protocol: ({ line }) => `HTTP/1.${line.minor}`,
+  server_protocol: ({ line }) => protocolOf(line),
   scheme: ({ peer }) => peer.scheme,
   https: ({ peer }) => (peer.scheme === 'https' ? 'on' : ''),
   request_id: ({ trace }) => trace?.id ?? '',

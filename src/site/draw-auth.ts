@@ -1,6 +1,6 @@
 /** `auth` → the Plan. */
 import { hashTrouble } from '../filters/auth/htpasswd.ts'
-import { template } from '../filters/template.ts'
+import { parseTarget } from '../filters/rewrite/target.ts'
 import { looksLikeAddress } from './address.ts'
 import type { Pools } from './draw-pools.ts'
 import { type Drawing, existingFile, textAsWritten } from './drawing.ts'
@@ -69,7 +69,7 @@ function drawForward(
     report.problem([...path, 'path'], 'the URL has a path already', { key: true })
   }
   try {
-    template(asked)
+    if (parseTarget(asked).authority !== null) throw new Error('not a path')
   } catch (error) {
     const at = settings.path === '' ? here : [...path, 'path']
     report.problem(at, error instanceof Error ? error.message : String(error))

@@ -3,6 +3,7 @@ import type { Drawing } from './drawing.ts'
 import type { CodingName, CompressPlan, CorsPlan } from './filters-plan.ts'
 import { nearest } from './nearest.ts'
 import { type KeyPath, quote } from './problem.ts'
+import { isLinear } from './regular.ts'
 import { type CompressForm, parseCompress } from './settings/compress.ts'
 import { type CorsForm, parseCors } from './settings/cors.ts'
 import { nodeAt } from './tree.ts'
@@ -72,6 +73,11 @@ export function drawCors({ root, report }: Drawing, path: KeyPath, form: CorsFor
       } catch (error) {
         const why = error instanceof Error ? error.message : ''
         report.problem(at, `not a regular expression: ${why}`)
+        return text
+      }
+      if (!isLinear(text.slice(1))) {
+        const why = 'it looks around or refers back'
+        report.warning(at, `how long this expression may take has no bound: ${why}`)
       }
       return text
     }

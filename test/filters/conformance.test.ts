@@ -87,6 +87,44 @@ const FILTERS: Readonly<Record<string, { readonly plan: FiltersPlan; readonly ma
   'maintenance, not for this one': {
     plan: { maintenance: { ...MAINTENANCE, when: 'always', except: ['127.0.0.0/8'] } },
   },
+  'a token, of whom it need not ask': {
+    plan: {
+      access: { allow: ['127.0.0.1/32'], deny: [] },
+      jwt: {
+        file: '',
+        url: 'http://127.0.0.1:1/',
+        secret: '',
+        algorithms: [],
+        issuer: [],
+        audience: [],
+        require: {},
+        expires: true,
+        leewaySeconds: 0,
+        from: [],
+        claims: {},
+        user: '',
+        pass: true,
+        refreshMs: 1000,
+        realm: '',
+        satisfy: 'any',
+      },
+    },
+  },
+  'another server, that need not be asked': {
+    plan: {
+      access: { allow: ['127.0.0.1/32'], deny: [] },
+      forward: {
+        pool: 'none',
+        path: '/',
+        send: null,
+        copy: [],
+        user: '',
+        answer: [],
+        timeoutMs: 1000,
+        satisfy: 'any',
+      },
+    },
+  },
   rewrite: {
     plan: {
       rewrite: {

@@ -95,8 +95,8 @@ test('the other server is told who asks for what, and gets no body', async () =>
 
 test('only what is to be sent; the path may depend on the request', async () => {
   using visitor = await open({ send: ['cookie'], path: '/may/$request_method?u=$http_x_own' })
-  await visitor.ask('/', { fields: { Cookie: 'sid=1', 'X-Own': 'x' } })
-  expect(asked[0]!.url).toBe('/may/GET?u=x')
+  await visitor.ask('/', { fields: { Cookie: 'sid=1', 'X-Own': 'x&u=root#' } })
+  expect(asked[0]!.url).toBe('/may/GET?u=x%26u%3Droot%23')
   expect(asked[0]!.headers.cookie).toBe('sid=1')
   expect(asked[0]!.headers).not.toHaveProperty('x-own')
 })

@@ -168,6 +168,17 @@ describe('requests', () => {
     }
   })
 
+  test('no Connection field takes out what is said here', async () => {
+    const inner = handler((exchange) => {
+      exchange.respond(OK, Buffer.from(exchange.fields.connection.join(' ')))
+    })
+    const set = { 'X-Tenant': 'a' }
+    served = await serve(requestHeaders({ ...NONE, set }, inner, filterHost()))
+    using visitor = await Visitor.to(served.port)
+    const fields = { Connection: 'x-tenant, x-other, keep-alive' }
+    expect((await visitor.ask('/', { fields })).text).toBe('x-other keep-alive')
+  })
+
   test('a host in the target is no way around', async () => {
     using visitor = await requests({ set: { Host: 'inside.example' } })
     visitor.send('GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n')

@@ -130,6 +130,21 @@ describe('compress', () => {
   })
 })
 
+test('HTTP/2 is the same to all of them', async () => {
+  const url = `http://127.0.0.1:${portico.port}`
+  const over2 = async (path: string, ...more: string[]): Promise<string> =>
+    (await run('curl', ['-s', '-i', '--http2-prior-knowledge', ...more, `${url}${path}`])).out
+  const small = await over2('/files/a.txt', '--compressed')
+  expect(small).toMatch(/^HTTP\/2 200/)
+  expect(small.toLowerCase()).toMatch(/content-encoding: (br|gzip|zstd).*x-frame-options: deny/s)
+  expect(small.endsWith(TEXT)).toBe(true)
+  const large = await over2('/files/large.txt', '--compressed')
+  expect(large.endsWith(`\n${TEXT}`) && large.length > TEXT.length * 200).toBe(true)
+  expect(await over2('/old/a', '-d', 'x'.repeat(50_000))).toMatch(/\/a got it$/)
+  expect(await over2('/files/none')).toMatch(/^HTTP\/2 404.*nothing here/s)
+  expect(await over2('/asks/scope')).toMatch(/^HTTP\/2 401.*who are you\?$/s)
+})
+
 test('WebSockets pass all of them', async () => {
   const { socket } = await talk(`ws://127.0.0.1:${portico.port}/app/echo`)
   socket.close()
@@ -249,6 +264,11 @@ describe('maintenance', () => {
     expect([(await page('/health'))[0], await page('/always')]).toEqual([200, [200, 'always']])
     expect((await portico.run('reload')).code).toBe(0)
     for (let i = 0; i < 10; i++) expect((await page('/files/a.txt'))[0]).toBe(503)
+    const { server } = await portico.status()
+    process.kill(server.pid, 'SIGKILL')
+    await until('another server', async () => (await portico.status()).server.pid !== server.pid)
+    const answer = await until('an answer', () => page('/files/a.txt').catch(() => false as const))
+    expect(answer[0]).toBe(503)
     expect((await portico.run('status')).out).toMatch(/closed +the whole site/)
     const off = await command('off')
     expect([off.code, off.out]).toEqual([0, 'the site is open\n'])

@@ -17,7 +17,7 @@ import { editFields, type Field } from '../edit-fields.ts'
 import { edits } from '../edits.ts'
 import type { FilterHost } from '../filter.ts'
 import { goOn } from '../go-on.ts'
-import { type Template, template } from '../template.ts'
+import { expand, parseTarget, type RuleTarget } from '../rewrite/target.ts'
 import { claimTest } from './claims-of.ts'
 
 const MOST_FIELDS = 200
@@ -31,7 +31,7 @@ export function forwardAuth(
   host: FilterHost,
   exempt: ((address: string) => boolean) | null = null,
 ): Handler {
-  const path = template(plan.path)
+  const path = { ...parseTarget(plan.path), keepsQuery: false }
   const claims = claimTest(plan.copy)
   return {
     name: next.name,
@@ -46,9 +46,11 @@ export function forwardAuth(
   }
 }
 
-function questionLine(path: Template, exchange: Exchange): RequestLine {
-  const text = typeof path === 'string' ? path : path(exchange)
-  return parseRequestLine(`GET ${text} HTTP/1.1`)
+/** What a visitor chose is encoded where it stands: it adds no question of its own. */
+function questionLine(path: RuleTarget, exchange: Exchange): RequestLine {
+  return parseRequestLine(
+    `GET ${expand(path, exchange, ['', ...(exchange.captures ?? [])])} HTTP/1.1`,
+  )
 }
 
 /** Of a body, and of what the connection is to become: none of these are asked about. */

@@ -9,6 +9,8 @@ export interface KeyHash {
   readonly low: number
   readonly high: number
   of(text: string): void
+  /** As if the text had been hashed that gave this. */
+  recall(low: number, high: number): void
 }
 
 export function keyHash(key0: number, key1: number): KeyHash {
@@ -28,6 +30,11 @@ class HalfSipHash implements KeyHash {
   constructor(key0: number, key1: number) {
     this.#key0 = key0 | 0
     this.#key1 = key1 | 0
+  }
+
+  recall(low: number, high: number): void {
+    this.low = low
+    this.high = high
   }
 
   of(text: string): void {
