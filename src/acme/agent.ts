@@ -73,19 +73,20 @@ export class Agent {
     await this.#settle(plan)
     const fresh = plan.names.filter((name) => !this.#keepers.has(name))
     for (const name of fresh) this.#keep(name)
-    await settledWithin(Promise.all(fresh.map((name) => this.#keepers.get(name)!.read())), READ_MS)
+    const read = fresh.map((name) => this.#keepers.get(name)!.read())
+    await settledWithin(Promise.all(read), READ_MS)
     await this.#local.use(plan, [...this.#local.names, ...plan.local])
     await this.#publish()
-    for (const name of fresh) this.#run(this.#keepers.get(name)!)
   }
 
-  /** The plan that was prepared serves alone. */
+  /** The plan that was prepared is served, and no other: what is missing or due is ordered from now on. */
   async commit(plan: AcmePlan): Promise<void> {
     if (plan.ask === '') this.#demanded.clear()
     for (const [name, keeper] of this.#keepers) {
-      if (plan.names.includes(name) || this.#demanded.has(name)) continue
-      keeper.stop()
-      this.#keepers.delete(name)
+      if (!plan.names.includes(name) && !this.#demanded.has(name)) {
+        keeper.stop()
+        this.#keepers.delete(name)
+      } else if (!keeper.runs) this.#run(keeper)
     }
     await this.#local.use(plan, plan.local)
     await this.#publish()

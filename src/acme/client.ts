@@ -121,12 +121,16 @@ export class AcmeClient {
   }
 
   async #ask(method: 'GET' | 'HEAD' | 'POST', url: string, body?: string): Promise<Answer> {
-    const answer = await ask(url, {
+    const asked = ask(url, {
       method,
       ca: this.#ca,
       timeoutMs: ANSWER_MS,
       signal: this.#signal,
       ...(body === undefined ? {} : { body, headers: { 'Content-Type': 'application/jose+json' } }),
+    })
+    const answer = await asked.catch((cause: Error) => {
+      const remedy = 'this machine has to reach the CA: see tls.acme.server, DNS and the firewall'
+      throw new Error(`${cause.message}; ${remedy}`, { cause })
     })
     const nonce = answer.headers['replay-nonce']
     if (nonce !== undefined && method === 'POST') this.#nonces.push(nonce)

@@ -41,6 +41,7 @@ const STORE_WAIT_MINUTES = 1 / 6
 
 export class Keeper {
   readonly name: string
+  runs = false
   #home: Household
   readonly #changed: () => void
   readonly #over = new AbortController()
@@ -132,6 +133,7 @@ export class Keeper {
 
   /** Resolves after `stop`, or when the household ends. */
   async run(): Promise<void> {
+    this.runs = true
     await this.#keepOn()
     this.#settle()
   }

@@ -3,7 +3,7 @@ import { createPublicKey } from 'node:crypto'
 import type { CertificatePem } from '../tls/certificates.ts'
 import { issue, keyPem, newKey } from './x509.ts'
 
-const LIFE_MS = 7 * 86_400_000
+const LIFE_MS = 365 * 86_400_000
 const SKEW_MS = 3_600_000
 /** More names in one certificate are refused by some. */
 const MOST_NAMES = 100

@@ -27,6 +27,12 @@ export class Automatic {
     await this.#agent.prepare(acme)
   }
 
+  /** What was prepared is not served: this plan is, as before. */
+  async abandon(plan: SitePlan): Promise<void> {
+    await this.prepare(plan)
+    await this.commit(plan)
+  }
+
   /** This plan serves alone. */
   async commit({ acme }: SitePlan): Promise<void> {
     if (acme === undefined) this.#agent?.retire()

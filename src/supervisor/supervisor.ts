@@ -461,15 +461,13 @@ class Supervisor {
     })
   }
 
-  /** At once, also while a reload takes its time. */
-  #orderServer(pool: string, server: string, order: Order): Ordered {
+  /** At once, also while a reload takes its time; resolves when every thread knows. */
+  async #orderServer(pool: string, server: string, order: Order): Promise<Ordered> {
     const { plan } = this.#serving
     const done = this.#poolHealth.order(plan, pool, server, order)
-    if (done.server !== '') {
-      for (const one of [this.#serving, ...this.#draining.keys()]) {
-        one.order(pool, done.server, order)
-      }
-    }
+    if (done.server === '') return done
+    const all = [this.#serving, ...this.#draining.keys()]
+    await Promise.all(all.map((one) => one.order(pool, done.server, order)))
     return done
   }
 
@@ -553,16 +551,17 @@ class Supervisor {
     } catch (error) {
       await orAborted(next.giveUp(), this.#hurry.signal).catch(() => next.kill())
       await this.#background.abandon(next.number)
-      await this.#automatic.commit(old.plan)
+      await this.#automatic.abandon(old.plan)
       runDir.removeLinkDir(next.number)
       prepared.abort()
       throw error
     }
+    await next.inherit(old)
     prepared.commit()
     this.#listening = listening(site.plan, prepared.addresses)
     this.#current = next
     for (const [pool, server, order] of this.#poolHealth.serve(next.number, site.plan)) {
-      next.order(pool, server, order)
+      void next.order(pool, server, order)
     }
     await old.status()
     // Whoever hears that the new site serves must not meet the old one.
