@@ -16,14 +16,15 @@ export interface PersistenceOptions {
   readonly secret?: string | Buffer | undefined
 }
 
-/** Tables by pool, of pools that need one. */
-export function allocatePersistence({
-  pools,
-}: Pick<SitePlan, 'pools'>): Record<string, SharedArrayBuffer> {
+/** Tables by pool, of pools that need one; `key`: see Belongings. */
+export function allocatePersistence(
+  { pools }: Pick<SitePlan, 'pools'>,
+  key: string,
+): Record<string, SharedArrayBuffer> {
   const tables: Record<string, SharedArrayBuffer> = {}
   for (const { name, persistence } of Object.values(pools)) {
     if (persistence === undefined || persistence.by === 'cookie') continue
-    tables[name] = Belongings.allocate(persistence.entries)
+    tables[name] = Belongings.allocate(persistence.entries, key)
   }
   return tables
 }

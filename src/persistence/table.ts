@@ -22,9 +22,14 @@ export class Belongings {
     this.#now = now
   }
 
-  /** Twice as many as are remembered, since sets fill unevenly: hardly anybody goes before it must. */
-  static allocate(entries: number): SharedArrayBuffer {
-    return SharedTable.allocate(2 * entries)
+  /**
+   * Twice as many as are remembered, since sets fill unevenly: hardly anybody goes before it must. `key`: of
+   * the hash, 8 secret bytes in hex; by default new ones.
+   */
+  static allocate(entries: number, key = ''): SharedArrayBuffer {
+    const memory = SharedTable.allocate(2 * entries)
+    if (key !== '') new Uint8Array(memory).set(Buffer.from(key, 'hex').subarray(0, 8))
+    return memory
   }
 
   /** Whose it is, or NOBODY. Who was found is remembered from now on for the whole time again. */
@@ -55,6 +60,47 @@ export class Belongings {
    */
   settle(key: string, before: number, server: number): number {
     return this.#change(key, server, (known) => known === NOBODY || known === before)
+  }
+
+  /** Whoever is remembered: hash (two places), server, until when; at most so many, the last ones to come. */
+  tell(most: number): Int32Array<ArrayBuffer> {
+    const { cells } = this.#table
+    const now = this.#now()
+    const found: (readonly [number, number, number, number])[] = []
+    const last = this.#table.setOf(cells.length - 1)
+    for (let set = last; set > 0; set = this.#table.setOf(set - 1)) {
+      this.#table.lock(set)
+      for (let way = 0; way < WAYS; way++) {
+        const place = this.#table.place(set, way)
+        const until = cells[place + UNTIL]!
+        if (until <= now) continue
+        found.push([cells[place - 2]!, cells[place - 1]!, cells[place + SERVER]! - 1, until])
+      }
+      this.#table.unlock(set)
+    }
+    if (found.length > most) found.sort((one, other) => other[3] - one[3]).length = most
+    return Int32Array.from(found.flat())
+  }
+
+  /** What another table with the same key has told; `serverOf`: its servers here, below 0 where they are not. */
+  take(told: Int32Array, serverOf: (server: number) => number): void {
+    const table = this.#table
+    const { cells } = table
+    for (let at = 0; at + 3 < told.length; at += 4) {
+      const server = serverOf(told[at + 2]!)
+      if (server < 0) continue
+      table.hash.recall(told[at]!, told[at + 1]!)
+      const set = table.set()
+      table.lock(set)
+      let place = table.find(set)
+      if (place === 0) {
+        place = this.#oldest(set)
+        table.own(place)
+      }
+      cells[place + SERVER] = server + 1
+      cells[place + UNTIL] = told[at + 3]!
+      table.unlock(set)
+    }
   }
 
   #change(key: string, server: number, may: (known: number) => boolean): number {

@@ -10,6 +10,7 @@ import { readPoolCounts } from '../balance/pool-counts.ts'
 import { PoolMemory } from '../balance/pool-memory.ts'
 import { allocateLimits } from '../filters/limit/allocate.ts'
 import { allocatePersistence } from '../persistence/create.ts'
+import { type AllBelongings, takeBelongings, tellBelongings } from '../persistence/hand-over.ts'
 import { AppCounts } from '../request/app-counts.ts'
 import { Counters } from '../request/counters.ts'
 import type { SitePlan } from '../site/plan.ts'
@@ -49,6 +50,7 @@ class Server {
   readonly #counters: SharedArrayBuffer
   readonly #streams: SharedArrayBuffer
   readonly #tallies: SharedArrayBuffer
+  readonly #belongings: Readonly<Record<string, SharedArrayBuffer>>
   readonly #apps: Record<string, AppMemory> = {}
   readonly #pools: Readonly<Record<string, SharedArrayBuffer>>
   readonly #joined: Joined
@@ -103,7 +105,8 @@ class Server {
     })
     this.#health.start()
     const limits = allocateLimits(plan)
-    const belongings = allocatePersistence(plan)
+    const belongings = allocatePersistence(plan, start.belongingsKey)
+    this.#belongings = belongings
     this.#tallies = allocateTallies(plan)
     const streams = StreamCounts.allocate(plan.listeners.length, threads)
     this.#streams = streams
@@ -185,6 +188,7 @@ class Server {
         answers: totals.answers,
         bytes: { received: totals.received, sent: totals.sent },
         ...(this.#plan.tls === undefined ? {} : { tls: totals.tls }),
+        ...(totals.http2.accepted === 0 ? {} : { http2: totals.http2 }),
         apps,
         pools: withConnections(this.#health.status, this.#tallies, this.#plan),
         poolCounts: readPoolCounts(Object.values(this.#plan.pools), this.#pools),
@@ -196,8 +200,9 @@ class Server {
   }
 
   /** An administrator decides about a server of a pool. */
-  order({ pool, server, order }: Extract<ToServer, { type: 'order' }>): void {
+  order({ ask, pool, server, order }: Extract<ToServer, { type: 'order' }>): void {
     this.#health.order(pool, server, order)
+    tell({ type: 'ordered', ask })
   }
 
   /** Every thread lets go of a worker; what it has in hand is finished. */
@@ -216,6 +221,16 @@ class Server {
   /** Which requests are in hand. */
   requests(ask: number, most: number): void {
     this.#asker.ask(most, (requests) => tell({ type: 'requests', ask, requests }))
+  }
+
+  /** Whose the visitors are. */
+  tellBelongings(ask: number): void {
+    const told = tellBelongings(this.#plan.pools, this.#belongings)
+    tell({ type: 'belongings', ask, told })
+  }
+
+  takeBelongings(told: AllBelongings): void {
+    takeBelongings(told, this.#plan.pools, this.#belongings)
   }
 
   /** Removes what is only ours. */
@@ -306,6 +321,10 @@ process.on('message', (message: ToServer) => {
       return server?.status(message.ask, message.detailed)
     case 'requests':
       return server?.requests(message.ask, message.most)
+    case 'tell-belongings':
+      return server?.tellBelongings(message.ask)
+    case 'take-belongings':
+      return server?.takeBelongings(message.told)
     case 'certificates':
     case 'metrics':
     case 'proof':

@@ -7,11 +7,12 @@ import type { Proof, ProofQuestion } from '../acme/proofs.ts'
 import type { Order } from '../balance/cells.ts'
 import type { HealthBefore, HealthReport, PoolStatuses } from '../balance/health-report.ts'
 import type { PoolCounts } from '../balance/pool-counts.ts'
+import type { AllBelongings } from '../persistence/hand-over.ts'
 import type { AppNumbers, SlotNumbers } from '../request/app-counts.ts'
-import type { HandshakeNumbers, RouteNumbers } from '../request/counters.ts'
+import type { HandshakeNumbers, Http2Numbers, RouteNumbers } from '../request/counters.ts'
 import type { Address, SitePlan } from '../site/plan.ts'
-import type { TlsSecrets } from '../tls/secrets.ts'
 import type { StreamDetails } from '../stream/details.ts'
+import type { TlsSecrets } from '../tls/secrets.ts'
 import type { PoolFiles } from '../transports/backend/tls.ts'
 
 /** How an application's workers are doing, as the server threads need to know it. */
@@ -86,6 +87,8 @@ export type ToServer =
       readonly sockets: readonly (readonly number[])[]
       /** By application, for those that have any. */
       readonly quarters: Readonly<Record<string, QuartersInServer>>
+      /** Of tables of whose visitors are: the same for all generations. */
+      readonly belongingsKey: string
       /** By pool, for those that have any. */
       readonly poolFiles: Readonly<Record<string, PoolFiles>>
       /** Of servers of pools, as far as it is known. */
@@ -101,6 +104,7 @@ export type ToServer =
   /** Whether a server of a pool is to be asked; of several by that name, all. */
   | {
       readonly type: 'order'
+      readonly ask: number
       readonly pool: string
       readonly server: string
       readonly order: Order
@@ -125,6 +129,10 @@ export type ToServer =
   | { readonly type: 'reopen-logs' }
   /** `detailed`: with `ServerStatus.numbers`. */
   | { readonly type: 'status'; readonly ask: number; readonly detailed: boolean }
+  /** Whose are the visitors? */
+  | { readonly type: 'tell-belongings'; readonly ask: number }
+  /** What the generation before has told. */
+  | { readonly type: 'take-belongings'; readonly told: AllBelongings }
   /** Which requests are in hand? At most `most`, the oldest. */
   | { readonly type: 'requests'; readonly ask: number; readonly most: number }
   /** What is closed for maintenance from now on. */
@@ -178,6 +186,9 @@ export type FromServer =
   | { readonly type: 'broken'; readonly app: string; readonly detail: string }
   | { readonly type: 'status'; readonly ask: number; readonly status: ServerStatus }
   | { readonly type: 'requests'; readonly ask: number; readonly requests: RequestsInHand }
+  | { readonly type: 'belongings'; readonly ask: number; readonly told: AllBelongings }
+  /** After `order`: every thread knows. */
+  | { readonly type: 'ordered'; readonly ask: number }
   /** A server of a pool has come up, gone down or changed its weight. */
   | ({ readonly type: 'health' } & HealthReport)
   /** A visitor asks for the metrics of the whole site. */
@@ -200,6 +211,8 @@ export interface ServerStatus {
   readonly bytes: { readonly received: number; readonly sent: number }
   /** Absent where no listener has TLS. */
   readonly tls?: HandshakeNumbers
+  /** Absent where nobody has spoken HTTP/2. */
+  readonly http2?: Http2Numbers
   readonly apps: Readonly<
     Record<
       string,

@@ -303,8 +303,8 @@ export class Generation {
   }
 
   /** Whether a server of a pool is to be asked. */
-  order(pool: string, server: string, order: Order): void {
-    this.#server.order(pool, server, order)
+  order(pool: string, server: string, order: Order): Promise<void> {
+    return this.#server.order(pool, server, order)
   }
 
   /** Certificates and keys for connections to come. */
@@ -329,6 +329,15 @@ export class Generation {
       apps: Object.fromEntries([...this.#apps].map(([name, app]) => [name, app.facts])),
       numbers: this.#server.numbers,
     }
+  }
+
+  /** Takes over whose visitors are from the generation before, so that nobody is moved. */
+  async inherit(before: Generation): Promise<void> {
+    const persists = Object.values(this.plan.pools).some(
+      ({ persistence }) => persistence !== undefined && persistence.by !== 'cookie',
+    )
+    const told = persists ? await before.#server.belongings() : null
+    if (told !== null) this.#server.takeBelongings(told)
   }
 
   /** The oldest `most` requests in hand. */

@@ -3,12 +3,14 @@
  * when it dies, drained when its successor has taken over.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { readdirSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { forServer } from '../acme/for-server.ts'
 import type { Proof, ProofQuestion } from '../acme/proofs.ts'
 import type { Order } from '../balance/cells.ts'
 import type { HealthBefore, HealthReport } from '../balance/health-report.ts'
+import type { AllBelongings } from '../persistence/hand-over.ts'
 import type {
   AppNews,
   AppState,
@@ -48,6 +50,9 @@ const DRAIN_GRACE_MS = 1_000
 const EXIT_GRACE_MS = 1_500
 const ANSWER_TIMEOUT_MS = 1_000
 
+/** Of the tables of whose visitors are: with one key all generations of this process understand each other. */
+const BELONGINGS_KEY = randomBytes(8).toString('hex')
+
 export interface ServerOptions {
   readonly main: string
   readonly plan: SitePlan
@@ -86,7 +91,9 @@ export class ServerProcess {
   readonly #apps = new Map<string, AppState>()
   readonly #statuses = new Questions<ServerStatus>(ANSWER_TIMEOUT_MS)
   readonly #requests = new Questions<RequestsInHand>(ANSWER_TIMEOUT_MS)
+  readonly #belongings = new Questions<AllBelongings>(ANSWER_TIMEOUT_MS)
   readonly #dismissals = new Questions<true>(ANSWER_TIMEOUT_MS)
+  readonly #orders = new Questions<true>(ANSWER_TIMEOUT_MS)
   readonly #over = new AbortController()
   #child: ChildProcess | null = null
   #exited: Promise<void> = Promise.resolve()
@@ -138,7 +145,8 @@ export class ServerProcess {
       child.once('exit', (code, signal) => resolve(`the server process died (${signal ?? code})`))
     })
     this.#exited = exited.then(() => {
-      for (const questions of [this.#statuses, this.#requests, this.#dismissals]) questions.giveUp()
+      const all = [this.#statuses, this.#requests, this.#dismissals, this.#belongings]
+      for (const questions of all) questions.giveUp()
     })
     const timeout = new AbortController()
     const reason = await Promise.race([
@@ -198,6 +206,7 @@ export class ServerProcess {
       sockets: inherited,
       quarters,
       poolFiles,
+      belongingsKey: BELONGINGS_KEY,
       health: this.#options.health(plan),
       tls: this.#tls,
       linkDir,
@@ -221,6 +230,8 @@ export class ServerProcess {
           return stuck(message)
         case 'slow':
           return slow(message)
+        case 'ordered':
+          return this.#orders.answered(message.ask, true)
         case 'health':
           return this.#options.found(message)
         case 'dismissed':
@@ -238,6 +249,8 @@ export class ServerProcess {
           return this.#statuses.answered(message.ask, message.status)
         case 'requests':
           return this.#requests.answered(message.ask, message.requests)
+        case 'belongings':
+          return this.#belongings.answered(message.ask, message.told)
         case 'metrics':
           return void metrics().then(
             (text) => this.#send({ type: 'metrics', text }),
@@ -304,9 +317,12 @@ export class ServerProcess {
     await this.#dismissals.ask((ask) => this.#send({ type: 'dismiss', ask, app, slot, pid }))
   }
 
-  /** Whether a server of a pool is to be asked. A restarted server process hears it from `health`. */
-  order(pool: string, server: string, order: Order): void {
-    this.#send({ type: 'order', pool, server, order })
+  /**
+   * Whether a server of a pool is to be asked: resolves when every thread knows. A restarted server process
+   * hears it from `health`.
+   */
+  async order(pool: string, server: string, order: Order): Promise<void> {
+    await this.#orders.ask((ask) => this.#send({ type: 'order', ask, pool, server, order }))
   }
 
   /** Certificates and keys for connections to come. */
@@ -327,6 +343,15 @@ export class ServerProcess {
   /** The same of applications and routes. */
   get numbers(): ServerNumbers {
     return addNumbers(this.#numbersBefore, this.#numbers)
+  }
+
+  /** Whose the visitors of its pools are; null where it does not answer in time. */
+  belongings(): Promise<AllBelongings | null> {
+    return this.#belongings.ask((ask) => this.#send({ type: 'tell-belongings', ask }))
+  }
+
+  takeBelongings(told: AllBelongings): void {
+    this.#send({ type: 'take-belongings', told })
   }
 
   /** The oldest `most` requests in hand; none when the server does not answer in time. */

@@ -80,8 +80,15 @@ describe('visitors stay with their server', () => {
 
   it('by their address: all threads know the same', async () => {
     await using portico = await Portico.serve({ 'site.yaml': site('source') })
-    const seen = new Set(await visits(portico.port, '', 40))
-    expect(seen.size).toBe(1)
+    const [first] = await visits(portico.port, '', 1)
+    expect(new Set(await visits(portico.port, '', 40))).toEqual(new Set([first]))
+    // A reload moves nobody, also where servers change places.
+    for (let i = 0; i < 3; i++) {
+      servers.push(servers.shift()!)
+      portico.write('site.yaml', site('source'))
+      expect((await portico.run('reload')).code).toBe(0)
+      expect(new Set(await visits(portico.port, '', 12))).toEqual(new Set([first]))
+    }
   })
 
   it('by the session that the application has named, until their server is killed', async () => {

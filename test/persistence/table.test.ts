@@ -57,6 +57,35 @@ describe('a table of belongings', () => {
     expect(known).toBeGreaterThan(80)
   })
 
+  it('is told to another one, whose servers may be others', () => {
+    const key = '0123456789abcdef'
+    const before = new Belongings(Belongings.allocate(1000, key), 60, () => 1000)
+    for (let i = 0; i < 300; i++) before.put(`visitor ${i}`, i % 3)
+    const after = new Belongings(Belongings.allocate(500, key), 60, () => 1030)
+    after.put('visitor 0', 7)
+    after.put('own', 8)
+    // Of three servers the first is gone, and the others have changed places.
+    after.take(before.tell(1000), (server) => [-1, 1, 0][server]!)
+    let known = 0
+    for (let i = 0; i < 300; i++) {
+      const whose = after.find(`visitor ${i}`)
+      if (i === 0) expect(whose).toBe(7)
+      else if (i % 3 === 0) expect(whose).toBe(NOBODY)
+      else if (whose !== NOBODY) expect([i, whose]).toEqual([i, i % 3 === 1 ? 1 : 0])
+      if (whose !== NOBODY) known++
+    }
+    expect(known).toBeGreaterThan(195)
+    expect(after.find('own')).toBe(8)
+    expect(before.tell(10).length).toBe(40)
+    // Who is forgotten is not told.
+    const late = new Belongings(Belongings.allocate(100, key), 60, () => 1060)
+    expect(late.tell(10).length).toBe(0)
+    // Another key: nobody is found by chance.
+    const stranger = new Belongings(Belongings.allocate(1000), 60, () => 1030)
+    stranger.take(before.tell(1000), (server) => server)
+    expect(stranger.find('visitor 1')).toBe(NOBODY)
+  })
+
   it('gives a visitor whom two threads send at once to one server', async () => {
     const memory = Belongings.allocate(100_000)
     const code = `

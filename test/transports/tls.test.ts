@@ -111,6 +111,14 @@ describe('a server over TLS', () => {
     ])
   })
 
+  it('is not complained of more often than anybody reads, whatever visitors ask for', async () => {
+    const { port, log } = await over(ports.good!)
+    for (let i = 0; i < 25; i++) {
+      expect((await get(port, '/', named(`evil-${i}.example`))).status).toBe(502)
+    }
+    expect(log).toHaveLength(10)
+  })
+
   it('is asked for one name where the pool says so, or for that of its address', async () => {
     const fixed = await over(ports.good!, { serverName: 'www.example.com' })
     expect((await get(fixed.port, '/', named('a.example'))).body).toMatch(/^www\.example\.com /)

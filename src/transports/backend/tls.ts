@@ -15,9 +15,9 @@ import { whyNoHandshake, whyRefused } from './tls-verdict.ts'
 
 /** Names whose sessions are remembered, for each backend. */
 const MOST_SESSIONS = 256
-/** The same complaint is made once in this time, ms. */
+/** The same complaint is made once in this time, ms, and not more than so many different ones. */
 const COMPLAINT_MS = 60_000
-const MOST_COMPLAINTS = 100
+const MOST_COMPLAINTS = 10
 
 /** Loaded where a pool speaks TLS. */
 function nodeTls(): typeof import('node:tls') {
@@ -189,10 +189,12 @@ export class TlsOpener implements Opener {
     for (const oldest of this.#sessions.keys()) return void this.#sessions.delete(oldest)
   }
 
+  /** Visitors choose the name that is asked for: they must not be able to fill a disk. */
   #complain(line: string): void {
-    const until = this.#complaints.get(line)
-    if (until !== undefined && until > clock.now) return
-    if (this.#complaints.size >= MOST_COMPLAINTS) this.#complaints.clear()
+    for (const [said, until] of this.#complaints) {
+      if (until <= clock.now) this.#complaints.delete(said)
+    }
+    if (this.#complaints.has(line) || this.#complaints.size >= MOST_COMPLAINTS) return
     this.#complaints.set(line, clock.now + COMPLAINT_MS)
     this.#settings.complain(line)
   }

@@ -48,6 +48,8 @@ const FIRST_STREAMS = 100
 /** A header block in pieces is no larger than this, compressed. */
 const MOST_BLOCK = LONGEST_HEAD * 2
 const MOST_TRAILERS = 100
+/** A backend that has us answer (PING, SETTINGS) and does not read the answers is given up, bytes. */
+const MOST_UNSENT = 67_108_864
 const NEVER = Number.POSITIVE_INFINITY
 const EMPTY = Buffer.alloc(0)
 
@@ -287,6 +289,9 @@ export class Http2Backend implements StreamCarrier {
     this.#reading = true
     try {
       this.#reader.read(shared, 0, length)
+      if (this.#socket.writableLength > MOST_UNSENT) {
+        throw new Http2Fault(Http2Code.ENHANCE_YOUR_CALM, 'it does not read')
+      }
     } catch (error) {
       this.#reading = false
       this.#broken(error)
