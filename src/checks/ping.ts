@@ -9,6 +9,8 @@ import { findTool } from '../system/tools.ts'
 import { type Check, Unwell } from './check.ts'
 import { run } from './program.ts'
 
+const REMEDY = 'sysctl net.ipv4.ping_group_range="0 2147483647" lets it'
+
 export function ping(_plan: PingCheckPlan): Check {
   return {
     name: 'ping',
@@ -20,6 +22,7 @@ export function ping(_plan: PingCheckPlan): Check {
       const program = { argv, folder: '/', env: ['LC_ALL=C'] }
       const { code, said } = await run(program, signal)
       if (code === 1) throw new Unwell('does not answer a ping')
+      if (/not permitted/.test(said)) throw new Error(`ping may not send: ${REMEDY}`)
       if (code !== 0) throw new Unwell(`ping: ${said.split('\n').at(-1)!.slice(0, 200)}`)
       return undefined
     },

@@ -42,7 +42,7 @@ export interface AdminActions {
   /** Throws with why there is none to renew. */
   renew(name: string): void
   /** Whether a server of a pool is asked from now on. */
-  order(pool: string, server: string, order: Order): Ordered
+  order(pool: string, server: string, order: Order): Promise<Ordered>
   /** Rejects with why it does not run. */
   runTask(name: string): Promise<LastRun>
 }
@@ -139,7 +139,7 @@ async function handle(
         return reply(response, 400, { error: `state: one of ${Object.keys(orders).join(', ')}` })
       }
       const name = (key: string): string => searchParams.get(key) ?? ''
-      const done = actions.order(name('pool'), name('server'), state)
+      const done = await actions.order(name('pool'), name('server'), state)
       return reply(response, done.server === '' ? 409 : 200, done)
     }
     case 'POST /stop':

@@ -145,7 +145,7 @@ export class ServerProcess {
       child.once('exit', (code, signal) => resolve(`the server process died (${signal ?? code})`))
     })
     this.#exited = exited.then(() => {
-      const all = [this.#statuses, this.#requests, this.#dismissals, this.#belongings]
+      const all = [this.#statuses, this.#requests, this.#dismissals, this.#orders, this.#belongings]
       for (const questions of all) questions.giveUp()
     })
     const timeout = new AbortController()

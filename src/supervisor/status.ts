@@ -117,7 +117,7 @@ export interface RequestsStatus {
 /** Counters of all generations together, the ended ones included. */
 export type Totals = Pick<
   ServerStatus,
-  'connections' | 'requests' | 'answers' | 'bytes' | 'memory' | 'tls'
+  'connections' | 'requests' | 'answers' | 'bytes' | 'memory' | 'tls' | 'http2'
 >
 
 export const noTotals: Totals = {
@@ -150,6 +150,7 @@ export function addTotals(one: Totals, other: Totals): Totals {
     },
     memory: { rss: one.memory.rss + other.memory.rss },
     ...addHandshakes(one.tls, other.tls),
+    ...addHttp2(one.http2, other.http2),
   }
 }
 
@@ -167,6 +168,22 @@ function addHandshakes(one: Totals['tls'], other: Totals['tls']): Pick<Totals, '
   }
 }
 
+function addHttp2(one: Totals['http2'], other: Totals['http2']): Pick<Totals, 'http2'> {
+  if (one === undefined || other === undefined) {
+    const known = one ?? other
+    return known === undefined ? {} : { http2: known }
+  }
+  return {
+    http2: {
+      accepted: one.accepted + other.accepted,
+      open: one.open + other.open,
+      requests: one.requests + other.requests,
+      refused: one.refused + other.refused,
+      faults: one.faults + other.faults,
+    },
+  }
+}
+
 /** What remains of a generation when its process is gone: what it counted, not what it held. */
 export function ended(totals: Totals): Totals {
   return {
@@ -174,6 +191,7 @@ export function ended(totals: Totals): Totals {
     connections: { open: 0, accepted: totals.connections.accepted },
     requests: { total: totals.requests.total, active: 0 },
     memory: { rss: 0 },
+    ...(totals.http2 === undefined ? {} : { http2: { ...totals.http2, open: 0 } }),
   }
 }
 

@@ -243,6 +243,37 @@ test('what is down, drained or in maintenance stays so over a reload and a crash
   expect(d.asked).toBeGreaterThan(0)
 })
 
+test('visitors that belong to a server that is drained still come, nobody else; in maintenance nobody', async () => {
+  const servers = await NamedServer.start('a', 'b')
+  for (const server of servers) closing.push(() => server.stop())
+  const site = await serve(
+    'tcp',
+    servers.map(({ address }) => `"${address}"`),
+    '    persistence: cookie\n',
+  )
+  const first = await ask(site.port, '/')
+  const [cookie = ''] = (first.fields['set-cookie'] ?? '').split(';')
+  const [own, other] = first.text === 'a' ? ['a', 'b'] : ['b', 'a']
+  const address = servers.find(({ name }) => name === own)!.address
+  const admin = site.log.find((line) => line.admin !== undefined)!.admin!
+  const order = async (state: string): Promise<void> => {
+    const query = new URLSearchParams({ pool: 'web', server: address, state })
+    expect(await askAdmin(admin, 'POST', `/pool?${query}`)).toMatchObject({ status: 200 })
+  }
+  const visits = async (fields: Record<string, string>): Promise<string> => {
+    const all = Array.from({ length: 6 }, () => ask(site.port, '/', { fields }))
+    return [...new Set((await Promise.all(all)).map(({ text }) => text))].sort().join(' ')
+  }
+  await order('drain')
+  expect([await visits({ Cookie: cookie }), await visits({})]).toEqual([own, other])
+  await order('maint')
+  expect([await visits({ Cookie: cookie }), await visits({})]).toEqual([other, other])
+  await order('ready')
+  await until('both', async () => (await visits({})) === 'a b')
+  expect(await askAdmin(admin, 'POST', '/pool?state=up')).toMatchObject({ status: 400 })
+  expect(await askAdmin(admin, 'GET', '/pool')).toMatchObject({ status: 405 })
+})
+
 test('hooks are run as an ordinary user, and get to know what has happened', async () => {
   const [a] = await NamedServer.start('a')
   closing.push(() => a!.stop())
