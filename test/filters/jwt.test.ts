@@ -1,4 +1,6 @@
 /** Tokens: which are good, which are refused, where keys come from, and what the request is told. */
+
+import { execFileSync } from 'node:child_process'
 import { createHmac, createSign, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -12,6 +14,7 @@ import { parseKeys, secretKey } from '../../src/filters/auth/jwt/keys.ts'
 import { parseToken } from '../../src/filters/auth/jwt/token.ts'
 import { jwt } from '../../src/filters/auth/jwt.ts'
 import type { JwtPlan } from '../../src/site/filters-plan.ts'
+import { PYTHON } from '../flows/support/portico.ts'
 import { type Reply, Visitor } from '../flows/support/visitor.ts'
 import { handler, OK } from '../gateways/http1/handlers.ts'
 import { type Served, serve } from '../handlers/serve.ts'
@@ -113,6 +116,21 @@ describe('judging', () => {
     expect(verdict(`${header}.${encode({ ...CLAIMS, sub: 'root' })}.${signature}`)).toBe(
       'its signature is wrong',
     )
+  })
+
+  test.each([
+    ['RS256', 'any', rsa.privateKey],
+    ['PS512', 'any', rsa.privateKey],
+    ['ES256', 'ec', ec.privateKey],
+    ['ES384', 'ec384', ec384.privateKey],
+    ['EdDSA', 'ed', ed.privateKey],
+  ])('%s as PyJWT signs it', (alg, kid, key) => {
+    const program =
+      'import jwt, sys, json; c, k, a, i = json.load(sys.stdin); print(jwt.encode(c, k, algorithm=a, headers={"kid": i}))'
+    const pem = key.export({ type: 'pkcs8', format: 'pem' })
+    const input = JSON.stringify([CLAIMS, pem, alg, kid])
+    const text = execFileSync(PYTHON, ['-c', program], { input, encoding: 'utf8' }).trim()
+    expect(verdict(text)).toBe('good')
   })
 
   test.each([

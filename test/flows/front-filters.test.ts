@@ -27,6 +27,17 @@ beforeAll(async () => {
       return response.writeHead(may ? 200 : 401, { 'Remote-User': 'ann' }).end('who are you?')
     }
     if (pathname === '/gone') return response.writeHead(404).end('theirs')
+    if (pathname === '/events') {
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' })
+      let left = 5
+      const timer = setInterval(() => {
+        response.write(`data: ${left}\n\n`)
+        if (--left > 0) return
+        clearInterval(timer)
+        response.end()
+      }, 60)
+      return
+    }
     response.writeHead(200, { 'Content-Type': 'text/html', 'X-Powered-By': 'me' })
     response.end(request.method === 'POST' ? `${request.url} got it` : `${request.url} ${TEXT}`)
   }).listen(0, '127.0.0.1')
@@ -109,6 +120,16 @@ describe('compress', () => {
     })
     const conditional = { ...range, 'If-Range': etag! }
     expect((await get('/files/a.txt', { fields: conditional })).status).toBe(200)
+  })
+
+  test('events are not held back', async () => {
+    const { fields, body, chunks } = await get('/behind/events', zstd)
+    expect(fields['content-encoding']).toBe('zstd')
+    expect(zstdDecompressSync(body).toString()).toBe(
+      [5, 4, 3, 2, 1].map((n) => `data: ${n}\n\n`).join(''),
+    )
+    expect(chunks.length).toBeGreaterThanOrEqual(5)
+    expect(chunks[4]! - chunks[0]!).toBeGreaterThan(180)
   })
 
   test('curl understands all of them', async () => {
