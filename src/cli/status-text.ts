@@ -1,4 +1,5 @@
 /** The status of a running site for people, once. */
+import type { Http2Numbers } from '../request/counters.ts'
 import { countOf, meanOf } from '../stats/histograms.ts'
 import type { AppStatus, RequestsStatus, SiteStatus, WorkerStatus } from '../supervisor/status.ts'
 import { backgroundTables } from './background-text.ts'
@@ -24,6 +25,9 @@ export function showStatus(status: SiteStatus): string {
       : [['closed', showClosed(status.closed)] as [string, string]]),
     ['since', `${showTime(status.uptimeMs)} (pid ${status.pid}, server ${server.pid})`],
     ['visitors', `${totals.connections.open} connected, ${totals.connections.accepted} so far`],
+    ...(totals.http2 === undefined
+      ? []
+      : [['http/2', showHttp2(totals.http2)] as [string, string]]),
     ['requests', `${totals.requests.active} in hand, ${totals.requests.total} so far`],
     ['answers', showAnswers(totals.answers)],
     ['traffic', `${showBytes(totals.bytes.received)} in, ${showBytes(totals.bytes.sent)} out`],
@@ -224,6 +228,10 @@ function showPhase({ phase, generation, draining, lastReload }: SiteStatus): str
   const why = lines.length > 1 ? `${lines[0]} … ${lines.at(-1)}` : lines[0]
   const failed = lastReload?.ok === false ? `; the last reload failed: ${why}` : ''
   return `${phase}, generation ${generation}${old}${failed}`
+}
+
+function showHttp2({ open, accepted, requests }: Http2Numbers): string {
+  return `${open} connected, ${accepted} so far, ${requests} requests`
 }
 
 function showAnswers(answers: Readonly<Record<string, number>>): string {

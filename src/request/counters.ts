@@ -16,8 +16,13 @@ const Place = {
   handshakes: 11,
   resumed: 12,
   failedHandshakes: 13,
+  http2Accepted: 14,
+  http2Closed: 15,
+  http2Requests: 16,
+  http2Refused: 17,
+  http2Faults: 18,
 } as const
-const PLACES = 14
+const PLACES = 19
 
 /** Of a route, in a thread's block behind the places above; a histogram follows. Route 0: none has matched. */
 const RoutePlace = { began: 0, errors: 1, sent: 2, tunnels: 3, took: 4 } as const
@@ -65,6 +70,13 @@ export class Counters {
         resumed: sum(Place.resumed),
         failed: sum(Place.failedHandshakes),
       },
+      http2: {
+        accepted: sum(Place.http2Accepted),
+        open: sum(Place.http2Accepted) - sum(Place.http2Closed),
+        requests: sum(Place.http2Requests),
+        refused: sum(Place.http2Refused),
+        faults: sum(Place.http2Faults),
+      },
     }
   }
 
@@ -92,6 +104,29 @@ export class Counters {
 
   closed(): void {
     this.#block[Place.closed]!++
+  }
+
+  /** A connection, counted as one already, speaks HTTP/2. */
+  http2Opened(): void {
+    this.#block[Place.http2Accepted]!++
+  }
+
+  http2Closed(): void {
+    this.#block[Place.http2Closed]!++
+  }
+
+  http2Requested(): void {
+    this.#block[Place.http2Requests]!++
+  }
+
+  /** A stream of HTTP/2 was refused: there were too many. */
+  http2Refused(): void {
+    this.#block[Place.http2Refused]!++
+  }
+
+  /** A connection was ended because of what its visitor did. */
+  http2Faulted(): void {
+    this.#block[Place.http2Faults]!++
   }
 
   began(): void {
@@ -171,6 +206,18 @@ export interface Totals {
   readonly sent: number
   readonly answers: Readonly<Record<string, number>>
   readonly tls: HandshakeNumbers
+  readonly http2: Http2Numbers
+}
+
+/** Of HTTP/2; its connections and requests are among all of them. */
+export interface Http2Numbers {
+  readonly accepted: number
+  readonly open: number
+  readonly requests: number
+  /** Streams beyond the limit. */
+  readonly refused: number
+  /** Connections ended because of what their visitors did. */
+  readonly faults: number
 }
 
 /** Of TLS; those that were resumed are among the handshakes. */

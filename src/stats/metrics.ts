@@ -7,7 +7,7 @@ import type { ScheduleFacts } from '../background/schedules.ts'
 import type { ServerHealth } from '../balance/health-report.ts'
 import type { PoolCounts } from '../balance/pool-counts.ts'
 import type { CommonsStatus, QueueStatus } from '../commons/protocol.ts'
-import type { HandshakeNumbers } from '../request/counters.ts'
+import type { HandshakeNumbers, Http2Numbers } from '../request/counters.ts'
 import type { Histogram } from '../request/histogram.ts'
 import type { RouteDetails } from '../server/protocol.ts'
 import type { StreamDetails } from '../stream/details.ts'
@@ -186,6 +186,41 @@ const SITE: readonly Metric[] = [
     'Requests begun.',
     [],
     whole((s) => s.totals.requests.total),
+  ),
+  gauge(
+    'http2_connections',
+    'http2.connections',
+    'Open connections of visitors that speak HTTP/2.',
+    [],
+    ofHttp2(({ open }) => open),
+  ),
+  counter(
+    'http2_connections_accepted',
+    'http2.connections_accepted',
+    'And all of them so far.',
+    [],
+    ofHttp2(({ accepted }) => accepted),
+  ),
+  counter(
+    'http2_requests',
+    'http2.requests',
+    'Requests begun over HTTP/2.',
+    [],
+    ofHttp2(({ requests }) => requests),
+  ),
+  counter(
+    'http2_streams_refused',
+    'http2.streams_refused',
+    'Requests over HTTP/2 that were too many at once on their connection: visitors may ask again.',
+    [],
+    ofHttp2(({ refused }) => refused),
+  ),
+  counter(
+    'http2_faults',
+    'http2.faults',
+    'Connections over HTTP/2 that were ended because of what their visitors did.',
+    [],
+    ofHttp2(({ faults }) => faults),
   ),
   gauge(
     'requests_active',
@@ -649,6 +684,12 @@ const TLS: readonly Metric[] = [
 ]
 
 /** Nothing where there is no TLS. */
+/** Nothing where nobody has spoken it. */
+function ofHttp2(value: Of<Http2Numbers, number>): PlainMetric['read'] {
+  return ({ totals: { http2 } }) =>
+    http2 === undefined ? [] : [{ labels: [], value: value(http2) }]
+}
+
 function ofHandshakes(value: Of<HandshakeNumbers, number>): PlainMetric['read'] {
   return ({ totals: { tls } }) => (tls === undefined ? [] : [{ labels: [], value: value(tls) }])
 }

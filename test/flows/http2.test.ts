@@ -24,6 +24,7 @@ threads: 2
 routes:
   /: { app: bare }
   /files/: { files: ./www }
+  /metrics: { metrics: true }
   /proxy: { proxy: "127.0.0.1:${behind.port}" }
 apps:
   bare: { python: "asgi_cases:application", dir: ${BARE}, interpreter: ${PYTHON}, workers: 2 }
@@ -49,7 +50,7 @@ async function whole(stream: ClientHttp2Stream): Promise<{ status: number; body:
   return { status, body: Buffer.concat(parts) }
 }
 
-async function session(): Promise<ClientHttp2Session & AsyncDisposable> {
+async function session(): Promise<ClientHttp2Session> {
   const made = connect(url('/'))
   made.on('error', () => {})
   await once(made, 'connect')
@@ -143,6 +144,21 @@ describe('a WebSocket in a stream', () => {
     stream.end()
     client.close()
   })
+})
+
+test('the figures tell of it', async () => {
+  const client = await session()
+  await whole(client.request({ ':path': '/proxy' }))
+  const { totals } = await site.status()
+  expect(totals.http2).toMatchObject({ open: 1, refused: 0, faults: 0 })
+  expect(totals.http2!.requests).toBeGreaterThan(20_000)
+  expect(totals.http2!.accepted).toBeLessThan(totals.connections.accepted)
+  expect((await site.run('status')).out).toMatch(
+    /^http\/2 +1 connected, \d+ so far, \d+ requests$/m,
+  )
+  const metrics = await whole(client.request({ ':path': '/metrics' }))
+  expect(metrics.body.toString()).toMatch(/^portico_http2_connections 1$/m)
+  client.close()
 })
 
 test('reloads under load lose nothing', { timeout: 60_000 }, async () => {

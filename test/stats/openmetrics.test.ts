@@ -50,7 +50,7 @@ test('a site without applications is valid as well', () => {
 
 test('names are unique, and end in no suffix of OpenMetrics', () => {
   for (const { name, kind } of METRICS) {
-    expect(name).toMatch(/^portico(_[a-z]+)+$/)
+    expect(name).toMatch(/^portico(_[a-z][a-z0-9]*)+$/)
     expect(name).not.toMatch(/_(total|info|count|sum|bucket)$/)
     if (kind === 'histogram') expect(name).toMatch(/_seconds$/)
   }

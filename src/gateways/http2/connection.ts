@@ -369,7 +369,7 @@ export class Http2Connection implements Kept {
     if (id > this.#lastServed || this.#streams.size >= this.#gateway.http2.streams) {
       this.#blocks.skip(bytes, from, to)
       // §8.7: nothing was done about it, so it may be asked again.
-      if (id <= this.#lastServed) this.#calm.reset()
+      if (id <= this.#lastServed) this.#tooMany()
       throw new Http2Fault(Http2Code.REFUSED_STREAM, 'too many streams', id)
     }
     let request: Http2Request
@@ -383,6 +383,11 @@ export class Http2Connection implements Kept {
     this.#begin(id, end, request)
   }
 
+  #tooMany(): void {
+    this.#gateway.counters.http2Refused()
+    this.#calm.reset()
+  }
+
   #begin(id: number, end: boolean, request: Http2Request): void {
     this.#calm.useful(4)
     this.#deadline = FOR_EVER
@@ -393,6 +398,7 @@ export class Http2Connection implements Kept {
     this.#peer ??= new SocketPeer(this.socket)
     const exchange = new Http2Exchange(stream, request, end, this.#peer, this.#gateway.limits.body)
     stream.exchange = exchange
+    this.#gateway.counters.http2Requested()
     this.#gateway.flow.begin(exchange)
     if (!end) stream.watch()
     if (++this.#requests >= this.#gateway.http2.requests || id > LATE_STREAM) this.#warn()
@@ -551,6 +557,7 @@ export class Http2Connection implements Kept {
         : new PorticoError('BAD_HTTP2', wrong),
       0,
     )
+    this.#gateway.counters.http2Faulted()
     this.#shut(code, code === Http2Code.INTERNAL_ERROR ? '' : wrong)
   }
 

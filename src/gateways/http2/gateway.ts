@@ -1,5 +1,5 @@
 /** Visitors over HTTP/2: by ALPN over TLS, and by prior knowledge (RFC 9113 §3.3) on plain connections. */
-import type { ByteStream } from '../../listen/byte-stream.ts'
+import type { ByteStream, Connection } from '../../listen/byte-stream.ts'
 import type { Peer } from '../../request/exchange.ts'
 import type { RoutedExchange } from '../../request/flow.ts'
 import { type Http2Plan, USUAL_HTTP2 } from '../../site/http2-plan.ts'
@@ -38,6 +38,16 @@ export class Http2Gateway extends Connections<Http2Connection> {
 
   protected make(socket: ByteStream, peer: Peer | undefined): Http2Connection {
     return new Http2Connection(this, socket, peer)
+  }
+
+  override adopt(socket: ByteStream, peer?: Peer): Connection {
+    this.counters.http2Opened()
+    return super.adopt(socket, peer)
+  }
+
+  override forget(connection: Http2Connection): void {
+    this.counters.http2Closed()
+    super.forget(connection)
   }
 
   override eachExchange(visit: (exchange: RoutedExchange) => void): void {

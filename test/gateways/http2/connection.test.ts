@@ -74,10 +74,11 @@ describe('at first', () => {
 describe('streams', () => {
   it('more than allowed are refused, and may be asked again', async () => {
     const held = new Held()
-    const { visitor } = await serve({ routes: { '/': held } }, { streams: 2 })
+    const { visitor, totals } = await serve({ routes: { '/': held } }, { streams: 2 })
     const peer = await visitor()
     for (const stream of [1, 3, 5]) peer.ask(stream, request('/'))
     expect((await peer.over(5)).reset).toBe(Http2Code.REFUSED_STREAM)
+    expect(totals().http2).toEqual({ accepted: 1, open: 1, requests: 2, refused: 1, faults: 0 })
     held.exchanges[0]!.respond(OK, Buffer.from('one'))
     await peer.over(1)
     peer.ask(7, request('/'))
@@ -258,6 +259,7 @@ describe('floods are ended', () => {
     say(peer)
     expect((await peer.goaway()).code).toBe(Http2Code.ENHANCE_YOUR_CALM)
     await until(() => totals().active === 0)
+    expect(totals().http2.faults).toBe(1)
   }
   const many = (count: number, one: Buffer): Buffer => Buffer.concat(Array(count).fill(one))
 
