@@ -269,10 +269,13 @@ export class Agent {
 
   /** One at a time, the last one wins. */
   #publish(): Promise<void> {
-    this.#publishing = this.#publishing.then(async () => {
+    const publish = async (): Promise<void> => {
       if (this.#over.signal.aborted || this.#plan === null) return
       const certificates = await this.#certificates()
       if (!this.#over.signal.aborted) this.#options.changed(certificates)
+    }
+    this.#publishing = this.#publishing.then(publish).catch((error: Error) => {
+      this.#options.logger.error(`certificates are served as before: ${error.message}`)
     })
     return this.#publishing
   }

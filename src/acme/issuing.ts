@@ -45,6 +45,8 @@ const ABOUT_THE_WAY = ['connection', 'dns', 'incorrectResponse', 'tls', 'unautho
 export class Issuing {
   readonly #signal: AbortSignal
   readonly #clients = new Map<string, AcmeClient>()
+  /** When a CA may be asked again for a name, by both; ms since 1970. */
+  readonly #notBefore = new Map<string, number>()
 
   constructor(signal: AbortSignal) {
     this.#signal = signal
@@ -62,10 +64,16 @@ export class Issuing {
 
   /** Rejects with an AttemptError that tells what each CA has said. */
   async attempt(options: AttemptOptions, trust: string | undefined): Promise<Attempted> {
-    const { plan, signal } = options
+    const { plan, name, signal } = options
     const said: string[] = []
     let soonest = Number.POSITIVE_INFINITY
     for (const server of plan.servers) {
+      const waits = (this.#notBefore.get(`${server.url} ${name}`) ?? 0) - Date.now()
+      if (waits > 0) {
+        soonest = Math.min(soonest, waits)
+        said.push(`${new URL(server.url).host} does not want to be asked again so soon`)
+        continue
+      }
       for (const challenge of this.#challenges(options)) {
         signal.throwIfAborted()
         try {
@@ -75,7 +83,9 @@ export class Issuing {
           signal.throwIfAborted()
           said.push((error as Error).message)
           const refused = error instanceof AcmeError ? error : null
-          soonest = Math.min(soonest, refused?.retryAfterMs ?? 0)
+          const { retryAfterMs = 0 } = refused ?? {}
+          soonest = Math.min(soonest, retryAfterMs)
+          this.#notBefore.set(`${server.url} ${name}`, Date.now() + retryAfterMs)
           if (refused === null || !ABOUT_THE_WAY.includes(refused.problem.type)) break
         }
       }

@@ -144,7 +144,8 @@ export class Keeper {
       if (this.#ended) return
       if (!looked) await this.#sleep(this.#home.minuteMs * STORE_WAIT_MINUTES)
       else if (this.dueAt > Date.now()) {
-        void this.#askSuggestion()
+        // Without an answer it is renewed as usual.
+        this.#askSuggestion().catch(() => {})
         await this.#sleep(Math.min(this.dueAt - Date.now(), this.#askAt - Date.now()))
       } else await this.#obtain()
     }

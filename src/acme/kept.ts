@@ -1,6 +1,7 @@
 /** A certificate as it is kept: PEM with its key, which other programs can read, and where it is from. */
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
+import { readCertificate } from '../tls/read-certificate.ts'
 import type { Life } from './due.ts'
 import { issuerKeyId } from './x509.ts'
 
@@ -31,6 +32,8 @@ export function readKept(text: string, name: string): Kept {
   const [first] = chain
   if (key === undefined || first === undefined) throw new Error('no certificate with its key')
   const leaf = new X509Certificate(first)
+  // One that cannot be served must not stand in the way of the others.
+  readCertificate({ from: name, cert: chain.join(''), key })
   if (!covers(leaf, name)) throw new Error(`a certificate for ${leaf.subjectAltName}`)
   return {
     server,

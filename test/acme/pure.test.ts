@@ -14,13 +14,15 @@ import { AcmeClient, retryAfter } from '../../src/acme/client.ts'
 import { integer, oid, sequence, values } from '../../src/acme/der.ts'
 import { runDnsHook } from '../../src/acme/dns-hook.ts'
 import { renewalTime, retryWait } from '../../src/acme/due.ts'
+import { Issuing } from '../../src/acme/issuing.ts'
 import { readKept, writeKept } from '../../src/acme/kept.ts'
 import { explain, readProblem } from '../../src/acme/problem.ts'
 import { standIn } from '../../src/acme/stand-in.ts'
+import { FileStore } from '../../src/acme/stores/file.ts'
 import { readTrouble } from '../../src/acme/trouble.ts'
 import { addressBytes, issue, issuerKeyId, keyPem, newKey, request } from '../../src/acme/x509.ts'
 import { certificatesText, isWell } from '../../src/cli/certificates-text.ts'
-import { KEY_TYPES } from '../../src/site/acme-plan.ts'
+import { type AcmePlan, KEY_TYPES } from '../../src/site/acme-plan.ts'
 import { readCertificate } from '../../src/tls/read-certificate.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'portico-pure-'))
@@ -338,4 +340,64 @@ describe('whoever is asked', () => {
     await expect(client.directory()).rejects.toThrow(/no directory of a CA/)
     server.close()
   })
+})
+
+test('a CA that is in trouble is asked again when it says, the next one meanwhile', async () => {
+  const asked = { limited: 0, other: 0 }
+  const open = async (
+    name: keyof typeof asked,
+    retry: object,
+  ): Promise<{ url: string; server: Server }> => {
+    const server = createServer((request, response) => {
+      const base = `http://${request.headers.host}`
+      response.setHeader('Replay-Nonce', 'n')
+      response.setHeader('Content-Type', 'application/json')
+      if (request.url === '/dir') {
+        const urls = ['newNonce', 'newAccount', 'newOrder'].map((key) => [key, `${base}/${key}`])
+        return response.end(JSON.stringify(Object.fromEntries(urls)))
+      }
+      if (request.url === '/newAccount') {
+        return response.writeHead(201, { Location: `${base}/account` }).end('{}')
+      }
+      if (request.url !== '/newOrder') return response.end('{}')
+      asked[name] += 1
+      response.writeHead(429, { ...retry })
+      return response.end(
+        JSON.stringify({ type: 'urn:ietf:params:acme:error:rateLimited', detail: 'many' }),
+      )
+    }).listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/dir`, server }
+  }
+  const limited = await open('limited', { 'Retry-After': '3600' })
+  const other = await open('other', {})
+  const { signal } = new AbortController()
+  const issuing = new Issuing(signal)
+  const plan = {
+    servers: [limited, other].map(({ url }) => ({ url, external: null })),
+    challenges: ['http-01'],
+    keyType: 'p256',
+    email: '',
+  } as unknown as AcmePlan
+  const attempt = (): Promise<unknown> =>
+    issuing.attempt(
+      {
+        plan,
+        name: 'www.example.com',
+        store: new FileStore(join(folder, 'limited')),
+        show: async () => async () => {},
+        failures: 0,
+        before: { server: '', id: '' },
+        signal,
+      },
+      undefined,
+    )
+  await expect(attempt()).rejects.toMatchObject({ retryAfterMs: 0 })
+  await expect(attempt()).rejects.toThrow(/does not want to be asked again so soon/)
+  expect(asked).toEqual({ limited: 1, other: 2 })
+  ;(plan.servers as unknown[]).splice(1)
+  await expect(attempt()).rejects.toSatisfy(
+    ({ retryAfterMs }) => retryAfterMs > 3_500_000 && retryAfterMs <= 3_600_000,
+  )
+  for (const { server } of [limited, other]) server.close()
 })
