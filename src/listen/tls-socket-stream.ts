@@ -28,8 +28,12 @@ export class TlsSocketStream extends NodeStream implements SecureStream {
       if (!over) by.failed(error)
       over = true
     })
+    // A visitor that leaves in the middle has nothing more to say.
+    const left = (): void => void socket.destroy()
+    socket.once('end', left)
     socket.once('secure', () => {
       over = true
+      socket.off('end', left)
       this.listen(by.done(this))
     })
     // It takes what its socket has read before it reads itself, in the next tick.
