@@ -83,8 +83,9 @@ export class Care {
   /** It has answered well; `trial`: as it was admitted. */
   good(target: Target, trial: boolean): void {
     target.breaker?.good(trial)
-    // It was left out until now.
-    if (trial) target.comesBack()
+    if (!trial) return
+    target.comesBack()
+    this.#complain(`pool ${this.pool.name}: ${target.name} works again`)
   }
 
   /** It has failed. */

@@ -77,16 +77,17 @@ describe('a server that fails', () => {
 
   it('is tried by one request after its rest', async () => {
     const [bad, good] = [await server('bad', 503), await server('good')]
-    const { port } = await pool([bad.port, good.port], { passive: passivePlan({ restMs: 600 }) })
+    const { port } = await pool([bad.port, good.port], { passive: passivePlan({ restMs: 400 }) })
     for (let i = 0; i < 6; i++) await get(port, '/')
     expect(bad.asked).toBe(3)
-    await sleep(900)
+    await sleep(700)
     expect((await statuses(port, 6)).match(/503/g)?.length).toBe(1)
     expect(bad.asked).toBe(4)
     bad.status = 200
-    await sleep(1_500)
+    await sleep(1_100)
     await statuses(port, 6)
     expect(bad.asked).toBeGreaterThan(5)
+    expect(said.at(-1)).toMatch(/^pool backend: .* works again$/)
   })
 
   it('is asked all the same when it is the last one', async () => {
@@ -110,7 +111,7 @@ describe('a server that fails', () => {
     const [back, good] = [await server('back', 503), await server('good')]
     const { port } = await pool([back.port, good.port], {
       passive: passivePlan({ failures: 1, restMs: 300 }),
-      slowStartMs: 3_000,
+      slowStartMs: 2_000,
     })
     await statuses(port, 2)
     back.status = 200
@@ -122,9 +123,9 @@ describe('a server that fails', () => {
       return back.asked - before
     }
     const first = await part()
-    await sleep(1_400)
+    await sleep(700)
     const second = await part()
-    await sleep(2_000)
+    await sleep(1_200)
     expect([first < 8, second > first, second < 18, await part()]).toEqual([true, true, true, 20])
   })
 })
