@@ -7,6 +7,7 @@ import type { AnswerHead, Exchange, Handler } from '../request/exchange.ts'
 import { ExchangeThrough } from '../request/through.ts'
 import type { RewritePlan } from '../site/filters-plan.ts'
 import { isLinear } from '../site/regular.ts'
+import type { RequestFields } from '../wire/request-fields.ts'
 import { decodePath, encodePath, parseRequestLine, type RequestLine } from '../wire/request-line.ts'
 import type { Filter, FilterHost } from './filter.ts'
 import { escapeByte, expand, locate, parseTarget, type RuleTarget } from './rewrite/target.ts'
@@ -35,6 +36,10 @@ class Rewrite implements Handler {
   readonly #rules: readonly Rule[]
   /** Kept-alive visitors share the parsed lines of their requests. */
   readonly #known = new WeakMap<RequestLine, RequestLine>()
+  /** The same fields, with what servers behind are told of a prefix that the path has lost. */
+  readonly #told = new WeakMap<RequestFields, RequestFields>()
+  /** `X-Forwarded-Prefix`, as Traefik has it. */
+  readonly #prefixLine: string
   /** Lines say all that there is to know. */
   readonly #plain: boolean
 
@@ -43,6 +48,7 @@ class Rewrite implements Handler {
     this.#next = next
     this.#reroute = reroute
     this.#strip = decodePath(utf8(strip))
+    this.#prefixLine = `X-Forwarded-Prefix: ${encodePath(this.#strip)}\r\n`
     this.#add = utf8(add).replace(/[^\x21-\x7e]/g, escapeByte)
     this.#rules = rules.map(({ match, to, status, again }) => ({
       // A line break in a path is a character like any other.
@@ -59,7 +65,7 @@ class Rewrite implements Handler {
 
   handle(exchange: Exchange): void {
     const known = this.#plain ? this.#known.get(exchange.line) : undefined
-    if (known !== undefined) return this.#next.handle(new RewrittenExchange(exchange, known))
+    if (known !== undefined) return this.#next.handle(this.#rewritten(exchange, known))
     const line = this.#prefixed(exchange.line)
     for (const { expression, longest, target, status, again } of this.#rules) {
       if (line.path.length > longest) continue
@@ -84,16 +90,31 @@ class Rewrite implements Handler {
   #goOn(exchange: Exchange, line: RequestLine): void {
     if (line === exchange.line) return this.#next.handle(exchange)
     if (this.#plain) this.#known.set(exchange.line, line)
-    this.#next.handle(new RewrittenExchange(exchange, line))
+    this.#next.handle(this.#rewritten(exchange, line))
+  }
+
+  #rewritten(exchange: Exchange, line: RequestLine): Exchange {
+    const { fields } = exchange
+    if (!this.#strips(exchange.line.path)) return new RewrittenExchange(exchange, line)
+    let told = this.#told.get(fields)
+    if (told === undefined) {
+      told = { ...fields, own: (fields.own ?? '') + this.#prefixLine, encoded: null }
+      this.#told.set(fields, told)
+    }
+    return new RewrittenExchange(exchange, line, told)
+  }
+
+  #strips(path: string): boolean {
+    const strip = this.#strip
+    return strip !== '' && path.startsWith(strip) && (path[strip.length] ?? '/') === '/'
   }
 
   /** `strip`, then `add`. */
   #prefixed(line: RequestLine): RequestLine {
     const { path } = line
-    const strip = this.#strip
-    const begins = strip !== '' && path.startsWith(strip) && (path[strip.length] ?? '/') === '/'
+    const begins = this.#strips(path)
     if (path === '*' || (!begins && this.#add === '')) return line
-    const raw = begins ? rawBehind(line, strip.length) : rawBehind(line, 0)
+    const raw = begins ? rawBehind(line, this.#strip.length) : rawBehind(line, 0)
     return retarget(line, this.#add + raw + (line.query === '' ? '' : `?${line.query}`))
   }
 }
@@ -146,8 +167,8 @@ class RewrittenExchange extends ExchangeThrough {
   /** Programs are mounted where the new path begins. */
   override readonly prefix: string
 
-  constructor(visitor: Exchange, line: RequestLine) {
-    super(visitor, visitor.fields, line)
+  constructor(visitor: Exchange, line: RequestLine, fields: RequestFields = visitor.fields) {
+    super(visitor, fields, line)
     this.prefix = line.path.startsWith(visitor.prefix) ? visitor.prefix : '/'
   }
 }

@@ -203,6 +203,12 @@ describe('rewrite', () => {
     expect((await get('/old/gone')).text).toBe('<h1>nothing here</h1>')
   })
 
+  test('a server behind knows what the path has lost', async () => {
+    asked = []
+    await get('/behind/x', { fields: { 'X-Forwarded-Prefix': '/theirs' } })
+    expect([asked[0]!.url, asked[0]!.headers['x-forwarded-prefix']]).toEqual(['/x', '/behind'])
+  })
+
   test('the new route’s body limit holds, however long the body says it is', async () => {
     const body = 'x'.repeat(1000)
     expect((await get('/large/echo', { body })).status).toBe(413)
