@@ -13,6 +13,7 @@ import { redirect } from '../handlers/redirect.ts'
 import { respond } from '../handlers/respond.ts'
 import { sendFiles } from '../handlers/send-files.ts'
 import { type Acceptor, accept } from '../listen/accept.ts'
+import { lightTls } from '../listen/tls-handle.ts'
 import { onTick } from '../request/clock.ts'
 import { Counters } from '../request/counters.ts'
 import type { Handler } from '../request/exchange.ts'
@@ -265,6 +266,7 @@ async function main(): Promise<void> {
       accept({
         ...shared,
         on: { fd, backlog: listener.backlog },
+        sockets: listener.tls !== undefined && !lightTls,
         admit: () => gateway.admit(),
         connect: (socket) => gateway.connect(socket),
       }),

@@ -1,6 +1,6 @@
 /** Visitors over TLS: curl, openssl and Node, and what is neither. */
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -148,6 +148,46 @@ describe('a visitor over TLS', () => {
     )
     expect(out + err).not.toContain('200 OK')
     expect((await client(ports[0]!, '-tls1_2')).out).toContain('200 OK')
+  })
+})
+
+describe('a certificate with an OCSP response', () => {
+  it('is given with it to who asks, until there is a newer one', async () => {
+    const at = (name: string): string => join(folder, name)
+    writeFileSync(at('ca.pem'), ca.cert)
+    writeFileSync(at('ca.key'), ca.key)
+    writeFileSync(at('leaf.pem'), www.cert)
+    writeFileSync(at('index.txt'), '')
+    const respond = async (days: number): Promise<Buffer> => {
+      const issuer = ['-issuer', at('ca.pem')]
+      await run('openssl', ['ocsp', ...issuer, '-cert', at('leaf.pem'), '-reqout', at('request')])
+      const signer = ['-rsigner', at('ca.pem'), '-rkey', at('ca.key'), '-CA', at('ca.pem')]
+      const more = ['-index', at('index.txt'), '-ndays', String(days)]
+      const files = ['-reqin', at('request'), '-respout', at('response')]
+      await run('openssl', ['ocsp', ...signer, ...more, ...files])
+      return readFileSync(at('response'))
+    }
+    await using other = await Portico.serve({
+      'www.pem': www.cert + www.key,
+      'www.ocsp': await respond(3),
+      'site.yaml': `
+listen: https://127.0.0.1:0
+threads: 1
+tls: { certificates: { cert: www.pem, ocsp: www.ocsp } }
+routes: { /: { respond: hello } }
+`,
+    })
+    const seen = async (): Promise<string> => {
+      const { out } = await client(other.port, '-status')
+      expect(out).toContain('OCSP Response Status: successful')
+      return /Next Update: (.*)/.exec(out)?.[1] ?? ''
+    }
+    const before = await seen()
+    expect((await client(other.port)).out).toContain('200 OK')
+    const lines = other.log.length
+    other.write('www.ocsp', await respond(5))
+    await other.logged(/certificate .*www\.pem .* is served/, lines)
+    expect(Date.parse(await seen()) - Date.parse(before)).toBeGreaterThan(86_400_000)
   })
 })
 
