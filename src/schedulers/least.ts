@@ -32,7 +32,7 @@ export function leastOf(
     const backend = backends[at]!
     if (!isOpen(backend, at, asked)) continue
     const load = of(backend)
-    const weight = weighted ? backend.weight : 1
+    const weight = weighted ? backend.weight * (backend.share ?? 1) : 1
     if (best >= 0 && load * bestWeight >= bestLoad * weight) continue
     best = at
     bestLoad = load

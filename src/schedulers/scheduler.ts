@@ -15,6 +15,8 @@ export interface Backend {
   readonly active: number
   /** Connections that are over but not gone, of all threads; 0 where that means nothing, as in HTTP. */
   readonly inactive: number
+  /** The part of its weight that it is worth at present, from more than 0 to 1; absent: all of it. */
+  readonly share?: number
   /** How long it takes to begin its answer, ms, a moving average of all threads; 0: not known. */
   readonly latencyMs: number
 }

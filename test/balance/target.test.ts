@@ -11,6 +11,8 @@ import {
 } from '../../src/balance/cells.ts'
 import { LATENCY_CELLS } from '../../src/balance/latency.ts'
 import { Target } from '../../src/balance/target.ts'
+import { clock } from '../../src/request/clock.ts'
+import { wlc } from '../../src/schedulers/wlc.ts'
 import type { TargetPlan } from '../../src/site/plan.ts'
 
 const plan: TargetPlan = {
@@ -80,4 +82,26 @@ test('a full one takes nobody', () => {
 test('the cells of the parts do not overlap', () => {
   expect(LATENCY + LATENCY_CELLS).toBeLessThanOrEqual(VERDICT)
   expect(SPARE).toBeLessThanOrEqual(TARGET_CELLS)
+})
+
+test('while it starts slowly, the least loaded for its weight is worth a part of that', () => {
+  const cells = new Int32Array(new SharedArrayBuffer(2 * TARGET_CELLS * 4))
+  const made = [0, 1].map((at) => {
+    const own = cells.subarray(at * TARGET_CELLS, (at + 1) * TARGET_CELLS)
+    return new Target(plan, transport, own, { inNeed: false })
+  })
+  const [back, other] = [made[0]!, made[1]!]
+  back.startSlowly(10_000)
+  back.comesBack()
+  const scheduler = wlc(null)
+  const before = clock.now
+  clock.now = performance.now() + 2_500
+  for (let i = 0; i < 100; i++) {
+    const { value } = scheduler.order(made, {} as never).next()
+    value!.take()
+  }
+  clock.now = before
+  // A quarter of its weight: a fifth of all.
+  expect(Math.abs(back.active - 20)).toBeLessThanOrEqual(1)
+  expect(back.active + other.active).toBe(100)
 })
