@@ -132,6 +132,11 @@ export const MUST_SHOW: readonly Target[] = [
     ...atLeast(0.8, 'ratio'),
   },
   {
+    text: 'plain TCP, small round trips: to HAProxy',
+    ...rate('tcp-small', 'HAProxy'),
+    ...atLeast(0.8, 'ratio'),
+  },
+  {
     text: 'proxying over a pool of three: to HAProxy',
     ...rate('proxy-pool', 'HAProxy'),
     ...atLeast(0.85, 'ratio'),

@@ -24,6 +24,8 @@ export type Site =
       /** Answers are compressed, at this level. */
       readonly gzip?: number
     }
+  /** Bytes passed on to that port, whatever they are. */
+  | { readonly kind: 'tcp'; readonly upstreamPort: number }
   /** One pool of them. */
   | { readonly kind: 'pool'; readonly upstreamPorts: readonly number[] }
 

@@ -18,8 +18,9 @@ function config(site: Site, port: number): string {
   const shared = `global
   nbthread 1
   maxconn 8000
+  maxpipes 256
 defaults
-  mode http
+  mode ${site.kind === 'tcp' ? 'tcp' : 'http'}
   timeout connect 5s
   timeout client 75s
   timeout server 60s
@@ -33,6 +34,13 @@ frontend visitors
     return `${shared}  default_backend upstream
 backend upstream
   http-reuse always
+  server one 127.0.0.1:${site.upstreamPort}
+`
+  }
+  if (site.kind === 'tcp') {
+    return `${shared}  default_backend upstream
+backend upstream
+  option splice-auto
   server one 127.0.0.1:${site.upstreamPort}
 `
   }

@@ -18,9 +18,13 @@ export const portico: Rival = {
   },
   serve(site, dir, port) {
     const file = join(dir, 'site.yaml')
-    writeFileSync(file, siteFile(site, dir, `127.0.0.1:${port}`))
+    writeFileSync(file, siteFile(site, dir, on(site, port)))
     return [{ argv: [PORTICO, 'serve', file], cwd: dir }]
   },
+}
+
+function on(site: Site, port: number): string {
+  return site.kind === 'tcp' ? `tcp://127.0.0.1:${port}` : `127.0.0.1:${port}`
 }
 
 /** The site file for `site`, listening on the address `on`. */
@@ -30,7 +34,7 @@ export function siteFile(site: Site, dir: string, on: string): string {
 
 /** The site file with the given routes and applications. */
 export function siteOf(content: string, dir: string, on: string): string {
-  return `listen: "${on}"
+  return `listen: { on: "${on}"${on.startsWith('tcp:') ? ', pool: backend' : ''} }
 threads: 1
 admin: ${dir}/admin.sock
 log: { access: off }
@@ -71,6 +75,8 @@ apps: { bench: { node: ${FETCH_APP}, run: threads } }
 pools:
   backend: { servers: ["127.0.0.1:${site.upstreamPort}"] }
 `
+    case 'tcp':
+      return `pools: { backend: { servers: ["127.0.0.1:${site.upstreamPort}"] } }\n`
     case 'pool':
       return cannotServe('Portico', site)
   }

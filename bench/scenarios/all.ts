@@ -16,9 +16,11 @@ import { phpHello } from './php-hello.ts'
 import { poolSpread } from './pool-spread.ts'
 import { proxyPool } from './proxy-pool.ts'
 import { proxySmall } from './proxy-small.ts'
+import { proxyTls } from './proxy-tls.ts'
 import { reloadLoss } from './reload-loss.ts'
 import { slowClients } from './slow-clients.ts'
 import { startTime } from './start-time.ts'
+import { tcpBulk, tcpSmall } from './tcp.ts'
 import { uwsgiIn } from './uwsgi-in.ts'
 import { wsgiHello1, wsgiHello32, wsgiHello128, wsgiHelloVaried } from './wsgi-hello.ts'
 import { wsgiSlowMix } from './wsgi-slow-mix.ts'
@@ -38,8 +40,11 @@ export const SCENARIOS: readonly Scenario[] = [
   http2One,
   http2File,
   proxySmall,
+  tcpSmall,
+  tcpBulk,
   gzipProxy,
   proxyPool,
+  proxyTls,
   poolSpread,
   uwsgiIn,
   phpHello,
