@@ -237,9 +237,4 @@ export const notYet: Readonly<Record<string, Readonly<Record<string, string>>>> 
     asgi: 'write mode: asgi',
     wsgi: 'the key for Python is python',
   },
-  pools: {
-    check: 'this version has no health checks',
-    sticky: 'this version has no sticky sessions',
-    sorry: 'this version has no standby servers',
-  },
 }
