@@ -547,18 +547,20 @@ export class Http2Connection implements Kept {
 
   /** The connection cannot go on. */
   #fault(error: unknown): void {
-    let code: number = Http2Code.INTERNAL_ERROR
-    if (error instanceof Http2Fault) code = error.code
-    else if (error instanceof HpackFault) code = Http2Code.COMPRESSION_ERROR
-    const wrong = error instanceof Error ? error.message : ''
-    this.#log(
-      code === Http2Code.INTERNAL_ERROR
-        ? new PorticoError('INTERNAL', wrong, { cause: error })
-        : new PorticoError('BAD_HTTP2', wrong),
-      0,
-    )
+    if (error instanceof Http2Fault) return this.#blame(error.code, error.message)
+    if (error instanceof HpackFault) {
+      return this.#blame(Http2Code.COMPRESSION_ERROR, error.message)
+    }
+    this.#gateway.report(error)
+    this.#log(new PorticoError('INTERNAL', '', { cause: error }), 0)
+    this.#shut(Http2Code.INTERNAL_ERROR, '')
+  }
+
+  /** The visitor has done something that nobody may. */
+  #blame(code: number, wrong: string): void {
+    this.#log(new PorticoError('BAD_HTTP2', wrong), 0)
     this.#gateway.counters.http2Faulted()
-    this.#shut(code, code === Http2Code.INTERNAL_ERROR ? '' : wrong)
+    this.#shut(code, wrong)
   }
 
   // For streams.

@@ -1,5 +1,6 @@
 /** Visitors over HTTP/2: by ALPN over TLS, and by prior knowledge (RFC 9113 §3.3) on plain connections. */
 import type { ByteStream, Connection } from '../../listen/byte-stream.ts'
+import { clock } from '../../request/clock.ts'
 import type { Peer } from '../../request/exchange.ts'
 import type { RoutedExchange } from '../../request/flow.ts'
 import { type Http2Plan, USUAL_HTTP2 } from '../../site/http2-plan.ts'
@@ -22,6 +23,7 @@ export class Http2Gateway extends Connections<Http2Connection> {
   readonly greeting: Buffer
   /** Counts what is written. */
   readonly countSent: (bytes: number) => void
+  #reported = 0
 
   constructor(options: Http2Options) {
     super('http2', options)
@@ -48,6 +50,13 @@ export class Http2Gateway extends Connections<Http2Connection> {
   override forget(connection: Http2Connection): void {
     this.counters.http2Closed()
     super.forget(connection)
+  }
+
+  /** A fault of ours is for stderr with its trace; one a second, or visitors could fill a disk. */
+  report(error: unknown): void {
+    if (this.#reported === clock.second) return
+    this.#reported = clock.second
+    console.error(`HTTP/2: ${error instanceof Error ? (error.stack ?? error.message) : error}`)
   }
 
   override eachExchange(visit: (exchange: RoutedExchange) => void): void {
