@@ -81,7 +81,7 @@ function draw(
   const { root, report } = drawing
   const judge = (path: KeyPath, name: string, key: boolean): void => {
     const lower = name.toLowerCase()
-    const expected = said[lower]
+    const expected = Object.hasOwn(said, lower) ? said[lower] : undefined
     const hops = HOP_BY_HOP.includes(lower)
     if (!hops && expected === undefined && !lower.startsWith('x-forwarded-')) return
     if (lower.startsWith('x-forwarded-') && said === SAID) return

@@ -10,7 +10,12 @@ import type { AccessPlan, FiltersPlan, LimitKeyPlan, LimitPlan } from './filters
 import { nearest } from './nearest.ts'
 import { parseNetwork } from './networks.ts'
 import { type KeyPath, quote, showPath } from './problem.ts'
-import { type FilterSettings, type LimitSettings, parseLimit } from './settings/filters.ts'
+import {
+  type CommonSettings,
+  type FilterSettings,
+  type LimitSettings,
+  parseLimit,
+} from './settings/filters.ts'
 import { namesAt, nodeAt } from './tree.ts'
 import { parseRate } from './units.ts'
 
@@ -24,14 +29,29 @@ export class Filters {
   readonly #shared = new Map<string, LimitPlan>()
 
   readonly #pools: Pools
+  /** What is said of all routes of a host, and where. */
+  readonly #hosts = new Map<string, readonly [KeyPath, Partial<CommonSettings>]>()
 
-  constructor(drawing: Drawing, pools: Pools) {
+  /** `nameOf`: a host's name as it comes in a request. */
+  constructor(drawing: Drawing, pools: Pools, nameOf: (text: string) => string | undefined) {
     this.#drawing = drawing
     this.#pools = pools
+    const known = Object.keys(drawing.settings.hosts)
+    for (const [text, filters] of Object.entries(drawing.settings.filters.hosts)) {
+      const path = ['filters', 'hosts', text]
+      const name = nameOf(text)
+      if (name === undefined || (name !== '*' && !known.some((each) => nameOf(each) === name))) {
+        drawing.report.problem(path, `no such host: ${quote(text)}`, {
+          nearest: nearest(text, known),
+          expected: 'one of hosts',
+          key: true,
+        })
+      } else this.#hosts.set(name, [path, filters])
+    }
   }
 
   /** Undefined where the route has none. */
-  draw(path: KeyPath, settings: FilterSettings): FiltersPlan | undefined {
+  draw(path: KeyPath, settings: FilterSettings, host: string): FiltersPlan | undefined {
     const limits = this.#limits([...path, 'limit'], settings.limit)
     const access = this.#access(path, settings)
     const { auth, rewrite } = settings
@@ -45,45 +65,41 @@ export class Filters {
       ...(rewrite === undefined
         ? {}
         : { rewrite: drawRewrite(this.#drawing, [...path, 'rewrite'], rewrite) }),
-      ...this.#common(path, settings),
+      ...this.#common(path, settings, host),
     }
     return Object.keys(plan).length === 0 ? undefined : plan
   }
 
   /** What a route does not say itself is said for all. */
-  #common(path: KeyPath, settings: FilterSettings): FiltersPlan {
+  #common(path: KeyPath, settings: FilterSettings, host: string): FiltersPlan {
     const drawing = this.#drawing
     const everywhere = drawing.settings.filters
-    const drawn = <Form, Plan>(
-      key: string,
-      own: Form | undefined,
-      usual: Form | undefined,
-      draw: (drawing: Drawing, path: KeyPath, form: Form) => Plan,
+    const [at, ofHost] = this.#hosts.get(host) ?? [[], {}]
+    const drawn = <Key extends keyof CommonSettings, Plan>(
+      key: Key,
+      own: CommonSettings[Key],
+      draw: (drawing: Drawing, path: KeyPath, form: NonNullable<CommonSettings[Key]>) => Plan,
     ): Plan | undefined => {
-      if (own !== undefined) return draw(drawing, [...path, key], own)
-      return usual === undefined ? undefined : draw(drawing, ['filters', key], usual)
+      for (const [from, form] of [
+        [path, own],
+        [at, ofHost[key]],
+        [['filters'], everywhere[key]],
+      ] as const) {
+        if (form !== undefined) return draw(drawing, [...from, key], form)
+      }
+      return undefined
     }
     // The fields of a fixed answer are its handler's.
     const fixed = 'respond' in settings
     const own = settings.headers
     const headers = fixed && own !== undefined && !isLong(own) ? undefined : own
     const all = {
-      headers: drawn('headers', headers, everywhere.headers, drawHeaders),
-      requestHeaders: drawn(
-        'request-headers',
-        settings['request-headers'],
-        everywhere['request-headers'],
-        drawRequestHeaders,
-      ),
-      cors: drawn('cors', settings.cors, everywhere.cors, drawCors),
-      compress: drawn('compress', settings.compress, everywhere.compress, drawCompress),
-      maintenance: drawn(
-        'maintenance',
-        settings.maintenance,
-        everywhere.maintenance,
-        drawMaintenance,
-      ),
-      errors: drawn('errors', settings.errors, everywhere.errors, drawErrors),
+      headers: drawn('headers', headers, drawHeaders),
+      requestHeaders: drawn('request-headers', settings['request-headers'], drawRequestHeaders),
+      cors: drawn('cors', settings.cors, drawCors),
+      compress: drawn('compress', settings.compress, drawCompress),
+      maintenance: drawn('maintenance', settings.maintenance, drawMaintenance),
+      errors: drawn('errors', settings.errors, drawErrors),
     }
     return Object.fromEntries(Object.entries(all).filter(([, each]) => each !== undefined))
   }

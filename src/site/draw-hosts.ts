@@ -19,7 +19,7 @@ export function drawHosts(
 ): HostPlan[] {
   const { settings, report } = drawing
   const hosts = new Map<string, Map<string, RoutePlan>>()
-  const filters = new Filters(drawing, pools)
+  const filters = new Filters(drawing, pools, hostName)
   const add = (name: string, path: KeyPath, routes: Record<string, HandlerSettings>): void => {
     const known = hosts.get(name) ?? new Map<string, RoutePlan>()
     hosts.set(name, known)
@@ -32,7 +32,7 @@ export function drawHosts(
         report.problem(here, `this path has a handler already, in ${first.source}`, { key: true })
         continue
       }
-      const before = filters.draw(here, handler)
+      const before = filters.draw(here, handler, name)
       known.set(text, {
         match,
         ...(before === undefined ? {} : { filters: before }),

@@ -152,12 +152,14 @@ other servers have for them.
 
 const FILTERS_OF_ALL = `\`headers\`, \`request-headers\`, \`cors\`, \`compress\`, \`maintenance\` and \`errors\` may also stand in \`filters\`, at the top
 level of the site file: they hold for every route that does not have the key itself. \`compress: off\` and
-\`maintenance: false\` are how a route does without.
+\`maintenance: false\` are how a route does without. \`hosts\` there says the same of single hosts.
 
 \`\`\`yaml
 filters:
   compress: true
   headers: { Strict-Transport-Security: max-age=31536000 }
+  hosts:
+    shop.example.com: { maintenance: { page: ./down.html } }
 \`\`\`
 `
 

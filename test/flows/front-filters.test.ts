@@ -55,8 +55,9 @@ log: { access: off }
 filters:
   compress: true
   headers: { X-Frame-Options: DENY, X-Powered-By: "", X-Host: $host }
+  hosts: { closing.example: { maintenance: { page: ./down.html, retry-after: 90s } } }
 hosts:
-  closing.example: { /: { respond: open, maintenance: { page: ./down.html, retry-after: 90s } } }
+  closing.example: { /: { respond: open } }
 routes:
   /files/: { files: ./files, errors: { 404: ./404.html } }
   /behind/: { proxy: ${to}", rewrite: { strip: /behind }, errors: { 404: ./404.html, intercept: true } }

@@ -148,11 +148,30 @@ const everywhere = {
   errors: errors as Errors,
 }
 
-export type SiteFilters = Section<typeof everywhere>
+type HostFilters = Mapping<typeof everywhere>
+type ByHost = z.ZodPrefault<z.ZodRecord<z.ZodString, HostFilters>>
+
+const whole = {
+  ...everywhere,
+  hosts: z
+    .record(z.string(), mapping(everywhere), { error: 'a mapping of host names to filters' })
+    .prefault({})
+    .register(z.globalRegistry, {
+      title: 'names to mappings',
+      description: 'The same for the routes of single hosts, by the names that `hosts` has.',
+    }) as ByHost,
+}
+
+export type SiteFilters = Section<typeof everywhere & { hosts: ByHost }>
 
 /** Of all routes that do not say otherwise. */
 export function siteFilters(): SiteFilters {
-  return section(everywhere, 'Filters of every route that does not say otherwise, key by key.')
+  return section(
+    whole,
+    'Filters of every route that does not say otherwise, key by key: the route’s own, those of its host, those of all.',
+  )
 }
+
+export type CommonSettings = z.output<HostFilters>
 
 export type FilterSettings = z.output<Mapping<typeof filters>>
