@@ -137,6 +137,16 @@ export const MUST_SHOW: readonly Target[] = [
     ...atLeast(0.8, 'ratio'),
   },
   {
+    text: 'TLS, 32 keep-alive connections: to nginx',
+    ...rate('tls-keep-alive', 'nginx'),
+    ...atLeast(0.6, 'ratio'),
+  },
+  {
+    text: '… a connection for each request: to nginx',
+    ...rate('tls-handshakes', 'nginx'),
+    ...aimFor(0.6, 'ratio'),
+  },
+  {
     text: 'proxying over a pool of three: to HAProxy',
     ...rate('proxy-pool', 'HAProxy'),
     ...atLeast(0.85, 'ratio'),

@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { get } from 'node:http'
 import { connect } from 'node:http2'
+import { get as getSecurely } from 'node:https'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,6 +18,8 @@ export interface Expected {
   readonly body: string | { readonly start: string; readonly length: number }
   /** Asked for over HTTP/2, by prior knowledge. */
   readonly http2?: true
+  /** Over TLS, whose certificate is not looked at. */
+  readonly tls?: true
 }
 
 export interface Server {
@@ -44,7 +47,7 @@ export async function serve(
   const server: Server = {
     rival: rival.name,
     port,
-    url: `http://127.0.0.1:${port}${expected.path}`,
+    url: `${expected.tls === true ? 'https' : 'http'}://127.0.0.1:${port}${expected.path}`,
     get pids() {
       return started.map((each) => each.pid)
     },
@@ -74,7 +77,9 @@ export function answerIsWrong(url: string, expected: Expected): Promise<string |
   const { body: wanted } = expected
   if (expected.http2) return answerOverHttp2IsWrong(url, expected)
   return new Promise((resolve) => {
-    const request = get(url, { agent: false, timeout: 5000 }, (response) => {
+    const ask = expected.tls === true ? getSecurely : get
+    const options = { agent: false as const, timeout: 5000, rejectUnauthorized: false }
+    const request = ask(url, options, (response) => {
       let text = ''
       let length = 0
       response.setEncoding('latin1')

@@ -21,6 +21,7 @@ import { reloadLoss } from './reload-loss.ts'
 import { slowClients } from './slow-clients.ts'
 import { startTime } from './start-time.ts'
 import { tcpBulk, tcpSmall } from './tcp.ts'
+import { tlsHandshakes, tlsKeepAlive } from './tls.ts'
 import { uwsgiIn } from './uwsgi-in.ts'
 import { wsgiHello1, wsgiHello32, wsgiHello128, wsgiHelloVaried } from './wsgi-hello.ts'
 import { wsgiSlowMix } from './wsgi-slow-mix.ts'
@@ -36,6 +37,8 @@ export const SCENARIOS: readonly Scenario[] = [
   wsgiSlowMix,
   file1k,
   fixedAnswer,
+  tlsKeepAlive,
+  tlsHandshakes,
   http2Fixed,
   http2One,
   http2File,
