@@ -2,7 +2,6 @@
 import { type Drawing, existingFile } from './drawing.ts'
 import { nearest } from './nearest.ts'
 import type { PersistencePlan } from './persistence-plan.ts'
-import type { TargetPlan } from './plan.ts'
 import { type KeyPath, quote } from './problem.ts'
 import {
   PERSISTENCE_NAMES,
@@ -62,7 +61,6 @@ export function drawPersistence(
   drawing: Drawing,
   path: KeyPath,
   settings: PersistenceSettings,
-  servers: readonly TargetPlan[],
 ): PersistencePlan | undefined {
   if (settings === undefined) return undefined
   const { report } = drawing
@@ -79,9 +77,6 @@ export function drawPersistence(
       hint,
     )
     return undefined
-  }
-  if (by !== 'source' && servers.some(({ scheme }) => scheme === 'tcp' || scheme === 'udp')) {
-    report.problem(path, `tcp and udp have no ${by}`, { expected: 'source' })
   }
   checkOptions(drawing, path, by, options)
   return plan(drawing, path, by, options)

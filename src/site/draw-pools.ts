@@ -136,14 +136,10 @@ function drawPool(
   const preserveHost = asked('preserve-host') ? settings['preserve-host'] : preservesHost(servers)
   const tls = drawPoolTls(drawing, [...base, 'tls'], settings.tls, preserveHost, servers)
   const proxyProtocol = settings['proxy-protocol']
-  const persistence = drawPersistence(
-    drawing,
-    [...base, 'persistence'],
-    settings.persistence,
-    servers,
-  )
+  const persistence = drawPersistence(drawing, [...base, 'persistence'], settings.persistence)
   const checks = new Checks(drawing, name, [...base, 'check'], settings.check)
   const { hooks } = checks
+  const ways = { tls, proxyProtocol: proxyProtocol === 'off' ? undefined : proxyProtocol }
   const schedule = drawSchedule(drawing, [...base, 'schedule'], settings.schedule, servers)
   const resilience = drawResilience(drawing, base, settings, { schedule, servers, persistence })
   return {
@@ -152,7 +148,7 @@ function drawPool(
     servers: servers.map((target, at) => {
       const server = settings.servers[indexes[at]!]!
       const own = typeof server === 'string' ? undefined : server.check
-      const check = checks.of(target, tls, [...pathOf(indexes[at]!), 'check'], own)
+      const check = checks.of(target, ways, [...pathOf(indexes[at]!), 'check'], own)
       return check === undefined ? target : { ...target, check }
     }),
     connectTimeoutMs: settings['connect-timeout'],

@@ -91,6 +91,22 @@ describe('visitors stay with their server', () => {
     }
   })
 
+  it('by their address, over plain connections', async () => {
+    const addresses = servers.map(({ port }) => `"127.0.0.1:${port}"`).join(', ')
+    const text = (persistence: string): string => `
+listen: { on: "tcp://127.0.0.1:0", pool: backend }
+threads: 2
+routes: { /: { respond: x } }
+pools: { backend: { servers: [${addresses}], persistence: ${persistence} } }
+`
+    await using portico = await Portico.serve({ 'site.yaml': text('source') })
+    const [first] = await visits(portico.port, '', 1)
+    expect(new Set(await visits(portico.port, '', 30))).toEqual(new Set([first]))
+    portico.write('site.yaml', text('cookie'))
+    const { code, err } = await portico.run('check')
+    expect([code, err]).toEqual([1, expect.stringMatching(/knows visitors by "cookie"/)])
+  })
+
   it('by the session that the application has named, until their server is killed', async () => {
     await using portico = await Portico.serve({
       'site.yaml': site('{ by: learned, cookie: sid }'),
