@@ -8,13 +8,15 @@
 import { readFileSync } from 'node:fs'
 import type { AcmePlan } from '../site/acme-plan.ts'
 import type { Logger } from '../supervisor/logger.ts'
+import { Alarm } from './alarm.ts'
 import { suggestion } from './ari.ts'
 import type { Challenges } from './challenges.ts'
 import { renewalTime, retryWait, type Window } from './due.ts'
 import { AttemptError, type Issuing } from './issuing.ts'
 import { type Kept, readKept, writeKept } from './kept.ts'
+import { NameRecord } from './record.ts'
 import { keyOfName, type Lease, type Store } from './store.ts'
-import { readTrouble, type Trouble } from './trouble.ts'
+import type { Trouble } from './trouble.ts'
 
 /** What all keepers of a site share. */
 export interface Household {
@@ -34,17 +36,20 @@ export interface Household {
   readonly signal: AbortSignal
 }
 
-/** Timers count in 31 bits; and clocks are set. */
-const LONGEST_WAIT_MS = 3_600_000
+/** Until a CA that has not said when is asked again what it suggests, ms. */
+const SUGGESTION_MS = 3_600_000
 /** After what no CA is to blame for, such as a store that does not answer. */
 const STORE_WAIT_MINUTES = 1 / 6
 
 export class Keeper {
   readonly name: string
+  /** `run` was called. */
   runs = false
   #home: Household
   readonly #changed: () => void
   readonly #over = new AbortController()
+  readonly #alarm = new Alarm()
+  readonly #record: NameRecord
   #kept: Kept | null = null
   #trouble: Trouble | null = null
   #window: Window | null = null
@@ -53,17 +58,17 @@ export class Keeper {
   #ordering = false
   /** Whatever is known, now is the time. */
   #urgent = false
-  #wake: () => void = () => {}
-  #woken = false
+  /** The store does not answer, and that was said. */
   #storeFails = false
-  #moved = false
+  /** The store that was last read. */
+  #seen: Store | null = null
+  /** Visitors who wait for the first certificate. */
   #waiting: (() => void)[] = []
-  /** What the store has not taken yet. */
-  #unsaved: string | null = null
 
   /** `changed`: it has another certificate. */
   constructor(name: string, home: Household, changed: () => void) {
     this.name = name
+    this.#record = new NameRecord(name)
     this.#home = home
     this.#changed = changed
   }
@@ -96,10 +101,7 @@ export class Keeper {
 
   /** Of the next attempt; what is under way goes on as it began. */
   use(home: Household): void {
-    const moves = home.store !== this.#home.store
     this.#home = home
-    // What is had goes along, unless the other store has something already.
-    if (moves) this.#moved = true
     this.look()
   }
 
@@ -115,8 +117,7 @@ export class Keeper {
 
   /** Something may have changed in the store. */
   look(): void {
-    this.#woken = true
-    this.#wake()
+    this.#alarm.ring()
   }
 
   /** An owner wants one at once. */
@@ -155,40 +156,25 @@ export class Keeper {
     return this.#over.signal.aborted || this.#home.signal.aborted
   }
 
-  /** Until the time is over, somebody has news, or the household ends. */
-  async #sleep(ms: number): Promise<void> {
-    const { signal } = this.#home
-    if (!this.#woken && !this.#ended) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, Math.max(1, Math.min(ms, LONGEST_WAIT_MS)))
-        const wake = (): void => {
-          clearTimeout(timer)
-          signal.removeEventListener('abort', wake)
-          resolve()
-        }
-        this.#wake = wake
-        signal.addEventListener('abort', wake)
-      })
-      this.#wake()
-    }
-    this.#woken = false
+  #sleep(ms: number): Promise<void> {
+    return this.#alarm.wait(ms, this.#home.signal)
   }
 
   /** What the store has; false where it does not answer. */
   async read(): Promise<boolean> {
     const { store, logger } = this.#home
     try {
-      const key = keyOfName(this.name)
-      if (this.#unsaved !== null) await this.#save(this.#unsaved)
-      const text = await store.read(`certificates/${key}`)
-      const trouble = readTrouble(await store.read(`trouble/${key}`))
+      const { text, trouble } = await this.#record.read(store)
       // What could not be written is not forgotten.
       if ((trouble?.until ?? 0) >= (this.#trouble?.until ?? 0)) this.#trouble = trouble
       if (this.#storeFails) logger.info(`certificates: ${store.shown} answers again`)
       this.#storeFails = false
       if (text !== null) this.#take(text)
-      else if (this.#moved && this.#kept !== null) await this.#save(textOf(this.#kept))
-      this.#moved = false
+      // What is had goes along to another store, unless that has something already.
+      else if (this.#seen !== store && this.#kept !== null) {
+        await this.#record.save(store, textOf(this.#kept))
+      }
+      this.#seen = store
       return true
     } catch (error) {
       this.#storeIsAway(error as Error)
@@ -231,7 +217,7 @@ export class Keeper {
   async #askSuggestion(): Promise<void> {
     const kept = this.#kept
     if (kept === null || this.#askAt > Date.now()) return
-    this.#askAt = Date.now() + LONGEST_WAIT_MS
+    this.#askAt = Date.now() + SUGGESTION_MS
     const { issuing, plan } = this.#home
     if (!plan.servers.some(({ url }) => url === kept.server)) return
     const client = issuing.client(kept.server, trustOf(plan))
@@ -240,7 +226,7 @@ export class Keeper {
     this.#askAt = Date.now() + againMs
     const changes = window?.start !== this.#window?.start
     this.#window = window
-    if (changes) this.#wake()
+    if (changes) this.#alarm.ring()
   }
 
   /** One attempt, unless another machine is at it. */
@@ -290,9 +276,10 @@ export class Keeper {
       trustOf(plan),
     )
     const text = writeKept(got.server, got.chain, got.key)
+    const { issuer, notAfter } = readKept(text, name)
     try {
       // Before anybody sees it: what is served is there after a crash as well.
-      await this.#save(text)
+      await this.#record.save(store, text)
     } catch (error) {
       const why = (error as Error).message
       throw new Error(`it was obtained, but ${store.shown} does not take it: ${why}`)
@@ -300,7 +287,6 @@ export class Keeper {
       this.#ordering = false
       this.#take(text)
     }
-    const { issuer, notAfter } = this.#kept!
     logger.info(
       `certificates: ${name} has one by ${issuer} until ${new Date(notAfter).toISOString()}`,
     )
@@ -317,22 +303,12 @@ export class Keeper {
     const now = Date.now()
     const until = now + retryWait(failures, 0, minuteMs)
     const trouble: Trouble = { message: 'the attempt was cut short', at: now, until, failures }
-    await store.write(`trouble/${keyOfName(this.name)}`, JSON.stringify(trouble))
-  }
-
-  async #save(text: string): Promise<void> {
-    const { store } = this.#home
-    const key = keyOfName(this.name)
-    this.#unsaved = text
-    await store.write(`trouble/${key}`, null)
-    await store.write(`certificates/${key}`, text)
-    this.#unsaved = null
+    await this.#record.note(store, trouble)
   }
 
   /** The site is being stopped: nobody has failed. */
   async #gaveUp(): Promise<void> {
-    const before = this.#trouble === null ? null : JSON.stringify(this.#trouble)
-    await this.#home.store.write(`trouble/${keyOfName(this.name)}`, before).catch(() => {})
+    await this.#record.note(this.#home.store, this.#trouble).catch(() => {})
   }
 
   async #failed(error: Error): Promise<void> {
@@ -351,9 +327,7 @@ export class Keeper {
     logger.error(
       `certificates: none for ${this.name}: ${error.message}; next attempt in ${minutes(wait)}, ${serves} meanwhile`,
     )
-    await store
-      .write(`trouble/${keyOfName(this.name)}`, JSON.stringify(this.#trouble))
-      .catch(() => {})
+    await this.#record.note(store, this.#trouble).catch(() => {})
   }
 }
 

@@ -53,10 +53,16 @@ export function storeSuite(open: () => Store | Promise<Store>): void {
     await lease?.release()
     const next = await stores[1]!.lock('order/example.com')
     expect(next).not.toBeNull()
+    expect(await stores[1]!.lock('order/example.com')).toBeNull()
     // Given back twice, it is still the next one's.
     await lease?.release()
     expect(await stores[2]!.lock('order/example.com')).toBeNull()
     await next?.release()
+    // By the very machine that has it next, too.
+    const again = await stores[1]!.lock('order/example.com')
+    await next?.release()
+    expect(await stores[0]!.lock('order/example.com')).toBeNull()
+    await again?.release()
     for (const store of stores) store.close()
   })
 

@@ -71,11 +71,15 @@ export class FileStore implements Store {
       return null
     }
     this.#held.add(path)
+    let isHeld = true
     return {
       lost: never,
       release: async () => {
+        if (!isHeld) return
+        isHeld = false
+        this.#held.delete(path)
         // The file stays: who removes it could remove one that somebody else has locked meanwhile.
-        if (this.#held.delete(path)) closeSync(fd)
+        closeSync(fd)
       },
     }
   }
