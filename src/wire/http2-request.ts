@@ -89,7 +89,8 @@ export class Http2RequestReader {
     this.#regular = true
     if (!isLowerName(name)) return this.#malformed(`name ${JSON.stringify(name.slice(0, 64))}`)
     // §8.2.1: no blanks around a value; what else is wrong with one is found by HTTP/1's grammar.
-    if (hasOuterBlank(value)) return this.#malformed(`blanks around the value of ${name}`)
+    if (hasOuterBlank(value))
+      return this.#malformed(`blanks around the value of ${name.slice(0, 64)}`)
     switch (name) {
       case 'host':
         this.#hosts++

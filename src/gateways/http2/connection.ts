@@ -227,7 +227,7 @@ export class Http2Connection implements Kept {
   }
 
   drained(): void {
-    this.#sendStalled = false
+    this.#sent()
     this.#flush()
     if (!this.#paused || this.socket.writableLength > 0) return
     this.#paused = false
@@ -377,7 +377,9 @@ export class Http2Connection implements Kept {
       request = this.#blocks.request(bytes, from, to, id, end)
     } catch (error) {
       if (error instanceof PorticoError) return this.#refuse(id, end, error)
-      if (error instanceof Http2Fault) this.#log(new PorticoError('BAD_FIELD', error.message), 0)
+      if (error instanceof Http2Fault) {
+        this.#log(new PorticoError('BAD_FIELD', error.message), this.#blocks.told)
+      }
       throw error
     }
     this.#begin(id, end, request)
@@ -435,15 +437,16 @@ export class Http2Connection implements Kept {
       out.at = payload + body.length
       this.#sendWindow -= body.length
     }
-    this.#log(error, fits ? body.length : 0)
+    this.#log(error, this.#blocks.told, fits ? body.length : 0)
     if (!end) this.#writeNumber(FrameType.RST_STREAM, id, Http2Code.NO_ERROR)
     this.#closed.add(id, !end)
     this.#idle()
   }
 
-  #log(error: PorticoError, sent: number): void {
+  /** `line`: of the request, '' where it is about none. */
+  #log(error: PorticoError, line: string, sent = 0): void {
     this.#peer ??= new SocketPeer(this.socket)
-    this.#gateway.flow.refused(error, this.#blocks.told, this.#peer, sent)
+    this.#gateway.flow.refused(error, line, this.#peer, sent)
   }
 
   #windowUpdate(id: number, increment: number): void {
@@ -552,13 +555,13 @@ export class Http2Connection implements Kept {
       return this.#blame(Http2Code.COMPRESSION_ERROR, error.message)
     }
     this.#gateway.report(error)
-    this.#log(new PorticoError('INTERNAL', '', { cause: error }), 0)
+    this.#log(new PorticoError('INTERNAL', '', { cause: error }), '')
     this.#shut(Http2Code.INTERNAL_ERROR, '')
   }
 
   /** The visitor has done something that nobody may. */
   #blame(code: number, wrong: string): void {
-    this.#log(new PorticoError('BAD_HTTP2', wrong), 0)
+    this.#log(new PorticoError('BAD_HTTP2', wrong), '')
     this.#gateway.counters.http2Faulted()
     this.#shut(code, wrong)
   }
@@ -571,8 +574,8 @@ export class Http2Connection implements Kept {
   }
 
   /** Whether so many bytes may be sent before anybody else's. */
-  mayWrite(stream: Http2Stream, bytes: number): boolean {
-    return (this.#turns.none || stream.line >= 0) && this.sendable >= bytes
+  mayWrite(bytes: number): boolean {
+    return this.#turns.none && this.sendable >= bytes
   }
 
   /** So many bytes are in a frame. */
@@ -690,13 +693,21 @@ export class Http2Connection implements Kept {
       }
     }
     if (this.#sendStalled) {
-      if (this.socket.writableLength === 0) this.#sendStalled = false
+      if (this.socket.writableLength === 0) this.#sent()
       else if (now >= this.#sendDeadline) {
         if (!this.#progressed()) return this.socket.destroy()
         this.#sendDeadline = now + this.timeouts.sendMs
       }
     }
+    // What was said last may still be on its way.
+    if (this.#sendStalled && this.#phase === Phase.CLOSING) return
     if (now >= this.#deadline) this.#expired(now)
+  }
+
+  /** The kernel has everything. A socket that was ended does not tell. */
+  #sent(): void {
+    this.#sendStalled = false
+    if (this.#phase === Phase.CLOSING) this.#linger()
   }
 
   #expired(now: number): void {

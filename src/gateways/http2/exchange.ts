@@ -7,6 +7,7 @@ import { PorticoError } from '../../errors.ts'
 import type { AnswerHead, Peer } from '../../request/exchange.ts'
 import type { Http2Request } from '../../wire/http2-request.ts'
 import { AnswerState, GatewayExchange } from '../exchange.ts'
+import { withOrders } from '../http1/encode.ts'
 import type { Http2Stream } from './stream.ts'
 import { Http2Tunnel } from './tunnel.ts'
 
@@ -143,7 +144,9 @@ export class Http2Exchange extends GatewayExchange {
   }
 
   #edited(given: AnswerHead): AnswerHead {
-    return this.edit === null ? given : this.edit(given)
+    const head = this.edit === null ? given : this.edit(given)
+    // A trusted proxy may be the one that a backend's orders are for.
+    return head.orders === undefined || this.peer.proxy === undefined ? head : withOrders(head)
   }
 
   get #id(): string {

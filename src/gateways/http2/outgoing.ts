@@ -8,8 +8,8 @@ import type { ByteStream } from '../../listen/byte-stream.ts'
 const SIZE = 65_536
 /** Kept for whoever has something to say next. */
 const MOST_FREE = 32
-/** A write that is not over at once keeps its buffer: what is this small is copied before. */
-const COPIED = 8_192
+/** A write that is not over at once keeps its whole buffer: what does not fill it by half is copied before. */
+const COPIED: number = SIZE / 2
 
 const free: Buffer[] = []
 const NONE = Buffer.alloc(0)

@@ -119,7 +119,7 @@ export class Http2Stream implements Carrier {
     const connection = this.#connection
     const { length } = body
     if (length === 0) return this.writeHead(head, 0, id, true)
-    const fits = length <= this.#sendWindow && connection.mayWrite(this, length)
+    const fits = length <= this.#sendWindow && connection.mayWrite(length)
     if (fits && id === '') {
       if (writeWhole(connection.out, this.id, head, body, connection.serverName)) {
         this.#sendWindow -= length
@@ -139,7 +139,7 @@ export class Http2Stream implements Carrier {
     if (this.localClosed) return true
     if (this.#tunnel !== null) this.watch()
     let from = 0
-    if (this.#queued === 0 && connection.mayWrite(this, 1)) {
+    if (this.#queued === 0 && connection.mayWrite(1)) {
       while (from < bytes.length) {
         const to = this.#frame(bytes, from, bytes.length)
         if (to === from) break
@@ -502,7 +502,7 @@ export class Http2Stream implements Carrier {
       tunnel.destroy()
     }
     if (exchange === null) return
-    if (exchange.done) exchange.error ??= new PorticoError('VISITOR_LEFT')
+    if (tunnel === null && exchange.done) exchange.error ??= new PorticoError('VISITOR_LEFT')
     else exchange.lost()
     this.#connection.finished(exchange)
   }

@@ -450,3 +450,45 @@ it('what a handler wants of a body that was given up is nothing', async () => {
   await until(() => totals().active === 0)
   expect(peer.told(1).heads).toEqual([])
 })
+
+it('what was said last is not cut off because its visitor reads it slowly', async () => {
+  const { gateway } = await serve({ routes: { '/': large(50_000, 'x') } })
+  /** A socket whose kernel takes nothing for now. */
+  const socket = {
+    remoteAddress: '127.0.0.1',
+    remotePort: 1,
+    localAddress: '127.0.0.1',
+    localPort: 2,
+    writableLength: 0,
+    queueSize: 0,
+    fd: -1,
+    trouble: '',
+    destroyed: false,
+    write: (bytes: Uint8Array) => {
+      socket.writableLength += bytes.length
+    },
+    cork: () => {},
+    uncork: () => {},
+    end: () => {},
+    destroy: () => {
+      socket.destroyed = true
+    },
+    destroySoon: () => {},
+    resetAndDestroy: () => {},
+    resume: () => {},
+  }
+  const connection = gateway.connect(socket)
+  const bytes = Buffer.concat([
+    PREFACE,
+    encodeSettings([]),
+    frame(FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, 1, encode(request('/'))),
+    frame(FrameType.DATA, 0, 0),
+  ])
+  connection.read(bytes, bytes.length)
+  expect(socket.writableLength).toBeGreaterThan(50_000)
+  await sleep(2_600)
+  expect(socket.destroyed).toBe(false)
+  socket.writableLength = 0
+  await until(() => socket.destroyed)
+  connection.closed()
+})
