@@ -21,7 +21,11 @@ const EXPECTED: Readonly<Record<string, readonly [RegExp, string, RegExp]>> = {
   rack: [/Rack application/, '/', /<title>Guest/],
   sessions: [/site file/, '/ping', /^pong$/],
   site: [/site file/, '/ping', /^pong$/],
+  tls: [/site file/, '/up', /"status":"ok"/],
 }
+
+/** Where it has to listen besides. */
+const ALSO: Readonly<Record<string, readonly string[]>> = { tls: ['https://127.0.0.1:0'] }
 
 test('each folder has an expectation', () => {
   expect(readdirSync(EXAMPLES).sort()).toEqual(Object.keys(EXPECTED).sort())
@@ -40,7 +44,7 @@ test.each(Object.entries(EXPECTED))('%s', async (name, [description, path, answe
     {},
     {
       target: `${EXAMPLES}/${name}`,
-      args: ['--listen', '127.0.0.1:0'],
+      args: ['127.0.0.1:0', ...(ALSO[name] ?? [])].flatMap((on) => ['--listen', on]),
       env: environment(),
     },
   )
