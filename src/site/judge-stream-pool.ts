@@ -15,7 +15,7 @@ export function isPlain({ scheme }: Pick<TargetPlan, 'scheme'>): boolean {
 export function judgeStreamPool(
   { report }: Drawing,
   path: KeyPath,
-  { name, servers, schedule, proxyProtocol }: PoolPlan,
+  { name, servers, schedule, proxyProtocol, persistence }: PoolPlan,
   speaks: 'tcp' | 'udp',
 ): void {
   const other = servers.find((server) => server.scheme !== speaks && server.name.includes('://'))
@@ -31,6 +31,10 @@ export function judgeStreamPool(
   }
   if (speaks === 'udp' && proxyProtocol !== undefined) {
     report.problem(path, `the pool ${quote(name)} has proxy-protocol, which goes with connections`)
+  }
+  if (persistence !== undefined && persistence.by !== 'source') {
+    const message = `the pool ${quote(name)} knows visitors by ${quote(persistence.by)}, which only requests over HTTP have`
+    report.problem(path, message, { expected: 'persistence: source' })
   }
   const part = schedule.key.find(({ of }) => !WITHOUT_HTTP.includes(of))
   if (part !== undefined) {

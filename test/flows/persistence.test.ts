@@ -104,7 +104,7 @@ pools: { backend: { servers: [${addresses}], persistence: ${persistence} } }
     expect(new Set(await visits(portico.port, '', 30))).toEqual(new Set([first]))
     portico.write('site.yaml', text('cookie'))
     const { code, err } = await portico.run('check')
-    expect([code, err]).toEqual([1, expect.stringMatching(/knows visitors by "cookie"/)])
+    expect([code, err]).toEqual([1, expect.stringMatching(/only requests over HTTP have/)])
   })
 
   it('by the session that the application has named, until their server is killed', async () => {
