@@ -1,6 +1,7 @@
 /** One server under watch: asks it again and again, judges, and writes what all threads read. */
-import { type Check, Unwell } from '../checks/check.ts'
+import { type Check, type Peer, Unwell } from '../checks/check.ts'
 import type { CheckPlan } from '../site/check-plan.ts'
+import { writeProxyHeader } from '../wire/proxy-protocol-writer.ts'
 import { type SharedCells, VERDICT, type Verdict, verdicts, WEIGHT } from './cells.ts'
 import { type Health, judge, pause, unknown } from './health.ts'
 import type { Finding } from './health-report.ts'
@@ -27,6 +28,7 @@ export class Watch {
   #health: Health
   /** What threads read. */
   #written: Verdict = 'none'
+  readonly #peer: Peer
   #timer: NodeJS.Timeout | undefined
   #abort: AbortController | null = null
   /** The last question has not come to an end, though its time is over. */
@@ -49,6 +51,10 @@ export class Watch {
 
   constructor(options: WatchOptions) {
     this.#options = options
+    const { address, proxyProtocol } = options.plan
+    // Of nobody: it is we who ask.
+    const first = proxyProtocol === undefined ? null : writeProxyHeader(proxyProtocol, null)
+    this.#peer = { address, first }
     this.#health = unknown
     const { before, plan } = options
     if (before !== null && before.verdict !== 'none') {
@@ -119,7 +125,7 @@ export class Watch {
     const over = new Promise<never>((_resolve, reject) => {
       abort.signal.addEventListener('abort', () => reject(abort.signal.reason))
     })
-    const probe = check.probe(plan.address, abort.signal)
+    const probe = check.probe(this.#peer, abort.signal)
     this.#hangs = true
     const ended = (): void => {
       this.#hangs = false

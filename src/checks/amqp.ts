@@ -16,8 +16,8 @@ const LONGEST_FRAME = 32_768
 export function amqp(_plan: AmqpCheckPlan): Check {
   return {
     name: 'amqp',
-    probe: (address, signal) =>
-      talk(address, signal, async (talk) => {
+    probe: (peer, signal) =>
+      talk(peer, signal, async (talk) => {
         talk.write(HEADER)
         const head = await talk.bytes(FRAME_HEAD)
         const size = head.readUInt32BE(3)

@@ -1,6 +1,13 @@
 /** Whether a server is well: one question, asked again and again. Thresholds and times are the caller's. */
 import type { Address } from '../site/plan.ts'
 
+/** Who is asked. */
+export interface Peer {
+  readonly address: Address
+  /** Sent first on each connection, before TLS: a PROXY header for who expects one; null: nothing. */
+  readonly first: Uint8Array | null
+}
+
 export interface Check {
   readonly name: string
   /**
@@ -8,7 +15,7 @@ export interface Check {
    * the one it has. Rejects with why it is not. Settles soon after `signal` is aborted, and leaves nothing
    * behind: no socket, no process. Takes a bounded amount of what the server sends.
    */
-  probe(address: Address, signal: AbortSignal): Promise<number | undefined>
+  probe(peer: Peer, signal: AbortSignal): Promise<number | undefined>
 }
 
 /** The server has answered, and not as it should. */

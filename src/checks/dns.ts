@@ -20,7 +20,7 @@ export function dns(plan: DnsCheckPlan): Check {
   const pattern = plan.answer === '' ? null : patternOf(plan.answer)
   return {
     name: 'dns',
-    probe: async (address, signal) => {
+    probe: async ({ address }, signal) => {
       if (address.kind === 'unix') throw new Error('name servers have no unix sockets')
       signal.throwIfAborted()
       judge(await ask(name, RecordTypes[type] ?? 0, address, signal), plan, pattern)

@@ -24,8 +24,8 @@ export function fastcgi({ path, body }: FastcgiCheckPlan): Check {
   const pattern = body === '' ? null : patternOf(body)
   return {
     name: 'fastcgi',
-    probe: (address, signal) =>
-      talk(address, signal, async (talk) => {
+    probe: (peer, signal) =>
+      talk(peer, signal, async (talk) => {
         if (path === '') await values(talk)
         else judge(await answer(talk, path), pattern)
         return undefined

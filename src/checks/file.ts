@@ -14,7 +14,7 @@ const MOST_WEIGHT = 65_535
 export function file({ path, dynamic }: FileCheckPlan): Check {
   return {
     name: 'file',
-    probe: async (_address, signal) => {
+    probe: async (_peer, signal) => {
       signal.throwIfAborted()
       const text = (await read(path)).trim()
       if (!/^[+-]?\d{1,9}$/.test(text)) throw new Unwell(`${path} holds no number`)

@@ -1,9 +1,7 @@
 /** What an answer over HTTP, of whatever version, has to be for a server to be well. */
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
-import type { SecureContextOptions } from 'node:tls'
 import type { HttpCheckPlan } from '../site/check-plan.ts'
-import type { PoolFiles } from '../transports/backend/tls.ts'
 import { Unwell } from './check.ts'
 import type { Pattern } from './pattern.ts'
 
@@ -69,21 +67,4 @@ export function told(error: NodeJS.ErrnoException): Error {
     return new Unwell(`does not speak HTTP: ${error.message}`)
   }
   return code === 'ECONNRESET' ? new Unwell('closed the connection without an answer') : error
-}
-
-export type Trust = SecureContextOptions & { readonly rejectUnauthorized: boolean }
-
-export function trust(verify: boolean, { ca, certificate, key }: PoolFiles): Trust {
-  return {
-    rejectUnauthorized: verify,
-    ...(ca === '' ? {} : { ca }),
-    ...(certificate === '' ? {} : { cert: certificate, key }),
-  }
-}
-
-/** What is asked for by SNI, and has to be in the certificate: '' for an address, which has no SNI. */
-export function serverName(plan: HttpCheckPlan, host: string): string {
-  const own = plan.tls?.name ?? ''
-  const name = own === '' ? host.replace(/:\d+$/, '') : own
-  return /^[\d.]+$|^\[/.test(name) ? '' : name
 }

@@ -1,17 +1,11 @@
 /** An HTTP server answers a request as it should: with a status, a text or a digest of its answer. */
-import {
-  type ClientRequest,
-  type IncomingMessage,
-  request as plain,
-  type RequestOptions,
-} from 'node:http'
-import { request as secure } from 'node:https'
+import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http'
 import type { HttpCheckPlan } from '../site/check-plan.ts'
-import type { Address } from '../site/plan.ts'
 import { ownHost } from '../transports/backend/own-host.ts'
 import type { PoolFiles } from '../transports/backend/tls.ts'
-import { type Check, Unwell } from './check.ts'
-import { type Answer, judge, serverName, type Trust, told, trust } from './http-answer.ts'
+import { type Check, type Peer, Unwell } from './check.ts'
+import { type Answer, judge, told } from './http-answer.ts'
+import { connection, type Trust, trust } from './http-connection.ts'
 import { patternOf } from './pattern.ts'
 
 const LONGEST_HEAD = 65_536
@@ -22,27 +16,27 @@ export function http(plan: HttpCheckPlan, files: PoolFiles): Check {
   const secured = plan.tls === null ? null : trust(plan.tls.verify, files)
   return {
     name: plan.tls === null ? 'http' : 'https',
-    probe: async (address, signal) => {
+    probe: async (peer, signal) => {
       signal.throwIfAborted()
-      const request = ask(plan, secured, address)
-      const abort = (): void => void request.destroy(signal.reason as Error)
+      const asked = ask(plan, secured, peer)
+      const abort = (): void => void asked.destroy(signal.reason as Error)
       signal.addEventListener('abort', abort)
       try {
-        await judge(plan, pattern, await answer(request))
+        await judge(plan, pattern, await answer(asked))
       } catch (error) {
         throw signal.aborted ? signal.reason : error
       } finally {
         signal.removeEventListener('abort', abort)
-        request.destroy()
+        asked.destroy()
       }
       return undefined
     },
   }
 }
 
-function ask(plan: HttpCheckPlan, secured: Trust | null, address: Address): ClientRequest {
-  const { method, path, fields, tls } = plan
-  const host = plan.host === '' ? ownHost(address) : plan.host
+function ask(plan: HttpCheckPlan, secured: Trust | null, peer: Peer): ClientRequest {
+  const { method, path, fields } = plan
+  const host = plan.host === '' ? ownHost(peer.address) : plan.host
   const named = new Set(fields.filter((_text, i) => i % 2 === 0).map((name) => name.toLowerCase()))
   const usual = [
     ['Host', host],
@@ -54,26 +48,22 @@ function ask(plan: HttpCheckPlan, secured: Trust | null, address: Address): Clie
     method,
     path,
     headers: [...before, ...fields],
-    agent: false,
     maxHeaderSize: LONGEST_HEAD,
-    ...(address.kind === 'unix'
-      ? { socketPath: address.path }
-      : { host: address.host, port: address.port }),
+    createConnection: () => connection(plan, secured, peer, host, []),
   }
-  if (tls === null || secured === null) return plain(options)
-  return secure({ ...options, servername: serverName(plan, host), ...secured })
+  return request(options)
 }
 
-function answer(request: ClientRequest): Promise<Answer> {
+function answer(asked: ClientRequest): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    request.on('response', (answer: IncomingMessage) => {
+    asked.on('response', (answer: IncomingMessage) => {
       const { statusCode = 0, statusMessage = '' } = answer
       resolve({ code: statusCode, reason: statusMessage, body: answer })
     })
-    request.on('upgrade', () => reject(new Unwell('answered with another protocol')))
+    asked.on('upgrade', () => reject(new Unwell('answered with another protocol')))
     // Also after the answer has begun: its stream tells the rest.
-    request.on('error', (error: NodeJS.ErrnoException) => reject(told(error)))
-    request.on('close', () => reject(new Unwell('closed the connection without an answer')))
-    request.end()
+    asked.on('error', (error: NodeJS.ErrnoException) => reject(told(error)))
+    asked.on('close', () => reject(new Unwell('closed the connection without an answer')))
+    asked.end()
   })
 }

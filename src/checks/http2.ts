@@ -1,13 +1,11 @@
 /** The same over HTTP/2, for servers that speak nothing else: by ALPN over TLS, else by prior knowledge. */
 import { type ClientHttp2Session, connect, constants, type OutgoingHttpHeaders } from 'node:http2'
-import { connect as connectPlain, type Socket } from 'node:net'
-import { connect as connectSecure } from 'node:tls'
 import type { HttpCheckPlan } from '../site/check-plan.ts'
-import type { Address } from '../site/plan.ts'
 import { ownHost } from '../transports/backend/own-host.ts'
 import type { PoolFiles } from '../transports/backend/tls.ts'
 import { type Check, Unwell } from './check.ts'
-import { type Answer, judge, serverName, type Trust, told, trust } from './http-answer.ts'
+import { type Answer, judge, told } from './http-answer.ts'
+import { connection, trust } from './http-connection.ts'
 import { patternOf } from './pattern.ts'
 
 /** Of header fields, as they count; bounds what a server may send as its head. */
@@ -18,10 +16,10 @@ export function http2(plan: HttpCheckPlan, files: PoolFiles): Check {
   const secured = plan.tls === null ? null : trust(plan.tls.verify, files)
   return {
     name: 'http2',
-    probe: async (address, signal) => {
+    probe: async (peer, signal) => {
       signal.throwIfAborted()
-      const host = plan.host === '' ? ownHost(address) : plan.host
-      const socket = open(plan, secured, address, host)
+      const host = plan.host === '' ? ownHost(peer.address) : plan.host
+      const socket = connection(plan, secured, peer, host, ['h2'])
       // Whatever comes after the session has gone.
       socket.on('error', () => {})
       const session = connect(`${plan.tls === null ? 'http' : 'https'}://${host}`, {
@@ -45,13 +43,6 @@ export function http2(plan: HttpCheckPlan, files: PoolFiles): Check {
       return undefined
     },
   }
-}
-
-function open(plan: HttpCheckPlan, secured: Trust | null, address: Address, host: string): Socket {
-  const to = address.kind === 'unix' ? { path: address.path } : { ...address }
-  if (secured === null) return connectPlain(to)
-  const servername = serverName(plan, host)
-  return connectSecure({ ...to, ...secured, servername, ALPNProtocols: ['h2'] })
 }
 
 function answer(session: ClientHttp2Session, plan: HttpCheckPlan, host: string): Promise<Answer> {

@@ -37,8 +37,8 @@ interface Packet {
 export function mysql({ user }: MysqlCheckPlan): Check {
   return {
     name: 'mysql',
-    probe: (address, signal) =>
-      talk(address, signal, async (talk) => {
+    probe: (peer, signal) =>
+      talk(peer, signal, async (talk) => {
         const { number, body } = await read(talk)
         if (body[0] === ERROR) throw new Unwell(complaint(body))
         if (body[0] !== 10 && body[0] !== 9) throw new Unwell('does not speak MySQL')

@@ -14,7 +14,7 @@ const REMEDY = 'sysctl net.ipv4.ping_group_range="0 2147483647" lets it'
 export function ping(_plan: PingCheckPlan): Check {
   return {
     name: 'ping',
-    probe: async (address, signal) => {
+    probe: async ({ address }, signal) => {
       if (address.kind === 'unix') throw new Error('a unix socket has no machine to ping')
       const tool = findTool('ping')
       if (tool === '') throw new Error('there is no ping on this machine (Debian: iputils-ping)')

@@ -11,9 +11,9 @@ const LIMITS = { bulk: 16_384, values: 1_024 } as const
 export function redis({ user, passwordFile, role }: RedisCheckPlan): Check {
   return {
     name: 'redis',
-    probe: async (address, signal) => {
+    probe: async (peer, signal) => {
       const password = passwordFile === '' ? '' : await secret(passwordFile)
-      return talk(address, signal, async (talk) => {
+      return talk(peer, signal, async (talk) => {
         if (password !== '') await ask(talk, ['AUTH', ...(user === '' ? [] : [user]), password])
         const pong = await ask(talk, ['PING'])
         if (!(pong instanceof Status) || pong.text !== 'PONG')

@@ -18,7 +18,7 @@ export function script(plan: ScriptCheckPlan, before: readonly string[]): Check 
   const usual = [`PATH=${process.env.PATH ?? USUAL_PATH}`, ...env]
   return {
     name: 'script',
-    probe: async (address, signal) => {
+    probe: async ({ address }, signal) => {
       // Behind what changes the user, this would be an exit code.
       if (before.length > 0) accessSync(argv[0]!, constants.X_OK)
       const program = {

@@ -9,8 +9,8 @@ const MOST_LINES = 100
 export function smtp({ helo }: SmtpCheckPlan): Check {
   return {
     name: 'smtp',
-    probe: (address, signal) =>
-      talk(address, signal, async (talk) => {
+    probe: (peer, signal) =>
+      talk(peer, signal, async (talk) => {
         await expectCode(talk, '220', 'greeting')
         talk.write(`EHLO ${helo}\r\n`)
         await expectCode(talk, '250', 'EHLO')

@@ -1,7 +1,6 @@
 /** One conversation with a server over a connection of its own: bounded, ended by a signal, then gone. */
 import { connect, type Socket } from 'node:net'
-import type { Address } from '../site/plan.ts'
-import { Unwell } from './check.ts'
+import { type Peer, Unwell } from './check.ts'
 
 /** What a server may say in one conversation, bytes. */
 const MOST = 65_536
@@ -76,14 +75,21 @@ export class Talk {
   }
 }
 
+/** A connection to it, which is being made. */
+export function dial({ address, first }: Peer): Socket {
+  const socket = connect(address.kind === 'unix' ? { path: address.path } : { ...address })
+  if (first !== null) socket.write(first)
+  return socket
+}
+
 /** Connects, converses, and closes, however it ends. Rejects with the signal's reason when it is aborted. */
 export async function talk<T>(
-  address: Address,
+  peer: Peer,
   signal: AbortSignal,
   converse: (talk: Talk) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted()
-  const socket = connect(address.kind === 'unix' ? { path: address.path } : { ...address })
+  const socket = dial(peer)
   let abort = (): void => {}
   const aborted = new Promise<never>((_resolve, reject) => {
     abort = () => reject(signal.reason)

@@ -8,8 +8,8 @@ export function tcp({ send, expect }: TcpCheckPlan): Check {
   const pattern = expect === '' ? null : patternOf(expect)
   return {
     name: 'tcp',
-    probe: (address, signal) =>
-      talk(address, signal, async (talk) => {
+    probe: (peer, signal) =>
+      talk(peer, signal, async (talk) => {
         if (send !== '') talk.write(send)
         if (pattern !== null) await talk.take((came) => found(pattern, came))
         return undefined

@@ -8,8 +8,8 @@ import { talk } from './talk.ts'
 export function uwsgi(_plan: UwsgiCheckPlan): Check {
   return {
     name: 'uwsgi',
-    probe: (address, signal) =>
-      talk(address, signal, async (talk) => {
+    probe: (peer, signal) =>
+      talk(peer, signal, async (talk) => {
         talk.write(encodePacket(Modifier.PING, 0, []))
         if (!(await talk.bytes(PONG.length)).equals(PONG)) {
           throw new Unwell('does not answer a uwsgi ping')

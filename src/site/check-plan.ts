@@ -1,4 +1,5 @@
 /** How the servers of pools are checked: what is asked, how often, and what follows. */
+import type { ProxyVersion } from '../wire/proxy-protocol-writer.ts'
 import type { Address } from './plan.ts'
 
 /** When a server is asked, and what it takes to believe its answers. */
@@ -26,6 +27,8 @@ export interface CheckPlan extends CheckTimingPlan {
   readonly name: string
   /** Who is asked: the server itself, or what stands beside it. */
   readonly address: Address
+  /** As visitors' connections begin; absent: without such a header. */
+  readonly proxyProtocol?: ProxyVersion
   readonly probe: ProbePlan
 }
 

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { patternOf } from '../checks/pattern.ts'
 import { findTool } from '../system/tools.ts'
 import { DnsError, encodeQuestion, RecordTypes } from '../wire/dns.ts'
+import type { ProxyVersion } from '../wire/proxy-protocol-writer.ts'
 import type { CheckPlan, CheckTlsPlan, HooksPlan, ProbePlan } from './check-plan.ts'
 import { absolutePath, type Drawing, existingFile, isExecutable, textAsWritten } from './drawing.ts'
 import { nearest } from './nearest.ts'
@@ -53,6 +54,12 @@ interface Wish {
   readonly written: ReadonlySet<string>
 }
 
+/** How the pool speaks to its servers. */
+export interface Ways {
+  readonly tls: PoolTlsPlan | undefined
+  readonly proxyProtocol: ProxyVersion | undefined
+}
+
 /** Of one pool. */
 export class Checks {
   readonly #drawing: Drawing
@@ -91,7 +98,7 @@ export class Checks {
   /** `form`: what the server says of its own. Undefined where it is not checked. */
   of(
     target: Omit<TargetPlan, 'check'>,
-    tls: PoolTlsPlan | undefined,
+    ways: Ways,
     path: KeyPath,
     form: CheckForm | undefined,
   ): CheckPlan | undefined {
@@ -104,7 +111,7 @@ export class Checks {
       }
       return undefined
     }
-    return drawCheck(drawing, this.#pool, target, tls, wish)
+    return drawCheck(drawing, this.#pool, target, ways, wish)
   }
 }
 
@@ -189,7 +196,7 @@ function drawCheck(
   drawing: Drawing,
   pool: string,
   target: Omit<TargetPlan, 'check'>,
-  tls: PoolTlsPlan | undefined,
+  ways: Ways,
   wish: Wish,
 ): CheckPlan | undefined {
   const { settings, kind, pathOf } = wish
@@ -205,11 +212,15 @@ function drawCheck(
     report.problem(pathOf(kind), `${kind} needs a host, and ${quote(target.name)} is a unix socket`)
     return undefined
   }
-  const probe = drawProbe(drawing, pool, target, tls, wish)
+  const probe = drawProbe(drawing, pool, target, ways, wish)
   if (probe === undefined) return undefined
   return {
     name: nameOf(probe),
     address,
+    // What stands on a port of its own expects none, as HAProxy has it, too.
+    ...(ways.proxyProtocol === undefined || port !== 0
+      ? {}
+      : { proxyProtocol: ways.proxyProtocol }),
     probe,
     everyMs: every,
     fastMs: settings.fast ?? Math.ceil(every / FASTER),
@@ -242,7 +253,7 @@ function drawProbe(
   drawing: Drawing,
   pool: string,
   target: Omit<TargetPlan, 'check'>,
-  tls: PoolTlsPlan | undefined,
+  { tls }: Ways,
   wish: Wish,
 ): ProbePlan | undefined {
   const { settings, kind, pathOf } = wish

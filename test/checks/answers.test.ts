@@ -139,7 +139,7 @@ const address: Address = { kind: 'tcp', host: '127.0.0.1', port }
 async function probe(plan: ProbePlan, how: typeof said): Promise<string> {
   said = how
   return createCheck(plan, '', NO_FILES)
-    .probe(address, AbortSignal.timeout(5_000))
+    .probe({ address, first: null }, AbortSignal.timeout(5_000))
     .then(
       () => '',
       (error: Error) => error.message,

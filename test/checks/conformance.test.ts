@@ -75,7 +75,7 @@ async function refusal(
   const timer = setTimeout(() => abort.abort(late), patience)
   const began = performance.now()
   const found = await createCheck(plan, 'nobody', NO_FILES)
-    .probe(address, abort.signal)
+    .probe({ address, first: null }, abort.signal)
     .then(
       () => null,
       (error: Error) => error,
@@ -190,7 +190,10 @@ describe.each(Object.entries(streams))('%s', (_name, plan) => {
 describe.each(Object.entries({ ...streams, ...others }))('%s', (_name, plan) => {
   it('does nothing when it is too late already', async () => {
     const { address, sockets } = await peer(() => {})
-    const probe = createCheck(plan, 'nobody', NO_FILES).probe(address, AbortSignal.abort(late))
+    const probe = createCheck(plan, 'nobody', NO_FILES).probe(
+      { address, first: null },
+      AbortSignal.abort(late),
+    )
     await expect(probe).rejects.toBe(late)
     expect(sockets.size).toBe(0)
   })

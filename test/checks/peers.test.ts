@@ -10,6 +10,7 @@ import { createCheck } from '../../src/checks/create.ts'
 import type { HttpCheckPlan, ProbePlan } from '../../src/site/check-plan.ts'
 import type { Address } from '../../src/site/plan.ts'
 import { NO_FILES, type PoolFiles } from '../../src/transports/backend/tls.ts'
+import { writeProxyHeader } from '../../src/wire/proxy-protocol-writer.ts'
 import { phpFpm, uwsgi } from '../flows/support/backends.ts'
 import { bind9 } from '../flows/support/bind9.ts'
 import { MariaDb } from '../flows/support/mariadb.ts'
@@ -28,6 +29,7 @@ async function probe(
   plan: ProbePlan,
   where: number | string | Address,
   files: PoolFiles = NO_FILES,
+  first: Uint8Array | null = null,
 ): Promise<string> {
   const address: Address =
     typeof where === 'number'
@@ -37,7 +39,7 @@ async function probe(
         : where
   const signal = AbortSignal.timeout(PATIENCE_MS)
   return createCheck(plan, '', files)
-    .probe(address, signal)
+    .probe({ address, first }, signal)
     .then(
       (weight) => (weight === undefined ? '' : `weight ${weight}`),
       (error: Error) => error.message,
@@ -302,4 +304,35 @@ it('http over TLS, and HTTP/2: nginx', async () => {
   expect(await ask(both, { ...named, ...h2, body: '~^HTTP/2.0 www.example.test www' })).toBe('')
   expect(await ask(both, { ...h2, ...secure }, NO_FILES)).toMatch(/self-signed|unable to/)
   expect(await ask(nginx.port, { ...h2, ...secure })).not.toBe('')
+})
+
+it('a server that wants a PROXY header first: nginx', async () => {
+  using authority = new Authority()
+  const [secure, second] = [await freePort(), await freePort()]
+  const location = 'location / { return 200 "$proxy_protocol_addr ok"; }'
+  await using nginx = await Nginx.serve(
+    (port) => `
+    server { listen 127.0.0.1:${port}; ${location} }
+    server { listen 127.0.0.1:${secure} ssl proxy_protocol;
+      ${nginxTls(authority.issue(['IP:127.0.0.1']))} ${location} }
+    server { listen 127.0.0.1:${second} http2 proxy_protocol; ${location} }`,
+  )
+  const files = { ca: authority.pem, certificate: '', key: '' }
+  const plan: HttpCheckPlan = { ...page, path: '/', body: ' ok' }
+  expect(await probe(plan, nginx.port)).toBe('')
+  for (const version of ['v1', 'v2'] as const) {
+    const first = writeProxyHeader(version, null)
+    const tls = { verify: true, name: '' }
+    expect(await probe({ ...plan, tls }, secure, files, first)).toBe('')
+    expect(await probe({ ...plan, version: 2 }, second, files, first)).toBe('')
+    expect(
+      await probe(
+        { kind: 'tcp', send: 'GET / HTTP/1.0\r\n\r\n', expect: '400' },
+        nginx.port,
+        files,
+        first,
+      ),
+    ).toBe('')
+  }
+  expect(await probe({ ...plan, tls: { verify: true, name: '' } }, secure, files)).not.toBe('')
 })
