@@ -56,7 +56,7 @@ const shape = {
     256,
     1,
     100_000,
-    'Answers that are compressed bit by bit at a time, in each server thread: 0.3 to 1 MB of memory each. More stay as they are.',
+    'Answers that are compressed bit by bit at a time, in each server thread: 0.3 to 1.3 MB of memory each. More stay as they are.',
   ) as Count,
 }
 
