@@ -1,4 +1,4 @@
-/** Every check against the server it is made for: Debian's. */
+/** Checks against the servers they are made for: Debian's. RabbitMQ's is in test/jobs. */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ import { bind9 } from '../flows/support/bind9.ts'
 import { MariaDb } from '../flows/support/mariadb.ts'
 import { freePort, Nginx } from '../flows/support/peers.ts'
 import { postfix } from '../flows/support/postfix.ts'
-import { RabbitServer, RedisServer } from '../jobs/servers.ts'
+import { RedisServer } from '../jobs/servers.ts'
 import { Authority, nginxTls } from '../transports/certificates.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'portico-check-peers-'))
@@ -201,11 +201,6 @@ describe('mysql and MariaDB', () => {
       expect(await probe({ kind: 'mysql', user: 'portico' }, address)).toMatch(/blocked.*1129/)
     }
   })
-})
-
-it('amqp: RabbitMQ', async () => {
-  await using server = await RabbitServer.start()
-  expect(await probe({ kind: 'amqp' }, Number(new URL(server.url).port))).toBe('')
 })
 
 it('fastcgi: php-fpm', async () => {

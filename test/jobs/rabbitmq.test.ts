@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { amqp } from '../../src/checks/amqp.ts'
 import type { JobEngine } from '../../src/jobs/engine.ts'
 import { openRabbit } from '../../src/jobs/rabbitmq/engine.ts'
 import { engineSuite } from './engines.ts'
@@ -35,4 +36,12 @@ describe('the RabbitMQ engine', () => {
       await engine.close()
     },
   })
+})
+
+// Here, because it takes this broker many seconds to start.
+it('the check of pools finds it well', async () => {
+  const { port } = new URL(rabbit.url)
+  const address = { kind: 'tcp', host: '127.0.0.1', port: Number(port) } as const
+  const probe = amqp({ kind: 'amqp' }).probe({ address, first: null }, AbortSignal.timeout(5_000))
+  await expect(probe).resolves.toBeUndefined()
 })
