@@ -21,6 +21,8 @@ export interface KeySource {
 const LOOK_AGAIN_MS = 1000
 /** A URL is not asked more often because of unknown keys, ms: strangers can make up names of keys. */
 const ASK_AGAIN_MS = 10_000
+/** The same while there are no keys at all, ms. */
+const ASK_SOON_MS = 1_000
 const ANSWER_TIMEOUT_MS = 5_000
 const LARGEST = 1_048_576
 /** Requests that wait for keys at a time. */
@@ -115,14 +117,14 @@ class UrlKeys implements KeySource {
 
   get keys(): readonly Key[] | null {
     const due = this.#fresh + this.#refreshMs
-    if (clock.now >= due && clock.now - this.#asked >= ASK_AGAIN_MS) this.#ask()
+    if (clock.now >= due && this.#mayAsk) this.#ask()
     return this.#keys
   }
 
   wait(done: () => void): boolean {
     if (this.#waiting.length >= MOST_WAITING) return false
     if (this.#asking === null) {
-      if (clock.now - this.#asked < ASK_AGAIN_MS) return false
+      if (!this.#mayAsk) return false
       this.#ask()
     }
     this.#waiting.push(done)
@@ -131,6 +133,10 @@ class UrlKeys implements KeySource {
 
   close(): void {
     this.#asking?.destroy()
+  }
+
+  get #mayAsk(): boolean {
+    return clock.now - this.#asked >= (this.#keys === null ? ASK_SOON_MS : ASK_AGAIN_MS)
   }
 
   #ask(): void {
