@@ -70,7 +70,7 @@ function rewriteType(): Rewrite {
   const long = mapping(whole).register(z.globalRegistry, {
     id: 'rewrite',
     description:
-      'Another path for the request. It is matched decoded and written encoded: `%2e%2e` and `%2f` of a visitor never become `..` or a new segment of what is asked behind.',
+      'Another path for the request. It is matched decoded and written encoded: nothing of a visitor’s is decoded twice, and nothing climbs with `..`.',
   })
   const one = mapping(rule).register(z.globalRegistry, {
     id: 'rewrite-rule',
