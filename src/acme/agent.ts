@@ -25,6 +25,8 @@ const MOST_ORDERS = 4
 const READ_MS = 3_000
 /** Orders that are under way when the site stops have so long to give back what they hold, ms. */
 const END_MS = 2_000
+/** What changes within such a time is told together, ms. */
+const PUBLISH_MS = 10
 const NEWS = 'news'
 
 export interface AgentOptions {
@@ -58,6 +60,8 @@ export class Agent {
   #news = ''
   #standIn: { readonly names: string; readonly pem: CertificatePem } | null = null
   #publishing: Promise<void> = Promise.resolve()
+  /** The last one has not begun. */
+  #queued = false
 
   constructor(options: AgentOptions) {
     this.#options = options
@@ -267,9 +271,13 @@ export class Agent {
     void life.then(() => this.#running.delete(life))
   }
 
-  /** One at a time, the last one wins. */
+  /** Many changes of one moment are told once: of a thousand names each telling would hold all of them. */
   #publish(): Promise<void> {
+    if (this.#queued) return this.#publishing
+    this.#queued = true
     const publish = async (): Promise<void> => {
+      await delay(PUBLISH_MS)
+      this.#queued = false
       if (this.#over.signal.aborted || this.#plan === null) return
       const certificates = await this.#certificates()
       if (!this.#over.signal.aborted) this.#options.changed(certificates)

@@ -6,6 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { writeKept } from '../../src/acme/kept.ts'
+import { standIn } from '../../src/acme/stand-in.ts'
+import { FileStore } from '../../src/acme/stores/file.ts'
 import { KEY_TYPES } from '../../src/site/acme-plan.ts'
 import { readCertificate } from '../../src/tls/read-certificate.ts'
 import { RedisServer } from '../jobs/servers.ts'
@@ -335,4 +338,20 @@ test('names on demand: those that the owner’s program takes, as long as there 
   expect(pebble.orders).toBe(orders + 2)
   await machine.logged(/on-demand\.most/)
   program.close()
+})
+
+test('a site of hundreds of names begins to serve in a moment, and tells its certificates a few times', async () => {
+  await using machine = new Machine()
+  const names = Array.from({ length: 200 }, (_, i) => `n${i}.example.com`)
+  const store = new FileStore(join(machine.folder, 'certificates'))
+  const { url } = machine.plan(pebble).servers[0]!
+  for (const name of names) {
+    const { cert, key } = await standIn([name])
+    await store.write(`certificates/${name}`, writeKept(url, cert, key))
+  }
+  const begun = performance.now()
+  await machine.use(machine.plan(pebble, { names }))
+  expect(performance.now() - begun).toBeLessThan(5_000)
+  await until('all of them', () => machine.served.length === 200)
+  expect(machine.told).toBeLessThan(5)
 })

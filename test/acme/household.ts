@@ -20,6 +20,8 @@ export class Machine {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'portico-machine-'))
   /** What is to be served now. */
   served: readonly CertificatePem[] = []
+  /** How often that was told. */
+  told = 0
   /** Messages of its log. */
   readonly log: string[] = []
   readonly #servers: { close(): unknown }[] = []
@@ -32,6 +34,7 @@ export class Machine {
       logger: createLogger(sink, { format: 'json', colours: false, level: 'info' }),
       changed: (served) => {
         this.served = served
+        this.told += 1
       },
       minuteMs: 1_000,
       newsMs: 200,
