@@ -1,6 +1,6 @@
 /**
- * Hot: one visitor's HTTP/2 connection (RFC 9113): frames to streams, settings, windows, deadlines, and an
- * end that loses nothing. Phases:
+ * Hot: one visitor's HTTP/2 connection (RFC 9113): requests that begin, answers that leave in turn, deadlines,
+ * and an end that loses nothing. What frames mean is judged in `frames.ts`. Phases:
  *
  *     PREFACE ──preface──▶ OPEN ──drained, idle, or a fault: GOAWAY──▶ CLOSING ──visitor's FIN or deadline──▶ CLOSED
  *
@@ -16,47 +16,36 @@ import type { RoutedExchange } from '../../request/flow.ts'
 import type { TimeoutsPlan } from '../../site/plan.ts'
 import { HpackFault } from '../../wire/hpack-decoder.ts'
 import {
-  DEFAULT_WINDOW,
   encodeGoaway,
-  encodeSettings,
   Flag,
   FRAME_HEAD,
   FrameType,
   Http2Code,
   Http2Fault,
   MOST_STREAM,
-  MOST_WINDOW,
   NUMBER_FRAME,
-  PING_FRAME,
   PREFACE,
-  readNumber,
-  readSettings,
-  Setting,
   writeFrameHead,
   writeNumberFrame,
 } from '../../wire/http2.ts'
-import { FrameReader } from '../../wire/http2-reader.ts'
 import type { Http2Request } from '../../wire/http2-request.ts'
-import { parsePriority } from '../../wire/priority.ts'
+import type { Priority } from '../../wire/priority.ts'
 import type { Kept } from '../connections.ts'
 import { SocketPeer } from '../peer.ts'
-import { Blocks } from './blocks.ts'
-import { Calm } from './calm.ts'
-import { Closed, ClosedStreams } from './closed-streams.ts'
 import { writeHead } from './encode.ts'
 import { Http2Exchange } from './exchange.ts'
+import { Frames } from './frames.ts'
 import type { Http2Gateway } from './gateway.ts'
-import { HeadParts } from './head-parts.ts'
 import { Outgoing } from './outgoing.ts'
 import { Http2Stream } from './stream.ts'
+import { Streams } from './streams.ts'
 import { Turns } from './turns.ts'
+import { Windows } from './windows.ts'
 
 const Phase = { PREFACE: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const
 /** How far a connection that is to go has come. */
 const Going = { STAYS: 0, WARNED: 1, LEAVES: 2 } as const
 
-/** Of bodies that somebody reads, the window of the connection, bytes. */
-const READ_WINDOW = 1_048_576
 /** Unsent bytes beyond which no more of any answer is made frames of: that can still be another's. */
 const MOST_AHEAD = 131_072
 /** Unsent bytes beyond which nothing is read: they are answers to frames that cost their sender little. */
@@ -73,9 +62,6 @@ const MOST_LINGER_MS = 30_000
 const LATE_STREAM: number = MOST_STREAM - 1_000_000
 const FOR_EVER = Number.POSITIVE_INFINITY
 
-const SETTINGS_ACK = encodeSettings([])
-SETTINGS_ACK[4] = Flag.ACK
-
 export class Http2Connection implements Kept {
   readonly socket: ByteStream
   place = 0
@@ -86,30 +72,13 @@ export class Http2Connection implements Kept {
   #peer: Peer | null
   #phase: number = Phase.PREFACE
   #going: number = Going.STAYS
-  readonly #reader: FrameReader
-  readonly #blocks: Blocks
-  readonly #calm = new Calm()
-  readonly #streams = new Map<number, Http2Stream>()
-  readonly #closed = new ClosedStreams()
+  readonly streams: Streams = new Streams()
+  readonly windows: Windows = new Windows()
+  readonly #frames: Frames
   readonly #turns = new Turns<Http2Stream>()
   /** Bytes of the preface that have come. */
   #greeted = 0
-  /** The visitor's settings have come, and it has acknowledged ours. */
-  #told = false
-  #acknowledged = false
-  /** A header block that is not complete. */
-  #head: HeadParts | null = null
-  /** The last stream that the visitor has opened; the last one that is served when we leave. */
-  #last = 0
-  #lastServed = MOST_STREAM
   #requests = 0
-
-  #sendWindow = DEFAULT_WINDOW
-  /** Of a new stream, as the visitor has it. */
-  #initialWindow = DEFAULT_WINDOW
-  #receiveWindow = DEFAULT_WINDOW
-  #taken = 0
-  #target = DEFAULT_WINDOW
 
   /** Inside `read`: what is to be sent leaves at its end. */
   #reading = false
@@ -120,9 +89,8 @@ export class Http2Connection implements Kept {
   #sendStalled = false
   #queued = 0
   #lingerEnd = 0
-  /** On `clock.now`: of the phase, of a header block, of the acknowledgement. */
+  /** On `clock.now`: of the phase, of the acknowledgement, of what is being sent, of the warning. */
   #deadline: number
-  #headDeadline = FOR_EVER
   #settingsDeadline = FOR_EVER
   #sendDeadline = FOR_EVER
   #warningEnd = FOR_EVER
@@ -135,11 +103,7 @@ export class Http2Connection implements Kept {
     this.socket = socket
     this.#peer = peer ?? null
     this.out = new Outgoing(socket, gateway.countSent)
-    this.#blocks = new Blocks(gateway.limits)
-    this.#reader = new FrameReader((type, flags, stream, bytes, from, to, length) => {
-      this.#frame(type, flags, stream, bytes, from, to, length)
-      return this.#phase === Phase.OPEN
-    })
+    this.#frames = new Frames(this, gateway)
     this.#deadline = clock.now + gateway.timeouts.headMs
   }
 
@@ -159,13 +123,13 @@ export class Http2Connection implements Kept {
     return this.#gateway.tunnelMs
   }
 
-  /** Streams that are open. */
-  get streams(): number {
-    return this.#streams.size
+  /** More frames are taken. */
+  get open(): boolean {
+    return this.#phase === Phase.OPEN
   }
 
   eachExchange(visit: (exchange: RoutedExchange) => void): void {
-    for (const { exchange } of this.#streams.values()) if (exchange !== null) visit(exchange)
+    for (const { exchange } of this.streams.all()) if (exchange !== null) visit(exchange)
   }
 
   // From the socket.
@@ -179,7 +143,7 @@ export class Http2Connection implements Kept {
     this.#reading = true
     try {
       const at = this.#phase === Phase.PREFACE ? this.#preface(bytes, length) : 0
-      if (at < length) this.#reader.read(bytes, at, length)
+      if (at < length) this.#frames.read(bytes, at, length)
     } catch (error) {
       this.#fault(error)
     }
@@ -214,7 +178,7 @@ export class Http2Connection implements Kept {
       this.socket.end()
       return
     }
-    for (const stream of this.#streams.values()) stream.visitorEnded()
+    for (const stream of this.streams.all()) stream.visitorEnded()
     this.#deadline = clock.now + this.timeouts.abandonMs
     this.#closeIfOver()
   }
@@ -234,169 +198,15 @@ export class Http2Connection implements Kept {
     this.socket.resume()
   }
 
-  // Frames.
+  // Streams.
 
-  #frame(
-    type: number,
-    flags: number,
-    id: number,
-    bytes: Buffer,
-    from: number,
-    to: number,
-    length: number,
-  ): void {
-    if (this.#head !== null && (type !== FrameType.CONTINUATION || id !== this.#head.stream)) {
-      throw new Http2Fault(Http2Code.PROTOCOL_ERROR, 'a frame inside of a header block')
-    }
-    if (!this.#told && (type !== FrameType.SETTINGS || (flags & Flag.ACK) !== 0)) {
-      throw new Http2Fault(Http2Code.PROTOCOL_ERROR, 'no settings first')
-    }
-    try {
-      switch (type) {
-        case FrameType.DATA:
-          return this.#data(flags, id, bytes, from, to, length)
-        case FrameType.HEADERS:
-          return this.#headers(flags, id, bytes, from, to)
-        case FrameType.CONTINUATION:
-          return this.#continuation(flags, bytes, from, to)
-        case FrameType.WINDOW_UPDATE:
-          return this.#windowUpdate(id, readNumber(bytes, from))
-        case FrameType.RST_STREAM:
-          return this.#rstStream(id)
-        case FrameType.SETTINGS:
-          return this.#settings(flags, bytes, from, to)
-        case FrameType.PING:
-          return this.#ping(flags, bytes, from)
-        case FrameType.PRIORITY:
-          return this.#priority(id, bytes, from, length)
-        case FrameType.PRIORITY_UPDATE:
-          return this.#priorityUpdate(bytes, from, to)
-        case FrameType.GOAWAY:
-          // It opens no more streams; those that are open go on.
-          return this.#calm.idle()
-        case FrameType.PUSH_PROMISE:
-          throw new Http2Fault(Http2Code.PROTOCOL_ERROR, 'a promise of a client')
-        default:
-          // §4.1: unknown types are for others.
-          this.#calm.idle()
-      }
-    } catch (error) {
-      if (!(error instanceof Http2Fault) || error.stream === 0) throw error
-      this.#streamFault(error)
-    }
-  }
-
-  /** Nobody has opened it. */
-  #isIdle(id: number): boolean {
-    return id > this.#last || (id & 1) === 0
-  }
-
-  #data(flags: number, id: number, bytes: Buffer, from: number, to: number, length: number): void {
-    this.#receiveWindow -= length
-    if (this.#receiveWindow < 0) {
-      throw new Http2Fault(Http2Code.FLOW_CONTROL_ERROR, 'more than the window')
-    }
-    const end = (flags & Flag.END_STREAM) !== 0
-    if (to === from && !end) this.#calm.idle()
-    else this.#calm.useful(1)
-    const stream = this.#streams.get(id)
-    if (stream === undefined) {
-      if (this.#isIdle(id)) throw idleStream()
-      this.credit(length)
-      return this.#late(id)
-    }
-    if (stream.remoteClosed) {
-      this.credit(length)
-      throw new Http2Fault(Http2Code.STREAM_CLOSED, 'DATA behind the end', id)
-    }
-    stream.data(bytes, from, to, length, end)
-  }
-
-  /** Something of a stream that is closed. */
-  #late(id: number): void {
-    this.#calm.idle()
-    const what = this.#closed.what(id)
-    if (what === Closed.RESET || (what === Closed.UNKNOWN && this.#closed.full)) return
-    throw new Http2Fault(Http2Code.STREAM_CLOSED, 'the stream is closed')
-  }
-
-  #headers(flags: number, id: number, bytes: Buffer, from: number, to: number): void {
-    let at = from
-    let itself = false
-    if ((flags & Flag.PRIORITY) !== 0) {
-      if (to - from < 5) throw new Http2Fault(Http2Code.FRAME_SIZE_ERROR, 'no priority')
-      // The order of RFC 7540 is no longer kept; one thing about it is still an error.
-      itself = readNumber(bytes, from) === id
-      at += 5
-    }
-    const end = (flags & Flag.END_STREAM) !== 0
-    if ((flags & Flag.END_HEADERS) !== 0) return this.#block(id, end, itself, bytes, at, to)
-    this.#head = new HeadParts(id, end, itself, this.#gateway.limits.head)
-    this.#head.add(bytes, at, to)
-    this.#headDeadline = clock.now + this.timeouts.headMs
-  }
-
-  #continuation(flags: number, bytes: Buffer, from: number, to: number): void {
-    const head = this.#head
-    if (head === null) {
-      throw new Http2Fault(Http2Code.PROTOCOL_ERROR, 'CONTINUATION of nothing')
-    }
-    head.add(bytes, from, to)
-    if ((flags & Flag.END_HEADERS) === 0) return
-    this.#head = null
-    this.#headDeadline = FOR_EVER
-    const block = head.whole()
-    this.#block(head.stream, head.end, head.itself, block, 0, block.length)
-  }
-
-  /** A complete header block: a request, or trailers. */
-  #block(id: number, end: boolean, itself: boolean, bytes: Buffer, from: number, to: number): void {
-    const known = this.#streams.get(id)
-    if (known !== undefined) return this.#trailers(known, end, bytes, from, to)
-    if ((id & 1) === 0) throw new Http2Fault(Http2Code.PROTOCOL_ERROR, 'an even stream')
-    if (id <= this.#last) {
-      if (this.#closed.what(id) === Closed.UNKNOWN) {
-        throw new Http2Fault(Http2Code.PROTOCOL_ERROR, 'a stream before the last one')
-      }
-      this.#blocks.skip(bytes, from, to)
-      return this.#late(id)
-    }
-    this.#last = id
-    if (itself) {
-      this.#blocks.skip(bytes, from, to)
-      throw new Http2Fault(Http2Code.PROTOCOL_ERROR, 'a stream that depends on itself', id)
-    }
-    if (id > this.#lastServed || this.#streams.size >= this.#gateway.http2.streams) {
-      this.#blocks.skip(bytes, from, to)
-      // §8.7: nothing was done about it, so it may be asked again.
-      if (id <= this.#lastServed) this.#tooMany()
-      throw new Http2Fault(Http2Code.REFUSED_STREAM, 'too many streams', id)
-    }
-    let request: Http2Request
-    try {
-      request = this.#blocks.request(bytes, from, to, id, end)
-    } catch (error) {
-      if (error instanceof PorticoError) return this.#refuse(id, end, error)
-      if (error instanceof Http2Fault) {
-        this.#log(new PorticoError('BAD_FIELD', error.message), this.#blocks.told)
-      }
-      throw error
-    }
-    this.#begin(id, end, request)
-  }
-
-  #tooMany(): void {
-    this.#gateway.counters.http2Refused()
-    this.#calm.reset()
-  }
-
-  #begin(id: number, end: boolean, request: Http2Request): void {
-    this.#calm.useful(4)
+  /** A request has come. `end`: nothing comes behind it. */
+  begin(id: number, end: boolean, request: Http2Request): void {
     this.#deadline = FOR_EVER
     const { fields, tunnel, priority } = request
     const length = fields.chunked || tunnel ? -1 : fields.contentLength
-    const stream = new Http2Stream(this, id, priority, this.#initialWindow, end, length)
-    this.#streams.set(id, stream)
+    const stream = new Http2Stream(this, id, priority, this.windows.initial, end, length)
+    this.streams.add(stream)
     this.#peer ??= new SocketPeer(this.socket)
     const exchange = new Http2Exchange(stream, request, end, this.#peer, this.#gateway.limits.body)
     stream.exchange = exchange
@@ -406,22 +216,11 @@ export class Http2Connection implements Kept {
     if (++this.#requests >= this.#gateway.http2.requests || id > LATE_STREAM) this.#warn()
   }
 
-  #trailers(stream: Http2Stream, end: boolean, bytes: Buffer, from: number, to: number): void {
-    const { id } = stream
-    if (stream.remoteClosed) {
-      this.#blocks.skip(bytes, from, to)
-      throw new Http2Fault(Http2Code.STREAM_CLOSED, 'HEADERS behind the end', id)
-    }
-    const block = this.#blocks.trailers(bytes, from, to, id)
-    if (!end) throw new Http2Fault(Http2Code.PROTOCOL_ERROR, 'trailers before the end', id)
-    stream.trailers(block)
-  }
-
   /** Answers what is no request that we take, and wants no more of it. */
-  #refuse(id: number, end: boolean, error: PorticoError): void {
+  refuse(id: number, end: boolean, error: PorticoError, line: string): void {
     const { head, body } = errorPage(error, null, this.dev)
-    const { out } = this
-    const fits = this.#initialWindow >= body.length && this.#sendWindow >= body.length
+    const { windows, out } = this
+    const fits = windows.initial >= body.length && windows.send >= body.length
     writeHead(out, id, head, body.length, this.serverName, '', !fits)
     if (fits) {
       const at = out.room(FRAME_HEAD + body.length)
@@ -435,118 +234,21 @@ export class Http2Connection implements Kept {
       )
       out.bytes.set(body, payload)
       out.at = payload + body.length
-      this.#sendWindow -= body.length
+      windows.send -= body.length
     }
-    this.#log(error, this.#blocks.told, fits ? body.length : 0)
-    if (!end) this.#writeNumber(FrameType.RST_STREAM, id, Http2Code.NO_ERROR)
-    this.#closed.add(id, !end)
+    this.log(error, line, fits ? body.length : 0)
+    if (!end) return this.pass(id, Http2Code.NO_ERROR)
+    this.streams.passed(id, false)
     this.#idle()
   }
 
   /** `line`: of the request, '' where it is about none. */
-  #log(error: PorticoError, line: string, sent = 0): void {
+  log(error: PorticoError, line: string, sent = 0): void {
     this.#peer ??= new SocketPeer(this.socket)
     this.#gateway.flow.refused(error, line, this.#peer, sent)
   }
 
-  #windowUpdate(id: number, increment: number): void {
-    this.#calm.idle()
-    if (id === 0) {
-      if (increment === 0) throw noIncrement(0)
-      this.#sendWindow += increment
-      if (this.#sendWindow > MOST_WINDOW) {
-        throw new Http2Fault(Http2Code.FLOW_CONTROL_ERROR, 'window too large')
-      }
-      return
-    }
-    const stream = this.#streams.get(id)
-    if (stream === undefined) {
-      if (this.#isIdle(id)) throw idleStream()
-      return
-    }
-    if (increment === 0) throw noIncrement(id)
-    stream.widen(increment)
-  }
-
-  #rstStream(id: number): void {
-    const stream = this.#streams.get(id)
-    if (stream === undefined) {
-      if (this.#isIdle(id)) throw idleStream()
-      return this.#calm.idle()
-    }
-    if (!stream.localClosed) this.#calm.reset()
-    this.forget(stream, false)
-  }
-
-  #settings(flags: number, bytes: Buffer, from: number, to: number): void {
-    if ((flags & Flag.ACK) !== 0) {
-      this.#acknowledged = true
-      return this.#calm.idle()
-    }
-    this.#told = true
-    this.#calm.idle(10)
-    readSettings(bytes, from, to, (id, value) => {
-      if (id === Setting.INITIAL_WINDOW_SIZE) this.#setInitialWindow(value)
-      // RFC 7541 §4.2: our table, which we do not use, must not be larger than that.
-      else if (id === Setting.HEADER_TABLE_SIZE && value < 4096) this.out.tableUpdate = true
-    })
-    this.out.put(SETTINGS_ACK)
-  }
-
-  #setInitialWindow(value: number): void {
-    const difference = value - this.#initialWindow
-    this.#initialWindow = value
-    for (const stream of this.#streams.values()) {
-      if (stream.adjust(difference)) continue
-      throw new Http2Fault(Http2Code.FLOW_CONTROL_ERROR, 'window too large')
-    }
-  }
-
-  #ping(flags: number, bytes: Buffer, from: number): void {
-    this.#calm.idle()
-    if ((flags & Flag.ACK) !== 0) return
-    const { out } = this
-    const at = out.room(PING_FRAME)
-    const payload = writeFrameHead(out.bytes, at, 8, FrameType.PING, Flag.ACK, 0)
-    bytes.copy(out.bytes, payload, from, from + 8)
-    out.at = payload + 8
-  }
-
-  #priority(id: number, bytes: Buffer, from: number, length: number): void {
-    this.#calm.idle()
-    if (length !== 5) throw new Http2Fault(Http2Code.FRAME_SIZE_ERROR, 'PRIORITY', id)
-    if (readNumber(bytes, from) === id) {
-      throw new Http2Fault(Http2Code.PROTOCOL_ERROR, 'a stream that depends on itself', id)
-    }
-  }
-
-  /** RFC 9218 §7.1. Of a stream that is still to come nothing is remembered. */
-  #priorityUpdate(bytes: Buffer, from: number, to: number): void {
-    this.#calm.idle()
-    const id = readNumber(bytes, from)
-    if (id === 0) throw new Http2Fault(Http2Code.PROTOCOL_ERROR, 'the priority of stream 0')
-    const stream = this.#streams.get(id)
-    if (stream === undefined) return
-    const waits = stream.line >= 0
-    this.#turns.remove(stream)
-    stream.priority = parsePriority(bytes.toString('latin1', from + 4, to))
-    if (waits) this.#turns.add(stream)
-  }
-
   // Faults.
-
-  #streamFault(fault: Http2Fault): void {
-    const stream = this.#streams.get(fault.stream)
-    if (stream !== undefined) {
-      const { exchange } = stream
-      if (exchange !== null) exchange.error ??= new PorticoError('BAD_HTTP2', fault.message)
-      return this.reset(stream, fault.code)
-    }
-    if (this.#isIdle(fault.stream)) throw new Http2Fault(fault.code, fault.message)
-    this.#writeNumber(FrameType.RST_STREAM, fault.stream, fault.code)
-    this.#closed.add(fault.stream, true)
-    this.#idle()
-  }
 
   /** The connection cannot go on. */
   #fault(error: unknown): void {
@@ -555,13 +257,13 @@ export class Http2Connection implements Kept {
       return this.#blame(Http2Code.COMPRESSION_ERROR, error.message)
     }
     this.#gateway.report(error)
-    this.#log(new PorticoError('INTERNAL', '', { cause: error }), '')
+    this.log(new PorticoError('INTERNAL', '', { cause: error }), '')
     this.#shut(Http2Code.INTERNAL_ERROR, '')
   }
 
   /** The visitor has done something that nobody may. */
   #blame(code: number, wrong: string): void {
-    this.#log(new PorticoError('BAD_HTTP2', wrong), '')
+    this.log(new PorticoError('BAD_HTTP2', wrong), '')
     this.#gateway.counters.http2Faulted()
     this.#shut(code, wrong)
   }
@@ -570,7 +272,7 @@ export class Http2Connection implements Kept {
 
   /** Bytes that may be made frames of now. */
   get sendable(): number {
-    return this.out.backlog >= MOST_AHEAD ? 0 : this.#sendWindow
+    return this.out.backlog >= MOST_AHEAD ? 0 : this.windows.send
   }
 
   /** Whether so many bytes may be sent before anybody else's. */
@@ -580,9 +282,9 @@ export class Http2Connection implements Kept {
 
   /** So many bytes are in a frame. */
   spend(bytes: number): void {
-    this.#sendWindow -= bytes
+    this.windows.send -= bytes
     this.#spent += bytes
-    if (bytes > 255) this.#calm.useful(2)
+    this.#frames.sent(bytes)
   }
 
   /** The stream has something to send, and the window for it. */
@@ -623,19 +325,14 @@ export class Http2Connection implements Kept {
 
   /** Bodies are read: the window of the connection is not to be what limits them. */
   enlarge(): void {
-    if (this.#target === READ_WINDOW) return
-    this.#target = READ_WINDOW
-    this.#taken += READ_WINDOW - DEFAULT_WINDOW
+    this.windows.enlarge()
     this.credit(0)
   }
 
   /** So many bytes are off our hands. */
   credit(bytes: number): void {
-    this.#taken += bytes
-    if (this.#taken * 2 < this.#target || this.#phase !== Phase.OPEN) return
-    this.#receiveWindow += this.#taken
-    this.widen(0, this.#taken)
-    this.#taken = 0
+    const told = this.windows.credit(bytes)
+    if (told > 0 && this.#phase === Phase.OPEN) this.widen(0, told)
   }
 
   /** Tells the visitor that it may send so much more. */
@@ -650,28 +347,42 @@ export class Http2Connection implements Kept {
     this.touch()
   }
 
+  /** Ends a stream that was never open. */
+  pass(id: number, code: number): void {
+    this.#writeNumber(FrameType.RST_STREAM, id, code)
+    this.streams.passed(id, true)
+    this.#idle()
+  }
+
+  /** Another place among those that wait. */
+  prefer(stream: Http2Stream, priority: Priority): void {
+    const waits = stream.line >= 0
+    this.#turns.remove(stream)
+    stream.priority = priority
+    if (waits) this.#turns.add(stream)
+  }
+
   finished(exchange: Http2Exchange): void {
     this.#gateway.flow.finished(exchange)
   }
 
   /** Ends a stream at once. */
   reset(stream: Http2Stream, code: number): void {
-    if (!this.#streams.has(stream.id)) return
+    if (!this.streams.has(stream.id)) return
     this.#writeNumber(FrameType.RST_STREAM, stream.id, code)
     this.forget(stream, true)
   }
 
   /** The stream is over. `reset`: on our word, so that something of it may still be on its way. */
   forget(stream: Http2Stream, reset: boolean): void {
-    if (!this.#streams.delete(stream.id)) return
-    this.#closed.add(stream.id, reset)
+    if (!this.streams.remove(stream.id, reset)) return
     this.#turns.remove(stream)
     stream.close()
     this.#idle()
   }
 
   #idle(): void {
-    if (this.#streams.size > 0) return
+    if (this.streams.size > 0) return
     if (!this.#visitorEnded) this.#deadline = clock.now + this.#gateway.idleMs
     this.#closeIfOver()
   }
@@ -681,14 +392,14 @@ export class Http2Connection implements Kept {
   /** Called at each tick of the clock. */
   check(now: number): void {
     if (this.#phase === Phase.OPEN) {
-      this.#calm.tick()
-      const full = this.#receiveWindow <= 0
-      for (const stream of this.#streams.values()) stream.check(now, full)
+      this.#frames.tick()
+      const { full } = this.windows
+      for (const stream of this.streams.all()) stream.check(now, full)
       if (this.#going === Going.WARNED && now >= this.#warningEnd) this.#leave()
-      if (!this.#acknowledged && now >= this.#settingsDeadline) {
+      if (!this.#frames.acknowledged && now >= this.#settingsDeadline) {
         return this.#fault(new Http2Fault(Http2Code.SETTINGS_TIMEOUT, 'no answer to our settings'))
       }
-      if (now >= this.#headDeadline) {
+      if (now >= this.#frames.headDeadline) {
         return this.#fault(new Http2Fault(Http2Code.ENHANCE_YOUR_CALM, 'a slow header block'))
       }
     }
@@ -717,7 +428,7 @@ export class Http2Connection implements Kept {
       this.socket.end()
       return this.socket.destroySoon()
     }
-    if (this.#phase === Phase.OPEN && this.#streams.size === 0) return this.#shut(0, '')
+    if (this.#phase === Phase.OPEN && this.streams.size === 0) return this.#shut(0, '')
     // A visitor that has ended is answered for as long as something of the answers comes.
     if (this.#phase === Phase.OPEN && this.#spent !== this.#spentBefore) {
       this.#spentBefore = this.#spent
@@ -751,14 +462,14 @@ export class Http2Connection implements Kept {
   /** Says which request was the last. */
   #leave(): void {
     this.#going = Going.LEAVES
-    this.#lastServed = this.#last
-    this.out.put(encodeGoaway(this.#last, Http2Code.NO_ERROR))
+    this.streams.lastServed = this.streams.last
+    this.out.put(encodeGoaway(this.streams.last, Http2Code.NO_ERROR))
     this.touch()
     this.#closeIfOver()
   }
 
   #closeIfOver(): void {
-    if (this.#phase !== Phase.OPEN || this.#streams.size > 0) return
+    if (this.#phase !== Phase.OPEN || this.streams.size > 0) return
     if (this.#going === Going.LEAVES || this.#visitorEnded) this.#shut(Http2Code.NO_ERROR, '')
   }
 
@@ -766,7 +477,7 @@ export class Http2Connection implements Kept {
   #shut(code: number, reason: string): void {
     if (this.#phase >= Phase.CLOSING) return
     const said = this.#going === Going.LEAVES && code === Http2Code.NO_ERROR
-    if (!said) this.out.put(encodeGoaway(this.#last, code, reason))
+    if (!said) this.out.put(encodeGoaway(this.streams.last, code, reason))
     this.#phase = Phase.CLOSING
     this.#loseStreams()
     this.out.flush()
@@ -782,14 +493,6 @@ export class Http2Connection implements Kept {
   }
 
   #loseStreams(): void {
-    for (const stream of this.#streams.values()) this.forget(stream, true)
+    for (const stream of this.streams.all()) this.forget(stream, true)
   }
-}
-
-function idleStream(): Http2Fault {
-  return new Http2Fault(Http2Code.PROTOCOL_ERROR, 'a stream that nobody has opened')
-}
-
-function noIncrement(stream: number): Http2Fault {
-  return new Http2Fault(Http2Code.PROTOCOL_ERROR, 'a window update of 0', stream)
 }
