@@ -43,6 +43,8 @@ const OPTIONS_OF: Readonly<Partial<Record<CheckKey, readonly CheckKind[]>>> = {
   env: ['script'],
 }
 
+const NO_HTTP: ReadonlySet<string> = new Set(['uwsgi', 'puwsgi', 'fastcgi', 'scgi', 'udp'])
+
 const LONGEST_USUAL_TIMEOUT_MS = 1_000
 const FASTER = 4
 
@@ -210,6 +212,12 @@ function drawCheck(
   }
   if (address.kind === 'unix' && (kind === 'dns' || kind === 'ping')) {
     report.problem(pathOf(kind), `${kind} needs a host, and ${quote(target.name)} is a unix socket`)
+    return undefined
+  }
+  if ((kind === 'http' || kind === 'https') && port === 0 && NO_HTTP.has(target.scheme)) {
+    const message = `${quote(target.name)} does not speak HTTP`
+    const own = target.scheme === 'fastcgi' ? 'fastcgi: /ping' : 'tcp'
+    report.problem(pathOf(kind), message, { expected: `${own}, or the port of what does` })
     return undefined
   }
   const probe = drawProbe(drawing, pool, target, ways, wish)
