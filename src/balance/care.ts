@@ -1,4 +1,6 @@
 /** What a pool that retries, leaves out, hedges or queues has in one thread: see CarefulWalk. */
+import { NOBODY, type Persistence } from '../persistence/persistence.ts'
+import type { Exchange } from '../request/exchange.ts'
 import type { PoolPlan } from '../site/plan.ts'
 import type { ResiliencePlan } from '../site/resilience-plan.ts'
 import { Breaker } from './breaker.ts'
@@ -26,6 +28,7 @@ export class Care {
   readonly hedges: Hedges | null
   readonly queue: PlaceQueue | null
   readonly sorry: Sorry | null
+  readonly #whose: Persistence | null
   /** Longest waits of a try for its connection and for the head of its answer, ms. */
   readonly connectMs: number
   readonly responseMs: number
@@ -39,6 +42,7 @@ export class Care {
     pool: PoolPlan & { readonly resilience: ResiliencePlan },
     members: Members,
     cells: PoolCells,
+    whose: Persistence | null,
     complain: (line: string) => void,
   ) {
     const plan = pool.resilience
@@ -53,6 +57,7 @@ export class Care {
     this.eachMs = eachMs === 0 || this.targets.length === 1 ? this.responseMs : eachMs
     this.timed = members.tiers.some(({ scheduler }) => scheduler.timed)
     this.#complain = complain
+    this.#whose = whose
     this.figures = new Figures(cells.figures)
     this.budget = retry === null ? null : new Budget(cells.retries, retry.budget)
     this.breaker = breaker === null ? null : new Breaker(cells.breaker, breaker)
@@ -71,6 +76,16 @@ export class Care {
     this.sorry = plan.sorry === null ? null : new Sorry(plan.sorry)
     if (passive !== null) guardTargets(this.targets, passive, cells.lock)
     if (slowStartMs > 0) for (const target of this.targets) target.startSlowly(slowStartMs)
+  }
+
+  /** Whose the visitor is; null: nobody's. */
+  ownOf(visitor: Exchange): Target | null {
+    return this.targets[this.#whose?.find(visitor) ?? NOBODY] ?? null
+  }
+
+  /** A visitor may go to another server than its own. */
+  get isFree(): boolean {
+    return (this.pool.persistence?.whenDown ?? 'another') === 'another'
   }
 
   /** Requests that its servers have in hand, and that wait. */

@@ -17,7 +17,7 @@ import type { Care } from './care.ts'
 import type { Hedgeable } from './hedges.ts'
 import { KeptBody } from './kept-body.ts'
 import type { Ticket } from './places.ts'
-import type { Waiter } from './queue.ts'
+import { mayBecomeFree, type PlaceQueue, type Waiter } from './queue.ts'
 import type { Target } from './target.ts'
 import { Try, type TryOwner } from './try.ts'
 
@@ -49,6 +49,8 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
   /** The body has gone to a server without being kept. */
   #bodyGone = false
   #ticket: Ticket | null = null
+  /** Whose the visitor is, where it may have to wait. */
+  #own: Target | null = null
   /** It is to show whether the pool works again. */
   #poolTrial = false
   /** The visitor has left. */
@@ -77,8 +79,24 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
     budget?.earn()
     hedges?.budget.earn()
     this.#visitor.onGone = () => this.#gone()
-    if (queue !== null && queue.depth > 0 && queue.hasHope) this.#wait()
+    if (queue !== null && this.#hasToWait(queue)) this.#wait()
     else this.#next(null)
+  }
+
+  /** Others were here before, or the server that the visitor belongs to is full. */
+  #hasToWait(queue: PlaceQueue): boolean {
+    const own = this.#care.ownOf(this.#visitor)
+    this.#own = own
+    if (own === null) return queue.depth > 0 && queue.hasHope
+    return mayBecomeFree(own) && own.active >= own.most
+  }
+
+  /** There is a place that may become free for it. */
+  get #mayWait(): boolean {
+    const { queue, isFree } = this.#care
+    if (queue === null || this.#tries > 0) return false
+    if (this.#own !== null && mayBecomeFree(this.#own)) return true
+    return (this.#own === null || isFree) && queue.hasHope
   }
 
   /** Asks the next server. `error`: why the one before did not answer. */
@@ -86,7 +104,7 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
     if (error !== null && performance.now() >= this.#endsAt) return this.#fail(error)
     const target = this.find(true)
     if (target !== undefined) this.#send(target, this.trial)
-    else if (this.#tries === 0 && this.#care.queue?.hasHope === true) this.#wait()
+    else if (this.#mayWait) this.#wait()
     else this.#fail(error ?? new PorticoError('NO_BACKEND'))
   }
 
@@ -293,7 +311,8 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
     const { queue, plan } = this.#care
     const left = this.#endsAt - performance.now()
     const timeoutMs = Math.max(1, Math.min(plan.queue!.timeoutMs, left))
-    this.#ticket = queue!.wait(this, timeoutMs)
+    const own = this.#own !== null && mayBecomeFree(this.#own) ? this.#own : null
+    this.#ticket = queue!.wait(this, timeoutMs, own)
     if (this.#ticket === null) {
       this.#care.figures.add('queueFull')
       this.#fail(new PorticoError('POOL_FULL', '', { retryAfter: this.#patience() }))

@@ -4,7 +4,8 @@
  * been free in between; so nobody overtakes, and each place wakes one request.
  *
  * Memory, all Int32: a lock, how many wait, two ticket counters; then a ring of seats, one for each ticket. A seat is FREE, WAITING, LEFT by somebody who gave up, or a number from
- * GRANTED on, which says what place it was given.
+ * GRANTED on, which says what place it was given. Behind the seats there is for each
+ * what its owner waits for.
  */
 const LOCK = 0
 const DEPTH = 1
@@ -24,8 +25,11 @@ const REST_MS = 1
 
 /** Shared Int32 places that a line of `size` needs. */
 export function placesCells(size: number): number {
-  return SEATS + seatsFor(size)
+  return SEATS + 2 * seatsFor(size)
 }
+
+/** Whoever waits takes any place. */
+export const ANY = 0
 
 /** Some more, for those who gave up in its midst; a power of two, so that tickets may overflow. */
 function seatsFor(size: number): number {
@@ -55,10 +59,10 @@ export class Places {
   }
 
   /**
-   * Takes a ticket. `settled` is called once, later: with the number of the place that was granted, or -1
-   * after `timeoutMs` or `leave`. Null: the line is full.
+   * Takes a ticket for a place of a kind. `settled` is called once, later: with the number of the
+   * place that was granted, or -1 after `timeoutMs` or `leave`. Null: the line is full.
    */
-  wait(timeoutMs: number, settled: (place: number) => void): Ticket | null {
+  wait(timeoutMs: number, settled: (place: number) => void, kind: number = ANY): Ticket | null {
     const cells = this.#cells
     this.#lock()
     const ticket = cells[TAIL]!
@@ -67,12 +71,13 @@ export class Places {
       this.#unlock()
       return null
     }
+    cells[seat + this.#ring] = kind
     Atomics.store(cells, seat, WAITING)
     cells[TAIL] = (ticket + 1) | 0
     Atomics.add(cells, DEPTH, 1)
     this.#unlock()
     const wait = Atomics.waitAsync(cells, seat, WAITING, timeoutMs)
-    const over = (): void => settled(this.#leave(seat))
+    const over = (): void => settled(this.#leave(ticket))
     if (wait.async) void wait.value.then(over)
     else queueMicrotask(over)
     return {
@@ -83,18 +88,17 @@ export class Places {
     }
   }
 
-  /** Gives the first in the line a place; false: nobody waits. */
-  grant(place: number): boolean {
+  /** Gives a place of a kind to the first in the line that takes such a one; false: nobody does. */
+  grant(place: number, kind: number = ANY): boolean {
     const cells = this.#cells
     this.#lock()
-    for (;;) {
-      const ticket = cells[HEAD]!
-      if (ticket === cells[TAIL]) break
-      cells[HEAD] = (ticket + 1) | 0
+    for (let ticket = cells[HEAD]!; ticket !== cells[TAIL]; ticket = (ticket + 1) | 0) {
       const seat = this.#seat(ticket)
-      if (Atomics.compareExchange(cells, seat, LEFT, FREE) === LEFT) continue
+      const wanted = cells[seat + this.#ring]!
+      if (cells[seat] !== WAITING || (wanted !== ANY && wanted !== kind)) continue
       Atomics.store(cells, seat, GRANTED + place)
       Atomics.sub(cells, DEPTH, 1)
+      if (ticket === cells[HEAD]) this.#moveUp()
       this.#unlock()
       Atomics.notify(cells, seat, 1)
       return true
@@ -104,25 +108,28 @@ export class Places {
   }
 
   /** Its wait is over: what place it was given, or -1. The seat is not its own any more. */
-  #leave(seat: number): number {
+  #leave(ticket: number): number {
     const cells = this.#cells
+    const seat = this.#seat(ticket)
     this.#lock()
     const state = cells[seat]!
-    if (state === WAITING) {
-      Atomics.store(cells, seat, LEFT)
-      Atomics.sub(cells, DEPTH, 1)
-      this.#skipLeft()
-    } else Atomics.store(cells, seat, FREE)
+    if (state === WAITING) Atomics.sub(cells, DEPTH, 1)
+    const stands = ((ticket - cells[HEAD]!) | 0) >= 0
+    Atomics.store(cells, seat, stands ? LEFT : FREE)
+    if (ticket === cells[HEAD]) this.#moveUp()
     this.#unlock()
     return state === WAITING ? -1 : state - GRANTED
   }
 
-  /** Seats at the head that nobody waits in are free again. */
-  #skipLeft(): void {
+  /** The head of the line is the first that waits. */
+  #moveUp(): void {
     const cells = this.#cells
     while (cells[HEAD] !== cells[TAIL]) {
       const seat = this.#seat(cells[HEAD]!)
-      if (Atomics.compareExchange(cells, seat, LEFT, FREE) !== LEFT) return
+      const state = cells[seat]!
+      if (state === WAITING) return
+      // Of one that has a place but does not know it yet, the seat is its own.
+      if (state === LEFT) Atomics.store(cells, seat, FREE)
       cells[HEAD] = (cells[HEAD]! + 1) | 0
     }
   }

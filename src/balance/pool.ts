@@ -2,6 +2,7 @@
 import { tmpdir } from 'node:os'
 import { createPersistence } from '../persistence/create.ts'
 import { marking } from '../persistence/marking.ts'
+import type { Persistence } from '../persistence/persistence.ts'
 import type { Exchange } from '../request/exchange.ts'
 import { gathered } from '../request/gathered.ts'
 import type { PoolPlan, TargetPlan } from '../site/plan.ts'
@@ -111,7 +112,7 @@ export function createPool(plan: PoolPlan, options: PoolOptions = {}): Pool {
       return persistence === null ? transport : marking(transport, persistence, index)
     },
   )
-  const care = carefully(plan, members, memory, options)
+  const care = carefully(plan, members, memory, persistence, options)
   const OneWalk = members.tiers.some(({ scheduler }) => scheduler.timed) ? TimedWalk : Walk
   const walk =
     care === null
@@ -139,10 +140,11 @@ function carefully(
   plan: PoolPlan,
   members: Members,
   memory: SharedArrayBuffer,
+  whose: Persistence | null,
   { log = (line: string): void => console.error(line) }: PoolOptions,
 ): Care | null {
   const { resilience } = plan
   if (resilience === undefined) return null
   const cells = new PoolMemory(plan, memory).pool
-  return cells === null ? null : new Care({ ...plan, resilience }, members, cells, log)
+  return cells === null ? null : new Care({ ...plan, resilience }, members, cells, whose, log)
 }

@@ -1,25 +1,26 @@
 /** Requests of one thread that wait for a place at the servers of a pool: see Places. */
 import { onTick } from '../request/clock.ts'
+import type { Transport } from '../transports/transport.ts'
 import type { Figures } from './figures.ts'
-import type { Places, Ticket } from './places.ts'
+import { ANY, type Places, type Ticket } from './places.ts'
 import type { Target } from './target.ts'
 
-export interface Waiter {
+export interface Waiter<Carrier = Transport> {
   /** It has a place at `target`; `trial`: it is to show whether that works again. */
-  granted(target: Target, trial: boolean): void
+  granted(target: Target<Carrier>, trial: boolean): void
   /** It has waited too long, or has left. */
   inVain(): void
 }
 
-export class PlaceQueue {
+export class PlaceQueue<Carrier = Transport> {
   readonly #places: Places
-  readonly #targets: readonly Target[]
+  readonly #targets: readonly Target<Carrier>[]
   readonly #figures: Figures
   readonly #stopTicks: () => void
   /** Those of this thread. */
   #own = 0
 
-  constructor(places: Places, targets: readonly Target[], figures: Figures) {
+  constructor(places: Places, targets: readonly Target<Carrier>[], figures: Figures) {
     this.#places = places
     this.#targets = targets
     this.#figures = figures
@@ -36,18 +37,24 @@ export class PlaceQueue {
 
   /** There is somebody whose place may become free. */
   get hasHope(): boolean {
-    return this.#targets.some((target) => target.most > 0 && target.able)
+    return this.#targets.some(mayBecomeFree)
   }
 
-  /** Null: the queue is full. */
-  wait(waiter: Waiter, timeoutMs: number): Ticket | null {
+  /** `own`: only a place there will do. Null: the queue is full. */
+  wait(
+    waiter: Waiter<Carrier>,
+    timeoutMs: number,
+    own: Target<Carrier> | null = null,
+  ): Ticket | null {
     const since = performance.now()
-    const ticket = this.#places.wait(timeoutMs, (place) => {
+    const settled = (place: number): void => {
       this.#own--
       this.#figures.add('queuedMs', Math.round(performance.now() - since))
       if (place < 0) waiter.inVain()
       else waiter.granted(this.#targets[place >> 1]!, (place & 1) === 1)
-    })
+    }
+    const kind = own === null ? ANY : this.#kind(own)
+    const ticket = this.#places.wait(timeoutMs, settled, kind)
     if (ticket === null) return null
     this.#own++
     this.#figures.add('queued')
@@ -57,9 +64,10 @@ export class PlaceQueue {
   }
 
   /** Gives back a place at `target`: to who waits, else to everybody. */
-  release(target: Target): void {
+  release(target: Target<Carrier>): void {
     if (this.#places.depth > 0 && target.able && target.breaker?.tripped !== true) {
-      if (this.#places.grant(this.#targets.indexOf(target) << 1)) return
+      const kind = this.#kind(target)
+      if (this.#places.grant((kind - 1) << 1, kind)) return
     }
     target.release()
     if (this.#places.depth > 0) this.#offer()
@@ -69,16 +77,25 @@ export class PlaceQueue {
     this.#stopTicks()
   }
 
+  #kind(target: Target<Carrier>): number {
+    return this.#targets.indexOf(target) + 1
+  }
+
   /** Hands out the places that are free. */
   #offer(): void {
     for (const [at, target] of this.#targets.entries()) {
       while (this.#places.depth > 0 && target.ready && target.take()) {
         const admission = target.breaker?.admit() ?? 'yes'
         const place = (at << 1) | (admission === 'trial' ? 1 : 0)
-        if (admission !== 'no' && this.#places.grant(place)) continue
+        if (admission !== 'no' && this.#places.grant(place, at + 1)) continue
         target.release()
         break
       }
     }
   }
+}
+
+/** It takes so many at once only, and requests at all. */
+export function mayBecomeFree<Carrier>(target: Target<Carrier>): boolean {
+  return target.most > 0 && target.able
 }

@@ -141,7 +141,7 @@ function drawPool(
   const { hooks } = checks
   const ways = { tls, proxyProtocol: proxyProtocol === 'off' ? undefined : proxyProtocol }
   const schedule = drawSchedule(drawing, [...base, 'schedule'], settings.schedule, servers)
-  const resilience = drawResilience(drawing, base, settings, { schedule, servers, persistence })
+  const resilience = drawResilience(drawing, base, settings, { schedule, servers })
   return {
     name,
     schedule,

@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs'
 import { type Drawing, existingFile } from './drawing.ts'
 import { nearest } from './nearest.ts'
-import type { PersistencePlan } from './persistence-plan.ts'
 import type { PoolPlan } from './plan.ts'
 import { type KeyPath, quote } from './problem.ts'
 import type {
@@ -34,13 +33,15 @@ const OTHER_WORDS: Readonly<Record<string, string>> = {
   non_idempotent: 'unsafe: true',
 }
 
-interface Pool extends Pick<PoolPlan, 'schedule' | 'servers'> {
-  readonly persistence: PersistencePlan | undefined
-}
+type Pool = Pick<PoolPlan, 'schedule' | 'servers'>
+
+/** What connections have as well: see stream/pool.ts. */
+const FOR_CONNECTIONS: readonly string[] = ['passive', 'queue', 'slow-start']
 
 /** Of a pool that only listeners without HTTP use: what is for requests does nothing there. */
 export function judgeWithoutRequests(drawing: Drawing, base: KeyPath): void {
   for (const key of Object.keys(poolResilience)) {
+    if (FOR_CONNECTIONS.includes(key)) continue
     if (nodeAt(drawing.root, [...base, key]) === undefined) continue
     const message = `${quote(key)} is for requests over HTTP, and no route leads to this pool`
     drawing.report.warning([...base, key], message, { key: true })
@@ -129,11 +130,7 @@ function drawQueue({ size, timeout }: Settings<'queue'>): QueuePlan {
 }
 
 /** Whoever waits gets a place at any server. */
-function judgeQueue(
-  drawing: Drawing,
-  path: KeyPath,
-  { schedule, servers, persistence }: Pool,
-): void {
+function judgeQueue(drawing: Drawing, path: KeyPath, { schedule, servers }: Pool): void {
   if (servers.length > 0 && servers.every(({ maxConnections }) => maxConnections === 0)) {
     const message = 'no server of this pool is ever full'
     const expected = 'a server with max-connections'
@@ -143,11 +140,6 @@ function judgeQueue(
   if (strict || schedule.by === 'ovf') {
     const message = `with ${quote(schedule.by)} a request has one server only, so it cannot wait for another one’s place`
     drawing.report.problem(path, message, { expected: 'fallback: true', key: true })
-  }
-  if (persistence !== undefined && persistence.whenDown !== 'another') {
-    const message = 'a visitor who belongs to one server only cannot wait for another one’s place'
-    const expected = 'a persistence whose visitors may go to another server'
-    drawing.report.problem(path, message, { expected, key: true })
   }
 }
 

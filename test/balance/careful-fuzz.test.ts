@@ -11,6 +11,7 @@ import { bytesKept } from '../../src/balance/kept-body.ts'
 import { createMembers } from '../../src/balance/members.ts'
 import { PoolMemory } from '../../src/balance/pool-memory.ts'
 import { type ErrorCode, PorticoError } from '../../src/errors.ts'
+import { NOBODY, type Persistence } from '../../src/persistence/persistence.ts'
 import type { AnswerHead, BodySink, Exchange } from '../../src/request/exchange.ts'
 import type { ResiliencePlan } from '../../src/site/resilience-plan.ts'
 import type { Attempt, Transport } from '../../src/transports/transport.ts'
@@ -280,24 +281,50 @@ it('one answer for each, and nothing is left', async () => {
       fc.array(outcome, { minLength: 1, maxLength: 30 }),
       fc.array(asked, { minLength: 1, maxLength: 12 }),
       fc.constantFrom(0, 1, 2),
-      async (care, outcomes, requests, most) => {
+      fc.constantFrom(null, null, 'another' as const, 'stick' as const, 'refuse' as const),
+      async (care, outcomes, requests, most, whenDown) => {
         let next = 0
+        let strayed = 0
         const sent = new Map<RequestLine, number>()
         const servers = [1, 2, 3].map((port) => ({ ...target(port), maxConnections: most }))
-        const pool = { ...poolPlan(servers), ...resilience(care) }
+        const belongs = {
+          by: 'source',
+          mask: 32,
+          maskIpv6: 128,
+          timeoutS: 60,
+          entries: 10,
+        } as const
+        const persistence = whenDown === null ? {} : { persistence: { ...belongs, whenDown } }
+        const pool = { ...poolPlan(servers), ...resilience(care), ...persistence }
+        const owners = new Map<RequestLine, number>()
+        // One of three visitors belongs to nobody.
+        const whose: Persistence | null =
+          whenDown === null
+            ? null
+            : {
+                find: ({ line }) => owners.get(line) ?? NOBODY,
+                settle: (_key, _before, server) => server,
+                through: null,
+              }
         const memory = PoolMemory.allocate(pool)
         const transports: Scripted[] = []
-        const members = createMembers(pool, { memory }, (): Transport => {
+        const members = createMembers(pool, { memory, whose }, (_plan, index): Transport => {
           const made = new Scripted(
             () => outcomes[next++ % outcomes.length]!,
-            (line) => sent.set(line, (sent.get(line) ?? 0) + 1),
+            (line) => {
+              sent.set(line, (sent.get(line) ?? 0) + 1)
+              const own = owners.get(line)
+              const strict = whenDown === 'stick' || whenDown === 'refuse'
+              if (strict && own !== undefined && own !== index) strayed++
+            },
           )
           transports.push(made)
           return made
         })
-        const made = new Care(pool, members, new PoolMemory(pool, memory).pool!, () => {})
-        const visitors = requests.map((request) => {
+        const made = new Care(pool, members, new PoolMemory(pool, memory).pool!, whose, () => {})
+        const visitors = requests.map((request, i) => {
           const visitor = new Visitor(request)
+          if (i % 3 > 0) owners.set(visitor.line, i % 3)
           if (request.leaves >= 0) void turns(request.leaves).then(() => visitor.leave())
           new CarefulWalk(visitor, made).begin()
           return visitor
@@ -317,7 +344,7 @@ it('one answer for each, and nothing is left', async () => {
         )
         expect(transports.map(({ inHand }) => inHand)).toEqual([0, 0, 0])
         expect(made.targets.map(({ active }) => active)).toEqual([0, 0, 0])
-        expect([made.queue?.depth ?? 0, bytesKept()]).toEqual([0, 0])
+        expect([made.queue?.depth ?? 0, bytesKept(), strayed]).toEqual([0, 0, 0])
         const { retry, hedge } = care
         for (const { line, fields } of visitors) {
           const reads = line.method === 'GET' || line.method === 'HEAD'

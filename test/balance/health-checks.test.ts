@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ADMIN, orders, VERDICT, verdicts } from '../../src/balance/cells.ts'
+import { ADMIN, orders, SLOW_START, VERDICT, verdicts } from '../../src/balance/cells.ts'
 import { HealthChecks } from '../../src/balance/health-checks.ts'
 import {
   type HealthBefore,
@@ -91,8 +91,12 @@ interface Under {
   readonly plan: PoolPlan
 }
 
-function watch(servers: readonly TargetPlan[], before: HealthBefore = nothingBefore): Under {
-  const plan = poolPlan(servers)
+function watch(
+  servers: readonly TargetPlan[],
+  before: HealthBefore = nothingBefore,
+  more: Partial<PoolPlan> = {},
+): Under {
+  const plan = poolPlan(servers, more)
   const shared = PoolMemory.allocate(plan)
   const told: HealthReport[] = []
   const health = new HealthChecks({
@@ -292,6 +296,31 @@ describe('orders', () => {
     under.health.order('backend', server.name, 'ready')
     await until(() => verdictOf(under) === verdicts.down)
     expect(under.told.at(-1)).toMatchObject({ verdict: 'down', answers: 1 })
+  })
+})
+
+describe('a server that comes back', () => {
+  it('starts slowly where it is told to, and one that was always there does not', async () => {
+    const listener = await new Listener().start()
+    const resilience = {
+      retry: null,
+      passive: null,
+      breaker: null,
+      queue: null,
+      slowStartMs: 60_000,
+      hedge: null,
+      sorry: null,
+    }
+    const under = watch([checked(listener.port, { rise: 1 })], nothingBefore, { resilience })
+    const since = (): number => Atomics.load(under.memory.target(0), SLOW_START)
+    under.health.start()
+    await until(() => verdictOf(under) === verdicts.up)
+    expect(since()).toBe(0)
+    listener.stop()
+    await until(() => verdictOf(under) === verdicts.down)
+    await listener.start()
+    await until(() => verdictOf(under) === verdicts.up)
+    expect(since()).not.toBe(0)
   })
 })
 

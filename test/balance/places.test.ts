@@ -1,7 +1,7 @@
 /** The line in which requests wait for a place: its order, its bounds, and that no place is lost. */
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
-import { Places, placesCells } from '../../src/balance/places.ts'
+import { ANY, Places, placesCells } from '../../src/balance/places.ts'
 import { until } from '../transports/backends.ts'
 import type { QueueThread } from './queue-thread.ts'
 
@@ -117,4 +117,39 @@ it('over threads no place is lost, and none is given twice', async () => {
   expect(served).toBeGreaterThan(1_000)
   expect(inVain).toBeGreaterThan(0)
   for (const worker of workers) worker.postMessage('end')
+})
+
+it('who waits for a place of a kind is passed by others, and passes nobody', async () => {
+  const places = line(10)
+  const seen: string[] = []
+  const wait = (name: string, kind: number): void => {
+    places.wait(5_000, (place) => seen.push(`${name}${place}`), kind)
+  }
+  wait('a', 2)
+  wait('b', ANY)
+  wait('c', 1)
+  wait('d', 2)
+  wait('e', ANY)
+  expect([places.grant(10, 1), places.grant(11, 1), places.grant(12, 1)]).toEqual([
+    true,
+    true,
+    true,
+  ])
+  expect([places.grant(13, 1), places.depth]).toEqual([false, 2])
+  expect([places.grant(20, 2), places.grant(21, 2), places.grant(22, 2)]).toEqual([
+    true,
+    true,
+    false,
+  ])
+  await until(() => seen.length === 5)
+  expect(seen.toSorted()).toEqual(['a20', 'b10', 'c11', 'd21', 'e12'])
+  // All seats are free again.
+  for (let round = 0; round < 10; round++) {
+    const before = seen.length
+    for (let i = 0; i < 10; i++) wait('x', i % 3)
+    for (const kind of [2, 1, 0, 1, 2, 1, 2, 1, 2, 1]) places.grant(1, kind)
+    for (let i = 0; i < 10; i++) places.grant(1, 1 + (i % 2))
+    await until(() => seen.length === before + 10)
+    expect(places.depth).toBe(0)
+  }
 })

@@ -19,10 +19,14 @@ beforeAll(async () => {
 listen: "127.0.0.1:0"
 threads: 2
 log: { access: "off" }
-routes: { /: { proxy: patient }, /hurried: { proxy: hurried } }
+routes: { /: { proxy: patient }, /hurried: { proxy: hurried }, /loyal: { proxy: loyal } }
 pools:
   patient: { servers: [${full.join(', ')}], queue: { size: 40, timeout: 20s } }
   hurried: { servers: [${full.join(', ')}], queue: { size: 3, timeout: 700ms } }
+  loyal:
+    servers: [${full.join(', ')}]
+    persistence: { by: header, header: X-User }
+    queue: { timeout: 20s }
 `,
   })
 })
@@ -45,9 +49,12 @@ beforeEach(async () => {
 })
 
 /** On a connection of its own, so that both threads have some. */
-async function send(path = '/'): Promise<{ visitor: Visitor; reply: Promise<Reply> }> {
+async function send(
+  path = '/',
+  fields: Record<string, string> = {},
+): Promise<{ visitor: Visitor; reply: Promise<Reply> }> {
   const visitor = await Visitor.to(portico.port)
-  const reply = visitor.ask(path)
+  const reply = visitor.ask(path, { fields })
   reply.catch(() => {})
   return { visitor, reply }
 }
@@ -79,6 +86,9 @@ test('first come, first served, whatever thread they are in; and nobody is asked
   for (let i = 0; i < 16; i++) {
     await until('a request', () => servers[i % 2]!.releaseOne())
     if (i >= 4) await until('an answer', () => order.length === i - 3)
+    // Whoever has its place by now is there before the next one is.
+    const asked = Math.min(16, 5 + i)
+    await until('the next one', () => servers[0]!.asked + servers[1]!.asked === asked)
   }
   expect(order).toEqual(Array.from({ length: 12 }, (_, i) => i))
   expect(servers.map(({ most }) => most)).toEqual([2, 2])
@@ -109,6 +119,27 @@ test('a visitor that leaves leaves the line', async () => {
   await until('them to leave', async () => (await waiting('patient')) === 1)
   servers[0]!.releaseOne()
   await until('the third one', () => servers[0]!.asked + servers[1]!.asked === 5)
+})
+
+test('a visitor who belongs to a server waits for that one; others are served meanwhile', async () => {
+  const loyal = async (user: string): Promise<Reply> =>
+    (await send('/loyal', { 'X-User': user })).reply
+  const own = (await loyal('ann')).text
+  const [at, other] = own === 'a' ? [servers[0]!, servers[1]!] : [servers[1]!, servers[0]!]
+  at.holds = true
+  const held = [loyal('ann'), loyal('ann')]
+  await until('a full server', () => at.active === 2)
+  let answered = ''
+  const waits = loyal('ann').then(({ text }) => {
+    answered = text
+  })
+  await until('it to wait', async () => (await counts('loyal')).waiting === 1)
+  expect((await (await send('/loyal')).reply).text).toBe(other.name)
+  expect([(await counts('loyal')).waiting, answered]).toEqual([1, ''])
+  at.holds = false
+  at.release()
+  await Promise.all([...held, waits])
+  expect(answered).toBe(own)
 })
 
 test('under load everybody is served, and places are used', async () => {

@@ -9,6 +9,7 @@ pools:
     servers: ["127.0.0.1:1"]
     retry: {}
     slow-start: 10s
+    hedge: {}
   both: { servers: ["127.0.0.1:1"], retry: {} }
 `
 
@@ -16,6 +17,5 @@ it('what is for requests is told of where only connections come', async () => {
   const { warnings } = await load(folderWith({ 'site.yaml': SITE }))
   expect(warnings.map(({ line, message }) => `${line}: ${message}`)).toEqual([
     '7: "retry" is for requests over HTTP, and no route leads to this pool',
-    '8: "slow-start" is for requests over HTTP, and no route leads to this pool',
   ])
 })
