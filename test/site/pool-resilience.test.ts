@@ -17,5 +17,6 @@ it('what is for requests is told of where only connections come', async () => {
   const { warnings } = await load(folderWith({ 'site.yaml': SITE }))
   expect(warnings.map(({ line, message }) => `${line}: ${message}`)).toEqual([
     '7: "retry" is for requests over HTTP, and no route leads to this pool',
+    '9: "hedge" is for requests over HTTP, and no route leads to this pool',
   ])
 })
