@@ -178,9 +178,18 @@ async function listenersWithoutHttp(
   if (!plan.listeners.some(({ stream, mail }) => stream !== undefined || mail !== undefined))
     return null
   const { StreamListeners } = await import('../stream/listeners.ts')
-  const { thread, pools, streams } = start
+  const { thread, pools, streams, belongings } = start
   const write = log === null ? null : (line: ConnectionLine): void => log.connection(line)
-  return new StreamListeners({ plan, thread, pools, streams, counters, log: write, complain })
+  return new StreamListeners({
+    plan,
+    thread,
+    pools,
+    belongings,
+    streams,
+    counters,
+    log: write,
+    complain,
+  })
 }
 
 /** Loaded where a listener has TLS. */
@@ -317,6 +326,7 @@ async function main(): Promise<void> {
         for (const app of apps.values()) app.close()
         for (const handler of handlers) handler.close?.()
         for (const pool of pools.values()) pool.close()
+        streams?.close()
         log?.close()
         // What applications here asked to be waited for; the process as a whole has its own bound.
         const finished = [...apps.values()].map((app) => app.finished())

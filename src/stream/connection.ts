@@ -3,11 +3,14 @@
  * until both sides have said all, or one breaks. A side's end closes only that direction of the other; a
  * reset is passed on.
  */
+import type { Ticket } from '../balance/places.ts'
+import type { Waiter } from '../balance/queue.ts'
 import { PorticoError } from '../errors.ts'
 import type { ByteStream } from '../listen/byte-stream.ts'
 import { type Dial, type DialedStream, type Dialer, dial } from '../listen/dial.ts'
 import { clock, TICK_MS } from '../request/clock.ts'
 import type { Peer } from '../request/exchange.ts'
+import type { Address } from '../site/plan.ts'
 import { readClientHello } from '../wire/client-hello.ts'
 import { writeProxyHeader } from '../wire/proxy-protocol-writer.ts'
 import type { Server, Servers, StreamPool } from './pool.ts'
@@ -57,7 +60,7 @@ const NOTHING = Buffer.alloc(0)
 
 const NEVER = Number.POSITIVE_INFINITY
 
-export class StreamConnection implements Relay, Dialer {
+export class StreamConnection implements Relay, Dialer, Waiter<Address> {
   /** Where it stands among the others of its gateway. */
   place = 0
   readonly began: number = performance.now()
@@ -73,7 +76,13 @@ export class StreamConnection implements Relay, Dialer {
   #servers: Servers | null = null
   /** Counts us until we are over. */
   #target: Server | null = null
+  /** It is asked whether it works again. */
+  #trial = false
+  /** For a place at a server. */
+  #ticket: Ticket | null = null
   #dial: Dial | null = null
+  /** When that began. */
+  #dialed = 0
   /** What came before there was a server. */
   #held: Buffer | null = null
   /** Of the hello, then of the connection that is being made; on the coarse clock, ms. */
@@ -153,15 +162,38 @@ export class StreamConnection implements Relay, Dialer {
   }
 
   #connect(): void {
-    const target = this.#servers!.next()
+    const servers = this.#servers!
+    const target = servers.next()
+    if (target !== null) return this.#dialTo(target, servers.trial)
+    this.#target = null
+    this.#deadline = NEVER
+    this.#ticket = this.#pool!.wait(this)
+    if (this.#ticket === null) this.#unreachable()
+  }
+
+  #unreachable(): void {
+    this.#pool!.failed()
+    this.#end ??= 'unreachable'
+    this.visitor.stream.destroy()
+  }
+
+  granted(target: Server, trial: boolean): void {
+    this.#ticket = null
+    if (this.#isOver) this.#pool!.release(target)
+    else this.#dialTo(target, trial)
+  }
+
+  inVain(): void {
+    this.#ticket = null
+    if (!this.#isOver && !this.visitor.gone) this.#unreachable()
+  }
+
+  #dialTo(target: Server, trial: boolean): void {
     this.#target = target
-    if (target === null) {
-      this.#deadline = NEVER
-      this.#end ??= 'unreachable'
-      return this.visitor.stream.destroy()
-    }
+    this.#trial = trial
     this.serverIs = target.name
     this.#deadline = clock.now + this.#pool!.connectTimeoutMs + TICK_MS
+    this.#dialed = performance.now()
     this.#dial = dial(target.transport, this)
   }
 
@@ -170,13 +202,15 @@ export class StreamConnection implements Relay, Dialer {
     if (target === null || this.#isOver) return
     this.#dial = null
     this.#host.complain(`${target.name}: ${reason}`)
-    this.#servers!.refused(target)
+    this.#pool!.notReached(target, this.#trial)
+    this.#servers!.setAside(target)
     this.#connect()
   }
 
   connected(stream: DialedStream): void {
     this.#dial = null
     this.#deadline = NEVER
+    this.#pool!.reached(this.#target!, this.#trial, performance.now() - this.#dialed)
     const { visitor } = this
     const server = new Side(stream, this)
     this.#server = server
@@ -228,7 +262,8 @@ export class StreamConnection implements Relay, Dialer {
   #over(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#target?.release()
+    this.#ticket?.leave()
+    if (this.#target !== null) this.#pool!.release(this.#target)
     this.#target = null
     this.#held = null
     this.#tally()

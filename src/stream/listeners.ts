@@ -17,6 +17,8 @@ export interface StreamOptions {
   readonly thread: number
   /** See PoolMemory. */
   readonly pools: Readonly<Record<string, SharedArrayBuffer>>
+  /** See allocatePersistence. */
+  readonly belongings: Readonly<Record<string, SharedArrayBuffer>>
   /** See StreamCounts. */
   readonly streams: SharedArrayBuffer
   readonly counters: Counters
@@ -101,15 +103,20 @@ export class StreamListeners {
     gateway.receive({ fd, family: familyOf(fd), ready, failed })
   }
 
+  close(): void {
+    for (const pool of this.#pools.values()) pool.close()
+  }
+
   #counts(listener: ListenerPlan): StreamCounts {
     const { plan, streams, thread } = this.#options
     return new StreamCounts(streams, plan.listeners.indexOf(listener), thread, plan.threads)
   }
 
   #pool(name: string): void {
-    const { plan, pools } = this.#options
+    const { plan, pools, belongings, complain } = this.#options
     const pool = plan.pools[name]
     if (pool === undefined || this.#pools.has(name)) return
-    this.#pools.set(name, new StreamPool(pool, pools[name]!))
+    const options = { memory: pools[name]!, belongings: belongings[name], complain }
+    this.#pools.set(name, new StreamPool(pool, options))
   }
 }

@@ -1,31 +1,118 @@
-/** A pool as connections use it: the same members, schedulers and shared counts as requests have. */
+/**
+ * A pool as connections use it: the same members, schedulers, shared counts, checks, rests and queue as
+ * requests have. What needs a request (retries after an answer, hedges, cookies) is not for connections.
+ */
 import { Candidates } from '../balance/candidates.ts'
+import { Figures } from '../balance/figures.ts'
 import { createMembers, type Members } from '../balance/members.ts'
+import { guardTargets } from '../balance/outliers.ts'
+import { Places, type Ticket } from '../balance/places.ts'
+import type { PoolCells } from '../balance/pool-cells.ts'
+import { PoolMemory } from '../balance/pool-memory.ts'
+import { PlaceQueue, type Waiter } from '../balance/queue.ts'
 import type { Target } from '../balance/target.ts'
+import { createPersistence } from '../persistence/create.ts'
 import type { Peer } from '../request/exchange.ts'
 import type { Address, PoolPlan } from '../site/plan.ts'
+import type { ResiliencePlan } from '../site/resilience-plan.ts'
 import { keyOf } from './key.ts'
 
 /** A server of a pool that connections, or datagrams, go to. */
 export type Server = Target<Address>
+
+export interface StreamPoolOptions {
+  /** As PoolMemory allocates it. */
+  readonly memory: SharedArrayBuffer
+  /** Of its persistence: see allocatePersistence. */
+  readonly belongings: SharedArrayBuffer | undefined
+  readonly complain: (line: string) => void
+}
 
 export class StreamPool {
   readonly name: string
   readonly connectTimeoutMs: number
   readonly proxyProtocol: PoolPlan['proxyProtocol']
   readonly #members: Members<Address>
+  readonly #figures: Figures | null
+  readonly #queue: PlaceQueue<Address> | null
+  readonly #queueMs: number
+  readonly #timed: boolean
+  readonly #complain: (line: string) => void
 
-  /** `memory`: of the pool, as PoolMemory allocates it. */
-  constructor(plan: PoolPlan, memory: SharedArrayBuffer) {
+  constructor(plan: PoolPlan, { memory, belongings, complain }: StreamPoolOptions) {
+    const { resilience } = plan
     this.name = plan.name
     this.connectTimeoutMs = plan.connectTimeoutMs
     this.proxyProtocol = plan.proxyProtocol
-    this.#members = createMembers(plan, { memory }, ({ address }) => address)
+    this.#complain = complain
+    const whose =
+      plan.persistence?.by === 'source' ? createPersistence(plan, { memory: belongings }) : null
+    this.#members = createMembers(plan, { memory, whose }, ({ address }) => address)
+    this.#timed = this.#members.tiers.some(({ scheduler }) => scheduler.timed)
+    this.#queueMs = resilience?.queue?.timeoutMs ?? 0
+    const cells = resilience === undefined ? null : new PoolMemory(plan, memory).pool
+    this.#figures = cells === null ? null : new Figures(cells.figures)
+    this.#queue = resilience === undefined || cells === null ? null : this.#care(resilience, cells)
+  }
+
+  /** Returns the queue, if there is to be one. */
+  #care(
+    { passive, slowStartMs, queue }: ResiliencePlan,
+    cells: PoolCells,
+  ): PlaceQueue<Address> | null {
+    const targets = this.#members.tiers.flatMap((tier) => tier.targets)
+    if (passive !== null) guardTargets(targets, passive, cells.lock)
+    if (slowStartMs > 0) for (const target of targets) target.startSlowly(slowStartMs)
+    if (queue === null) return null
+    return new PlaceQueue(new Places(cells.queue, queue.size), targets, this.#figures!)
   }
 
   /** Whom a connection of `peer` may go to. */
   serversFor(peer: Peer): Servers {
+    this.#figures?.add('requests')
     return new Servers(keyOf(peer), this.#members)
+  }
+
+  /** It was reached within `ms`. */
+  reached(server: Server, trial: boolean, ms: number): void {
+    if (this.#timed) server.learn(ms, performance.now())
+    server.breaker?.good(trial)
+    if (!trial) return
+    server.comesBack()
+    this.#complain(`pool ${this.name}: ${server.name} works again`)
+  }
+
+  /** It could not be: whoever asked it asks another one, and it rests. */
+  notReached(server: Server, trial: boolean): void {
+    this.release(server)
+    server.rest()
+    if (server.breaker?.bad(trial) !== true) return
+    this.#figures?.add('leftOut')
+    const seconds = Math.ceil(server.breaker.leftMs(performance.now()) / 1_000)
+    this.#complain(`pool ${this.name}: ${server.name} fails, and is left out for ${seconds}s`)
+  }
+
+  /** A connection to it is over. */
+  release(server: Server): void {
+    if (this.#queue === null) server.release()
+    else this.#queue.release(server)
+  }
+
+  /** Waits until a server has a place; null: there is no queue, no hope or no room in it. */
+  wait(waiter: Waiter<Address>): Ticket | null {
+    if (this.#queue?.hasHope !== true) return null
+    const ticket = this.#queue.wait(waiter, this.#queueMs)
+    if (ticket === null) this.#figures?.add('queueFull')
+    return ticket
+  }
+
+  /** A connection got no server. */
+  failed(): void {
+    this.#figures?.add('failed')
+  }
+
+  close(): void {
+    this.#queue?.close()
   }
 }
 
@@ -34,12 +121,5 @@ export class Servers extends Candidates<Address> {
   /** The next one, which counts the connection from now on until it is released; null: none is left. */
   next(): Server | null {
     return this.find(true) ?? null
-  }
-
-  /** It could not be reached. */
-  refused(server: Server): void {
-    server.release()
-    server.rest()
-    this.setAside(server)
   }
 }

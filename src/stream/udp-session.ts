@@ -49,6 +49,10 @@ export class UdpSession {
   readonly #pool: StreamPool
   readonly #servers: Servers
   #target: Server | null = null
+  /** It is asked whether it works again. */
+  #trial = false
+  /** When it was first asked. */
+  #began = 0
   #socket: Socket | null = null
   #connected = false
   #answered = 0
@@ -97,7 +101,12 @@ export class UdpSession {
   #next(): void {
     const target = this.#servers.next()
     this.#target = target
-    if (target === null) return this.end('unreachable')
+    if (target === null) {
+      this.#pool.failed()
+      return this.end('unreachable')
+    }
+    this.#trial = this.#servers.trial
+    this.#began = performance.now()
     this.serverIs = target.name
     const { transport } = target
     if (transport.kind === 'unix') return this.#refused('not an address for datagrams')
@@ -133,7 +142,9 @@ export class UdpSession {
   }
 
   #answer(bytes: Uint8Array): void {
-    this.#answered++
+    if (this.#answered++ === 0) {
+      this.#pool.reached(this.#target!, this.#trial, performance.now() - this.#began)
+    }
     this.sent += bytes.length
     this.moved = clock.now
     this.#forget()
@@ -163,7 +174,8 @@ export class UdpSession {
     if (target === null || this.#isOver) return
     this.#closeSocket()
     this.#host.complain(`${target.name}: ${reason}`)
-    this.#servers.refused(target)
+    this.#pool.notReached(target, this.#trial)
+    this.#servers.setAside(target)
     this.#target = null
     if (this.#host.responses > 0) this.#await()
     this.#next()
@@ -192,7 +204,7 @@ export class UdpSession {
     if (this.#isOver) return
     this.#isOver = true
     this.#closeSocket()
-    this.#target?.release()
+    if (this.#target !== null) this.#pool.release(this.#target)
     this.#target = null
     this.#forget()
     this.#host.over(this, end)

@@ -55,16 +55,20 @@ async function who(ms = 2_000): Promise<string> {
 }
 
 async function query(sql: string): Promise<string> {
-  const { stdout } = await exec('mariadb', [
-    '--no-defaults',
-    '--protocol=tcp',
-    '-h127.0.0.1',
-    `-P${port('db')}`,
-    '-uroot',
-    '-N',
-    '-e',
-    sql,
-  ])
+  const { stdout } = await exec(
+    'mariadb',
+    [
+      '--no-defaults',
+      '--protocol=tcp',
+      '-h127.0.0.1',
+      `-P${port('db')}`,
+      '-uroot',
+      '-N',
+      '-e',
+      sql,
+    ],
+    { maxBuffer: 16_777_216 },
+  )
   return stdout
 }
 
