@@ -7,7 +7,12 @@ import { absolutePath, type Drawing, existingFile } from './drawing.ts'
 import type { HostPlan, ListenerPlan } from './plan.ts'
 import { type KeyPath, quote, showPath } from './problem.ts'
 import type { ListenSettings } from './settings/listen.ts'
-import type { CertificateSettings, ListenerTlsSettings, SiteTlsSettings } from './settings/tls.ts'
+import {
+  type CertificateSettings,
+  CIPHERS,
+  type ListenerTlsSettings,
+  type SiteTlsSettings,
+} from './settings/tls.ts'
 import type {
   CertificateFilesPlan,
   ClientCertificatesPlan,
@@ -74,7 +79,7 @@ export class Tls {
       set: this.#set(own, path, written.has('certificates')),
       minVersion,
       maxVersion,
-      ciphers: settings.ciphers,
+      ciphers: withModern(settings.ciphers),
       groups: settings.groups,
       signatures: settings.signatures,
       preferServerCiphers: settings['prefer-server-ciphers'],
@@ -240,6 +245,14 @@ export class Tls {
     }
     return plan
   }
+}
+
+/** A list without ciphers of TLS 1.3 says nothing of it, as with other servers; to Node it would end it. */
+function withModern(ciphers: string): string {
+  const names = ciphers.split(':')
+  if (names.some((name) => name.startsWith('TLS_'))) return ciphers
+  const modern = CIPHERS.split(':').filter((name) => name.startsWith('TLS_'))
+  return [...modern, ...names].join(':')
 }
 
 /** Routes that only visitors with a certificate may see need a listener that asks for it. */

@@ -191,6 +191,35 @@ routes: { /: { respond: hello } }
   })
 })
 
+describe('a key that only root may read', () => {
+  it.runIf(process.getuid?.() === 0)('is served by a server that may not', async () => {
+    const key = join(folder, 'secret.key')
+    writeFileSync(join(folder, 'secret.pem'), www.cert)
+    writeFileSync(key, www.key, { mode: 0o600 })
+    await using other = await Portico.serve({
+      'site.yaml': `
+listen: https://127.0.0.1:0
+threads: 1
+user: www-data
+tls: { certificates: ${join(folder, 'secret.pem')} }
+routes: { /: { respond: hello } }
+`,
+    })
+    expect((await client(other.port)).out).toContain('200 OK')
+    const { server } = await other.status()
+    const status = readFileSync(`/proc/${server.pid}/status`, 'utf8')
+    expect(status).not.toMatch(/^Uid:\s+0/m)
+    const secret = www.key.split('\n')[1]!
+    const { out } = await other.run('check', '--plan')
+    for (const text of [out, other.out, other.messages]) expect(text).not.toContain(secret)
+    for (const { pid } of other.processes()) {
+      for (const name of ['cmdline', 'environ']) {
+        expect(readFileSync(`/proc/${pid}/${name}`, 'latin1')).not.toContain(secret)
+      }
+    }
+  })
+})
+
 describe('a visitor without TLS', () => {
   it('is told that this port is for HTTPS, in clear text', async () => {
     const text = String(await answer(ports[0]!, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'))

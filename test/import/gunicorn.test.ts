@@ -124,11 +124,31 @@ describe('configurations', () => {
       ['app'],
     )
     expect(problems).toEqual([
+      '4: a keyfile without a certfile',
       '3: not a whole number',
       '2: the worker class tornado is not supported',
-      '4: this version has no TLS',
     ])
     expect(warnings).toEqual(['5: Gunicorn has no setting "workes" workers'])
+  })
+
+  it('have certificates', async () => {
+    const text =
+      'import ssl\nbind = ":8443"\ncertfile = "a.pem"\nkeyfile = "/etc/a.key"\nca_certs = "ca.pem"\ncert_reqs = ssl.CERT_REQUIRED\nciphers = "ECDHE+AESGCM"\n'
+    const { site, problems } = await read(text, ['app'])
+    expect(problems).toEqual([])
+    expect(site).toMatchObject({
+      listen: [
+        {
+          on: 'https://:8443',
+          certificate: expect.stringMatching(/\/a\.pem$/),
+          key: '/etc/a.key',
+          tls: {
+            ciphers: 'ECDHE+AESGCM',
+            'client-certificates': { ca: expect.stringMatching(/\/ca\.pem$/), mode: 'require' },
+          },
+        },
+      ],
+    })
   })
 
   it('may print, and hold what is no setting', async () => {

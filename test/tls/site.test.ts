@@ -104,7 +104,7 @@ tls:
 ${ROUTES}`)
     const [site, strict, own, asking, plain] = plan.listeners
     expect(site?.tls).toMatchObject({
-      ciphers: 'ECDHE-RSA-AES128-GCM-SHA256',
+      ciphers: expect.stringMatching(/^TLS_AES_128_GCM_SHA256:.*:ECDHE-RSA-AES128-GCM-SHA256$/),
       groups: 'X25519',
       signatures: 'ECDSA+SHA256',
       preferServerCiphers: true,
@@ -149,6 +149,28 @@ hosts:
       expect.stringContaining('TLS before 1.2 is broken'),
       expect.stringContaining('only who has include-subdomains'),
       expect.stringContaining('no certificate is made out for "a.b.shop.example"'),
+    ])
+  })
+})
+
+describe('a configuration of uWSGI', () => {
+  it('has certificates', async () => {
+    writeFileSync(join(folder, 'app.py'), 'def application(environ, start_response): pass\n')
+    const file = join(folder, 'app.ini')
+    const socket = 'https = 127.0.0.1:8443,other.pem,other.key,HIGH,!staff.pem'
+    writeFileSync(file, `[uwsgi]\n${socket}\nwsgi-file = app.py\n`)
+    const { plan } = await loadSite(file, {}, { cwd: folder })
+    expect(plan.listeners[0]).toMatchObject({
+      scheme: 'https',
+      address: { host: '127.0.0.1', port: 8443 },
+      tls: {
+        set: 'listen[0]',
+        ciphers: expect.stringMatching(/:HIGH$/),
+        clients: { mode: 'require', ca: join(folder, 'staff.pem') },
+      },
+    })
+    expect(plan.tls?.sets['listen[0]']).toEqual([
+      { cert: join(folder, 'other.pem'), key: join(folder, 'other.key'), ocsp: '' },
     ])
   })
 })

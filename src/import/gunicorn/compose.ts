@@ -60,7 +60,35 @@ function listeners(draft: GunicornDraft, target: Given): void {
       more.mode = (0o777 & ~bits).toString(8).padStart(3, '0')
     }
     if (draft.isOn('proxy_protocol')) more['proxy-protocol'] = true
-    draft.tree.add(['listen'], Object.keys(more).length === 0 ? on : { on, ...more }, place.place)
+    const tls = tlsOf(draft)
+    const all = { on: tls === null ? on : `https://${on}`, ...more, ...tls }
+    draft.tree.add(['listen'], Object.keys(all).length === 1 ? on : all, place.place)
+  }
+}
+
+/** What Gunicorn has for all of its addresses; null: no TLS. */
+function tlsOf(draft: GunicornDraft): Record<string, Value> | null {
+  const certificate = draft.text('certfile')
+  const key = draft.text('keyfile')
+  if (certificate === '') {
+    const given = draft.get('keyfile')
+    if (key !== '' && given !== undefined) draft.problem(given, 'a keyfile without a certfile')
+    return null
+  }
+  const tls: Record<string, Value> = {}
+  const ca = draft.text('ca_certs')
+  // ssl.CERT_OPTIONAL and CERT_REQUIRED; who need not show one is not asked.
+  const asks = draft.text('cert_reqs')
+  if (ca !== '' && (asks === '1' || asks === '2')) {
+    const mode = asks === '1' ? 'optional' : 'require'
+    tls['client-certificates'] = { ca: draft.inFolder(ca), mode }
+  }
+  const ciphers = draft.text('ciphers')
+  if (ciphers !== '') tls.ciphers = ciphers
+  return {
+    certificate: draft.inFolder(certificate),
+    ...(key === '' ? {} : { key: draft.inFolder(key) }),
+    ...(Object.keys(tls).length === 0 ? {} : { tls }),
   }
 }
 

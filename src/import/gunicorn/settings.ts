@@ -21,15 +21,6 @@ function unsupported(name: string, flags: string, kind: Kind, text: string): Set
   return { name, flags, kind, outcome: 'unsupported', text }
 }
 
-/** Serving plainly what was to be encrypted would be worse than not serving. */
-const refuseTls: Apply = (draft, given) => {
-  if (given.value === null || given.value === '') return
-  draft.problem(given, 'this version has no TLS', {
-    expected: 'a web server in front that ends it',
-  })
-}
-
-const TLS = 'this version has no TLS: let a web server in front end it'
 const STRICT = 'requests like these are always refused: they are how requests are smuggled'
 const LOGGING =
   'use log: { access, format }; everything else goes to stderr, where the service manager keeps it'
@@ -217,14 +208,19 @@ export const SETTINGS: readonly Setting[] = [
     'text',
     'a connection without the header is closed',
   ),
-  { ...unsupported('keyfile', '--keyfile', 'text', TLS), apply: refuseTls },
-  { ...unsupported('certfile', '--certfile', 'text', TLS), apply: refuseTls },
-  unsupported('ssl_version', '--ssl-version', 'text', TLS),
-  unsupported('cert_reqs', '--cert-reqs', 'text', TLS),
-  unsupported('ca_certs', '--ca-certs', 'text', TLS),
-  unsupported('suppress_ragged_eofs', '--suppress-ragged-eofs', 'flag', TLS),
-  unsupported('do_handshake_on_connect', '--do-handshake-on-connect', 'flag', TLS),
-  unsupported('ciphers', '--ciphers', 'text', TLS),
+  mapped('keyfile', '--keyfile', 'text', 'listen[].key'),
+  mapped('certfile', '--certfile', 'text', 'listen[].certificate'),
+  needless('ssl_version', '--ssl-version', 'text', 'TLS 1.2 and 1.3 are spoken; tls.min-version'),
+  mapped('cert_reqs', '--cert-reqs', 'text', 'listen[].tls.client-certificates.mode'),
+  mapped('ca_certs', '--ca-certs', 'text', 'listen[].tls.client-certificates.ca'),
+  needless('suppress_ragged_eofs', '--suppress-ragged-eofs', 'flag', 'ends of all kinds are ends'),
+  needless(
+    'do_handshake_on_connect',
+    '--do-handshake-on-connect',
+    'flag',
+    'a handshake holds up nobody else',
+  ),
+  mapped('ciphers', '--ciphers', 'text', 'listen[].tls.ciphers'),
   unsupported('strip_header_spaces', '--strip-header-spaces', 'flag', STRICT),
   unsupported('tolerate_dangerous_framing', '--tolerate-dangerous-framing', 'flag', STRICT),
   unsupported('permit_obsolete_folding', '--permit-obsolete-folding', 'flag', STRICT),

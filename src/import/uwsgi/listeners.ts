@@ -9,6 +9,8 @@ const SCHEMES: Readonly<Record<string, string>> = {
   'http-socket': 'http',
   'http11-socket': 'http',
   http: 'http',
+  https: 'https',
+  'https-socket': 'https',
   httprouter: 'http',
   'fastcgi-socket': 'fastcgi',
   'scgi-socket': 'scgi',
@@ -29,11 +31,12 @@ export function composeListeners(draft: Draft): void {
   const seen = new Set<string>()
   for (const option of sockets) {
     const scheme = schemeOf(draft, option)
-    const address = addressOf(draft, option)
+    const address = addressOf(draft, option, scheme === 'https')
     if (address === undefined || seen.has(address)) continue
     seen.add(address)
     const on = scheme === 'http' ? address : `${scheme}://${address}`
-    const more = detailsOf(draft, option, address)
+    const tls = scheme === 'https' ? tlsOf(draft, option) : {}
+    const more = { ...detailsOf(draft, option, address), ...tls }
     draft.add(['listen'], Object.keys(more).length === 0 ? on : { on, ...more }, option)
   }
 }
@@ -52,15 +55,15 @@ function schemeOf(draft: Draft, option: Option): string {
 }
 
 /** As `listen` has it; undefined when that cannot be. */
-function addressOf(draft: Draft, option: Option): string | undefined {
-  const value = option.value.trim()
+function addressOf(draft: Draft, option: Option, withFiles: boolean): string | undefined {
+  const value = (withFiles ? option.value.split(',')[0]! : option.value).trim()
   if (value.startsWith('fd://') || value.startsWith('=')) {
     draft.problem(option, `${value} is a socket that another program has opened`, {
       expected: 'an address such as :8080 or /run/app.sock',
     })
     return undefined
   }
-  const [, host = '', port] = /^(?:http:\/\/)?([^/]*?):?(\d+)$/.exec(value) ?? []
+  const [, host = '', port] = /^(?:https?:\/\/)?([^/]*?):?(\d+)$/.exec(value) ?? []
   if (port !== undefined && (host === '' || isHost(host))) {
     return `${host}:${port}`
   }
@@ -71,6 +74,29 @@ function addressOf(draft: Draft, option: Option): string | undefined {
     return undefined
   }
   return `unix:${draft.inFolder(value)}`
+}
+
+/** `:8443,site.crt,site.key,HIGH,!ca.pem`: ciphers and authorities may be missing, `!` requires a certificate. */
+function tlsOf(draft: Draft, option: Option): Record<string, Value> {
+  const [, cert = '', key = '', ciphers = '', ca = ''] = option.value
+    .split(',')
+    .map((part) => part.trim())
+  if (cert === '') {
+    draft.problem(option, 'no certificate', { expected: ':8443,site.crt,site.key' })
+    return {}
+  }
+  const tls: Record<string, Value> = {}
+  if (ciphers !== '') tls.ciphers = ciphers
+  const authority = ca.replace(/^!/, '')
+  if (authority !== '') {
+    const mode = ca.startsWith('!') ? 'require' : 'optional'
+    tls['client-certificates'] = { ca: draft.inFolder(authority), mode }
+  }
+  return {
+    certificate: draft.inFolder(cert),
+    ...(key === '' ? {} : { key: draft.inFolder(key) }),
+    ...(Object.keys(tls).length === 0 ? {} : { tls }),
+  }
 }
 
 function isHost(text: string): boolean {

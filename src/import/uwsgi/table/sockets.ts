@@ -2,12 +2,13 @@
 import { showDuration, showSize } from '../../../site/units.ts'
 import { type Declaration, mapped, needless, unsupported } from '../rule.ts'
 
-const NO_TLS = 'this version has no TLS: let a web server in front end it'
+const TLS = 'say it with tls: in a site file, see docs/tls.md'
 const ROUTER = 'Portico is itself what is in front: hosts, routes and pools in a site file'
 
 export const sockets: readonly Declaration[] = [
   mapped('socket uwsgi-socket', 'listen (uwsgi://, or as `protocol` says)'),
   mapped('http-socket http11-socket http httprouter', 'listen'),
+  mapped('https https-socket', 'listen (https://), with its certificate'),
   mapped('puwsgi-socket', 'listen (puwsgi://)'),
   mapped('fastcgi-socket', 'listen (fastcgi://)'),
   mapped('scgi-socket', 'listen (scgi://)'),
@@ -92,8 +93,8 @@ export const sockets: readonly Declaration[] = [
     'use fastcgi-socket or scgi-socket, whose answers every web server reads',
   ),
   unsupported(
-    'https https2 https-socket suwsgi-socket ssl-socket https-export-cert https-session-context http-to-https ssl-verbose ssl-verify-depth ssl-enable3 ssl-enable-sslv3 ssl-enable-tlsv1 ssl-option ssl-tmp-dir sni sni-dir sni-dir-ciphers sni-regexp',
-    NO_TLS,
+    'https2 suwsgi-socket ssl-socket https-export-cert https-session-context http-to-https ssl-verbose ssl-verify-depth ssl-enable3 ssl-enable-sslv3 ssl-enable-tlsv1 ssl-option ssl-tmp-dir sni sni-dir sni-dir-ciphers sni-regexp',
+    TLS,
   ),
   unsupported(
     'raw-socket udp multicast multicast-ttl multicast-loop zeromq zmq zeromq-socket zmq-socket mongrel2 shared-socket undeferred-shared-socket',
