@@ -86,7 +86,6 @@ export function nginxBehindTls(port: number, certificate: string, key: string): 
       const server = `server {
         listen 127.0.0.1:${port} ssl http2 backlog=4096;
         ssl_certificate ${certificate}; ssl_certificate_key ${key}; ssl_protocols TLSv1.2 TLSv1.3;
-        http2_max_requests 100000000;
         location / { default_type text/plain; ${answer} }
       }`
       return [command(dir, own, `default_type text/plain; ${answer}`, server)]
