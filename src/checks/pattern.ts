@@ -17,18 +17,28 @@ export function patternOf(source: string): Pattern {
     return { isIn: (text) => text.includes(bytes) }
   }
   const expression = new RegExp(source.slice(1))
-  const box = createContext({ expression, text: '' })
-  const script = new Script('expression.test(text)')
   return {
     isIn: (text) => {
-      box.text = Buffer.from(text, 'latin1').toString()
-      try {
-        return script.runInContext(box, { timeout: LONGEST_MS }) === true
-      } catch {
-        throw new Unwell(`the answer keeps ${source} busy for more than ${LONGEST_MS} ms`)
-      } finally {
-        box.text = ''
-      }
+      const found = matches(expression, Buffer.from(text, 'latin1').toString())
+      if (found !== null) return found
+      throw new Unwell(`the answer keeps ${source} busy for more than ${LONGEST_MS} ms`)
     },
+  }
+}
+
+/** One for all: a context is half a megabyte. */
+let box: { expression: RegExp; text: string } | null = null
+const test = new Script('expression.test(text)')
+
+/** Null: it took too long. Only what runs in a context of its own can be stopped. */
+function matches(expression: RegExp, text: string): boolean | null {
+  box ??= createContext({ expression, text }) as { expression: RegExp; text: string }
+  Object.assign(box, { expression, text })
+  try {
+    return test.runInContext(box, { timeout: LONGEST_MS }) === true
+  } catch {
+    return null
+  } finally {
+    box.text = ''
   }
 }
