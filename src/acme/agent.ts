@@ -3,6 +3,7 @@
  * together they have one store, and what they keep is told whenever it changes.
  */
 import { randomBytes } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import type { AcmePlan } from '../site/acme-plan.ts'
 import { isLocal } from '../site/local-names.ts'
 import type { Logger } from '../supervisor/logger.ts'
@@ -65,6 +66,8 @@ export class Agent {
 
   constructor(options: AgentOptions) {
     this.#options = options
+    // Each name waits for it, and they may be many.
+    setMaxListeners(0, this.#over.signal)
     this.#issuing = new Issuing(this.#over.signal)
     this.#local = new LocalKeeper(options.logger, () => void this.#publish())
   }

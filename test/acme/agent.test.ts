@@ -340,6 +340,15 @@ test('names on demand: those that the owner’s program takes, as long as there 
   program.close()
 })
 
+test('an authority that cannot be used: visitors are warned, and the owner is told', async () => {
+  await using machine = new Machine()
+  writeFileSync(join(machine.folder, 'authority'), 'in the way of a folder')
+  await machine.use(machine.plan(pebble, { names: [], local: ['localhost', '127.0.0.1'] }))
+  expect(await machine.logged(/our own authority/)).toContain(join(machine.folder, 'authority'))
+  expect(readCertificate(machine.served[0]!).names).toEqual(['localhost', '127.0.0.1'])
+  expect(machine.status('localhost')).toMatchObject({ state: 'missing', failures: 1 })
+})
+
 test('a site of hundreds of names begins to serve in a moment, and tells its certificates a few times', async () => {
   await using machine = new Machine()
   const names = Array.from({ length: 200 }, (_, i) => `n${i}.example.com`)
@@ -349,9 +358,14 @@ test('a site of hundreds of names begins to serve in a moment, and tells its cer
     const { cert, key } = await standIn([name])
     await store.write(`certificates/${name}`, writeKept(url, cert, key))
   }
+  const warnings: Error[] = []
+  const warned = (warning: Error): number => warnings.push(warning)
+  process.on('warning', warned)
+  onTestFinished(() => void process.off('warning', warned))
   const begun = performance.now()
   await machine.use(machine.plan(pebble, { names }))
   expect(performance.now() - begun).toBeLessThan(5_000)
   await until('all of them', () => machine.served.length === 200)
   expect(machine.told).toBeLessThan(5)
+  expect(warnings).toEqual([])
 })

@@ -133,6 +133,19 @@ describe('certificates', () => {
     expect(() => readKept(writeKept('x', cert, ''), 'www.example.com')).toThrow('no certificate')
   })
 
+  test('whatever a store holds is read or refused', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.domain(), (text, name) => {
+        const block = `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`
+        const key = `-----BEGIN PRIVATE KEY-----\n${text}\n-----END PRIVATE KEY-----\n`
+        for (const value of [text, block, key + block]) {
+          expect(() => readKept(value, name)).toThrow(Error)
+        }
+        expect(readTrouble(text)).toBeNull()
+      }),
+    )
+  })
+
   // RFC 9773 §4.1 has this very certificate; its AKI and serial number are all that counts.
   test('the id of a certificate by a CA', async () => {
     const key = await newKey('p256')
