@@ -41,4 +41,29 @@ pools:
     )
     expect(text).toMatch(/portico_pool_server_connections_reused_total\{[^}]*\} \d{2,}/)
   })
+
+  it('over HTTP/2 are one for each thread', async () => {
+    await using server = await Nginx.serve(
+      (port) =>
+        `keepalive_requests 1000000; server { listen 127.0.0.1:${port} http2; location / { return 200 ok; } }`,
+    )
+    await using portico = await Portico.serve({
+      'site.yaml': `
+listen: "127.0.0.1:0"
+threads: 2
+routes: { /: { proxy: "h2c://127.0.0.1:${server.port}" } }
+`,
+    })
+    const { requests, bad, socketErrors } = await wrk(
+      `http://127.0.0.1:${portico.port}/`,
+      '-c16',
+      '-d1s',
+    )
+    expect([bad, socketErrors]).toEqual([0, 0])
+    const { pools } = await portico.status()
+    const [pool] = Object.values(pools)
+    const { opened = 0, reused = 0 } = pool?.servers[0]?.connections ?? {}
+    expect(opened).toBeLessThanOrEqual(2)
+    expect(opened + reused).toBeGreaterThanOrEqual(requests)
+  })
 })
