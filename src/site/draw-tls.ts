@@ -210,7 +210,9 @@ export class Tls {
       check()
     } catch (error) {
       if (!(error instanceof CertificateError)) throw error
-      this.#drawing.report.problem(path, error.message)
+      // Whoever checks a site need not be who starts it.
+      if (error.isForbidden) this.#drawing.report.warning(path, error.message)
+      else this.#drawing.report.problem(path, error.message)
     }
   }
 

@@ -28,9 +28,14 @@ export interface Certificate {
 
 /** A certificate that cannot be served, and the remedy. */
 export class CertificateError extends Error {
+  /** Another user may be able to. */
+  readonly isForbidden: boolean
+
   constructor(from: string, message: string, options?: ErrorOptions) {
     super(`${from}: ${message}`, options)
     this.name = 'CertificateError'
+    const { cause } = this
+    this.isForbidden = cause instanceof Error && 'code' in cause && cause.code === 'EACCES'
   }
 }
 

@@ -37,5 +37,5 @@ export const HOOKS: readonly Hook[] = [
     'nworkers_changed',
     'the supervisor, which is no Python, minds the number; pre_fork and child_exit tell',
   ),
-  not('ssl_context', 'this version has no TLS'),
+  not('ssl_context', 'TLS ends in the server, which is no Python: use tls: in a site file'),
 ]
