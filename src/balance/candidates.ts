@@ -13,6 +13,8 @@ export class Candidates<Carrier> {
   readonly #key: Key
   readonly #members: Members<Carrier>
   #order: Order<Target<Carrier>>
+  /** It has said that there is nobody else: it is not asked again. */
+  #exhausted = false
   #tier = 0
   #inNeed = false
   /** Whoever was found last is asked whether it works again. */
@@ -62,9 +64,11 @@ export class Candidates<Carrier> {
   }
 
   #next(): Target<Carrier> | undefined {
+    if (this.#exhausted) return undefined
     if (this.#inNeed) return this.#nextInNeed()
     for (;;) {
       const target = this.#order.next().value
+      this.#exhausted = target === undefined
       if (target === undefined || target === this.#order.own || target.accepts()) return target
       if (KEYED.has(this.#members.tiers[this.#tier]!.scheduler.name)) return target
       this.#passed ??= []
@@ -77,6 +81,7 @@ export class Candidates<Carrier> {
     this.#members.inNeed = true
     const { value } = this.#order.next()
     this.#members.inNeed = false
+    this.#exhausted = value === undefined
     return value
   }
 
@@ -93,6 +98,7 @@ export class Candidates<Carrier> {
       this.#tier = 0
     } else return false
     this.#order = this.#begin()
+    this.#exhausted = false
     return true
   }
 }

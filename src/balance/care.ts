@@ -1,5 +1,5 @@
 /** What a pool that retries, leaves out, hedges or queues has in one thread: see CarefulWalk. */
-import { NOBODY, type Persistence } from '../persistence/persistence.ts'
+import type { Persistence } from '../persistence/persistence.ts'
 import type { Exchange } from '../request/exchange.ts'
 import type { PoolPlan } from '../site/plan.ts'
 import type { ResiliencePlan } from '../site/resilience-plan.ts'
@@ -80,7 +80,8 @@ export class Care {
 
   /** Whose the visitor is; null: nobody's. */
   ownOf(visitor: Exchange): Target | null {
-    return this.targets[this.#whose?.find(visitor) ?? NOBODY] ?? null
+    if (this.#whose === null) return null
+    return this.targets[this.#whose.find(visitor)] ?? null
   }
 
   /** A visitor may go to another server than its own. */

@@ -58,9 +58,13 @@ http {
     })
   }
 
+  get runs(): boolean {
+    return this.#child?.exitCode === null && this.#child.signalCode === null
+  }
+
   async end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return
+    if (child === null || !this.runs) return
     const ended = new Promise((resolve) => child.once('exit', resolve))
     kill(child.pid ?? 0, signal)
     await ended
