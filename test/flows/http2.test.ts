@@ -13,7 +13,12 @@ let behind: Portico
 
 beforeAll(async () => {
   behind = await Portico.serve({
-    'site.yaml': 'listen: "127.0.0.1:0"\nroutes: { /: { respond: "from behind" } }\n',
+    'site.yaml': `
+listen: "127.0.0.1:0"
+routes: { /: { respond: "from behind" }, /behind/: { app: bare } }
+apps:
+  bare: { python: "asgi_cases:application", dir: ${BARE}, interpreter: ${PYTHON}, workers: 1 }
+`,
   })
   site = await Portico.serve({
     'www/index.html': 'hello\n',
@@ -26,6 +31,7 @@ routes:
   /files/: { files: ./www }
   /metrics: { metrics: true }
   /proxy: { proxy: "127.0.0.1:${behind.port}" }
+  /behind/: { proxy: "127.0.0.1:${behind.port}" }
 apps:
   bare: { python: "asgi_cases:application", dir: ${BARE}, interpreter: ${PYTHON}, workers: 2 }
 `,
@@ -123,27 +129,32 @@ describe('a WebSocket in a stream', () => {
     return Buffer.concat([Buffer.from([0x81, 0x80 | payload.length, ...key]), payload])
   }
 
-  test('echoes beside requests on the same connection', async () => {
-    const client = await session()
-    if (client.remoteSettings.enableConnectProtocol !== true) await once(client, 'remoteSettings')
-    const stream = client.request({
-      ':method': 'CONNECT',
-      ':protocol': 'websocket',
-      ':path': '/echo',
-      'sec-websocket-version': '13',
-    })
-    const [head] = await once(stream, 'response')
-    expect(head[':status']).toBe(200)
-    let heard = Buffer.alloc(0)
-    stream.on('data', (part: Buffer) => {
-      heard = Buffer.concat([heard, part])
-    })
-    stream.write(said('over HTTP/2'))
-    await until('the echo', () => heard.includes('over HTTP/2'))
-    expect((await whole(client.request({ ':path': '/proxy' }))).body.toString()).toBe('from behind')
-    stream.end()
-    client.close()
-  })
+  test.each(['/echo', '/behind/echo'])(
+    'echoes beside requests on the same connection: %s',
+    async (path) => {
+      const client = await session()
+      if (client.remoteSettings.enableConnectProtocol !== true) await once(client, 'remoteSettings')
+      const stream = client.request({
+        ':method': 'CONNECT',
+        ':protocol': 'websocket',
+        ':path': path,
+        'sec-websocket-version': '13',
+      })
+      const [head] = await once(stream, 'response')
+      expect(head[':status']).toBe(200)
+      let heard = Buffer.alloc(0)
+      stream.on('data', (part: Buffer) => {
+        heard = Buffer.concat([heard, part])
+      })
+      stream.write(said('over HTTP/2'))
+      await until('the echo', () => heard.includes('over HTTP/2'))
+      expect((await whole(client.request({ ':path': '/proxy' }))).body.toString()).toBe(
+        'from behind',
+      )
+      stream.end()
+      client.close()
+    },
+  )
 })
 
 test('the figures tell of it', async () => {

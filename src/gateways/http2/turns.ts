@@ -14,7 +14,8 @@ interface Waiting {
 const URGENCIES = 8
 
 export class Turns<One extends Waiting> {
-  readonly #lines: One[][] = Array.from({ length: URGENCIES }, () => [])
+  /** By urgency; made when somebody waits. */
+  readonly #lines: One[][] = []
   #count = 0
 
   /** Nobody waits. */
@@ -25,6 +26,7 @@ export class Turns<One extends Waiting> {
   add(one: One): void {
     if (one.line >= 0) return
     const { urgency, incremental } = one.priority
+    while (this.#lines.length < URGENCIES) this.#lines.push([])
     const line = this.#lines[urgency]!
     one.line = urgency
     this.#count++
