@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { bytesKept } from '../../src/balance/kept-body.ts'
 import { PorticoError } from '../../src/errors.ts'
 import type { PoolPlan, TargetPlan } from '../../src/site/plan.ts'
 import { PLAIN_TLS } from '../../src/site/pool-tls-plan.ts'
@@ -660,6 +661,35 @@ describe('a server that breaks the rules of HTTP/2', () => {
     const { port } = await over(server.port)
     expect((await get(port, '/', { method: 'POST' })).body).toBe('ok')
     expect(server.accepted).toBe(2)
+  })
+
+  it('has not processed a body: that is sent again, too, where it is small', async () => {
+    const seen: string[] = []
+    const server = await node((stream) => {
+      let body = ''
+      stream.on('data', (chunk: Buffer) => {
+        body += chunk
+      })
+      stream.on('end', () => {
+        seen.push(body)
+        if (seen.length % 2 === 1) return stream.close(Http2Code.REFUSED_STREAM)
+        stream.respond({ ':status': 200 })
+        stream.end(body)
+      })
+    })
+    const { port } = await over(server.port)
+    const small = await get(port, '/', { method: 'POST', body: 'small' })
+    expect(small.body).toBe('small')
+    expect(seen).toEqual(['small', 'small'])
+    const large = await get(port, '/', { method: 'POST', body: 'l'.repeat(100_000) })
+    expect(large.status).toBe(502)
+    expect(seen.length).toBe(3)
+    // What was kept is given up.
+    expect(bytesKept()).toBe(0)
+    const never = await node((stream) => stream.close(Http2Code.REFUSED_STREAM))
+    const made = await over(never.port)
+    expect((await get(made.port, '/', { method: 'POST', body: 'small' })).status).toBe(503)
+    expect(bytesKept()).toBe(0)
   })
 
   it('goes silent: later requests go over another connection', async () => {

@@ -82,6 +82,8 @@ export interface Http2Owner {
   blockOf(exchange: Exchange): Buffer
   /** The exchange has to be sent on another connection. */
   again(exchange: Exchange, attempt: Attempt): void
+  /** The backend cannot be reached for it. */
+  refuse(exchange: Exchange, attempt: Attempt, error: PorticoError): void
   /** Nothing is left of it. */
   closed(connection: Http2Backend): void
 }
@@ -563,7 +565,7 @@ export class Http2Backend implements StreamCarrier {
       const error = this.#owner.opener.explain(trouble)
       for (const { exchange, attempt } of this.#waiting.splice(0)) {
         exchange.onGone = null
-        attempt.refused(error)
+        this.#owner.refuse(exchange, attempt, error)
       }
       return
     }

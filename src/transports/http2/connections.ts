@@ -15,6 +15,7 @@ import { offersUpgrade } from '../backend/upgrade.ts'
 import { RequestHeads } from '../http1/request-head.ts'
 import type { Attempt, Transport } from '../transport.ts'
 import { Http2Backend, type Http2Owner } from './connection.ts'
+import { Repeatable } from './repeatable.ts'
 import { requestBlock, type Scheme } from './request-block.ts'
 
 /** An exchange that backends have refused to process so often is given to another backend. */
@@ -68,6 +69,12 @@ export class Http2Connections implements Transport, Http2Owner {
 
   send(exchange: Exchange, attempt: Attempt): void {
     if (offersUpgrade(exchange)) return this.#http1.send(exchange, attempt)
+    const { chunked, contentLength } = exchange.fields
+    if (chunked || contentLength > 0) this.#send(new Repeatable(exchange), attempt)
+    else this.#send(exchange, attempt)
+  }
+
+  #send(exchange: Exchange, attempt: Attempt): void {
     const key = this.opener.keyed ? this.opener.keyOf(exchange) : ''
     const known = this.#all.findLast((one) => one.hasRoom && one.key === key)
     if (known !== undefined) {
@@ -87,12 +94,18 @@ export class Http2Connections implements Transport, Http2Owner {
   again(exchange: Exchange, attempt: Attempt): void {
     const tries = (this.#tries.get(exchange) ?? 1) + 1
     if (tries > MOST_TRIES) {
-      return attempt.refused(
-        new PorticoError('NO_BACKEND', `${this.name} does not process requests`),
-      )
+      const why = `${this.name} does not process requests`
+      return this.refuse(exchange, attempt, new PorticoError('NO_BACKEND', why))
     }
     this.#tries.set(exchange, tries)
-    this.send(exchange, attempt)
+    this.#send(exchange, attempt)
+  }
+
+  refuse(exchange: Exchange, attempt: Attempt, error: PorticoError): void {
+    if (!(exchange instanceof Repeatable && exchange.begun)) return attempt.refused(error)
+    // Another backend could not have the body.
+    attempt.done(error)
+    exchange.fail(error)
   }
 
   closed(connection: Http2Backend): void {

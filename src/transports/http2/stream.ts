@@ -12,6 +12,7 @@ import { forwardedTrailers } from '../backend/end-to-end.ts'
 import { answerAtOnce } from '../backend/whole-answer.ts'
 import type { HttpHead } from '../http1/answer.ts'
 import type { Attempt } from '../transport.ts'
+import { Repeatable } from './repeatable.ts'
 
 /** What the backend may send of an answer before we have taken any, bytes. */
 export const ANSWER_WINDOW = 262_144
@@ -332,7 +333,7 @@ export class ClientStream implements BodySink {
   unprocessed(why: string): void {
     const exchange = this.#exchange
     if (exchange === null) return this.#carrier.over(this, -1)
-    if (this.#uploads || this.#heard) {
+    if (this.#heard || (this.#uploads && !isWhole(exchange))) {
       return this.fail(new PorticoError('BACKEND_CLOSED', `${this.#carrier.name} ${why}`), -1)
     }
     this.#detach()
@@ -346,6 +347,10 @@ export class ClientStream implements BodySink {
     if (used && IDEMPOTENT.has(method)) return this.unprocessed(why)
     this.fail(new PorticoError('BACKEND_CLOSED', `${this.#carrier.name} ${why}`.trim()), -1)
   }
+}
+
+function isWhole(exchange: Exchange): boolean {
+  return exchange instanceof Repeatable && exchange.whole
 }
 
 /** Of a connection whose peer has not said otherwise. */
