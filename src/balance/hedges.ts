@@ -11,6 +11,8 @@ export const HEDGE_SHARE = 0.95
 /** A second request makes no sense earlier, ms. */
 const SOONEST_MS = 1
 
+const FEW = 1_024
+
 export interface Hedgeable {
   /** It is still without the beginning of an answer. */
   readonly hedgeable: boolean
@@ -25,6 +27,8 @@ export class Hedges {
   /** In the order in which they are due, nearly: the time they wait changes slowly. */
   #waiting: { readonly one: Hedgeable; readonly due: number }[] = []
   #head = 0
+  /** With so many, those that are answered are let go of. */
+  #most = FEW
   #timer: NodeJS.Timeout | null = null
 
   constructor(plan: HedgePlan, budget: Budget, times: Quantile) {
@@ -47,8 +51,14 @@ export class Hedges {
   watch(one: Hedgeable, nowMs: number): void {
     const after = this.afterMs(nowMs)
     if (after === null) return
+    if (this.#waiting.length >= this.#most) this.#tidy()
     this.#waiting.push({ one, due: nowMs + after })
     if (this.#timer === null) this.#sleep(after)
+  }
+
+  /** How many it remembers, those that are answered included. */
+  get watched(): number {
+    return this.#waiting.length - this.#head
   }
 
   close(): void {
@@ -72,18 +82,16 @@ export class Hedges {
         this.#head = 0
         return
       }
-      if (first.due > now && first.one.hedgeable) {
-        this.#compact()
-        return this.#sleep(first.due - now)
-      }
+      if (first.due > now && first.one.hedgeable) return this.#sleep(first.due - now)
       this.#head++
       if (first.one.hedgeable) first.one.hedge()
     }
   }
 
-  #compact(): void {
-    if (this.#head < 1_024) return
-    this.#waiting = this.#waiting.slice(this.#head)
+  /** Most are answered long before they are due. */
+  #tidy(): void {
+    this.#waiting = this.#waiting.slice(this.#head).filter(({ one }) => one.hedgeable)
     this.#head = 0
+    this.#most = Math.max(FEW, 2 * this.#waiting.length)
   }
 }

@@ -26,6 +26,8 @@ import { parseDuration } from './units.ts'
 /** A page that is kept in memory, bytes. */
 const LONGEST_PAGE = 1024 * 1024
 
+const LATEST_HEDGE_MS = 3_600_000
+
 /** What nginx calls them. */
 const OTHER_WORDS: Readonly<Record<string, string>> = {
   error: 'closed',
@@ -147,8 +149,8 @@ function drawHedge(drawing: Drawing, path: KeyPath, settings: Settings<'hedge'>)
   const { after, budget } = settings
   if (after === 'p95') return { afterMs: null, budget }
   const afterMs = parseDuration(after)
-  if (afterMs === undefined || afterMs === 0) {
-    const expected = 'p95, or a duration such as 50ms'
+  if (afterMs === undefined || afterMs === 0 || afterMs > LATEST_HEDGE_MS) {
+    const expected = 'p95, or a duration such as 50ms, up to 1h'
     drawing.report.problem([...path, 'after'], `no duration: ${quote(after)}`, { expected })
   }
   return { afterMs: afterMs ?? null, budget }

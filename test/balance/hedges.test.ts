@@ -1,5 +1,8 @@
 /** Second requests beside late ones. */
 import { afterEach, describe, expect, it } from 'vitest'
+import { BUDGET_CELLS, Budget } from '../../src/balance/budget.ts'
+import { Hedges } from '../../src/balance/hedges.ts'
+import { QUANTILE_CELLS, Quantile } from '../../src/balance/quantile.ts'
 import type { ResiliencePlan } from '../../src/site/resilience-plan.ts'
 import { get, httpBackend, raw, sleep, until } from '../transports/backends.ts'
 import { type Front, front, poolPlan, target } from '../transports/front.ts'
@@ -118,4 +121,19 @@ it('what is late is measured', async () => {
   for (let i = 0; i < 4; i++) expect((await get(port, '/')).body).toBe('other')
   expect(performance.now() - since).toBeLessThan(2_000)
   expect(one.asked + other.asked).toBeGreaterThan(before + 4)
+})
+
+it('those that are answered are not remembered until they would have been late', () => {
+  const hedges = new Hedges(
+    hedgePlan({ afterMs: 3_600_000 }),
+    new Budget(new Int32Array(BUDGET_CELLS), 1),
+    new Quantile(new Int32Array(QUANTILE_CELLS), 0.95),
+  )
+  const answered = { hedgeable: false, hedge: () => {} }
+  const open = { hedgeable: true, hedge: () => {} }
+  for (let i = 0; i < 100_000; i++) hedges.watch(i % 1_000 === 0 ? open : answered, 0)
+  expect(hedges.watched).toBeGreaterThanOrEqual(100)
+  expect(hedges.watched).toBeLessThan(3_000)
+  hedges.close()
+  expect(hedges.watched).toBe(0)
 })
