@@ -221,8 +221,16 @@ test('what is down, drained or in maintenance stays so over a reload and a crash
   const before = await states()
   expect(before).toEqual(['down ready', 'up drain', expect.stringMatching(/ maint$/), 'up ready'])
   site.write('site.yaml', siteFile(slowly, addresses, '# Anew.\n'))
+  let reloading = true
+  const meanwhile = (async () => {
+    const seen = new Set<string>()
+    while (reloading) seen.add(await names(site, 4))
+    return [...seen]
+  })()
   expect((await site.run('reload')).code).toBe(0)
   expect(await names(site, 16)).toBe('d')
+  reloading = false
+  expect(await meanwhile).toEqual(['d'])
   expect(await states()).toEqual(before)
   const { server } = await statusOf(site)
   kill(server.pid)
