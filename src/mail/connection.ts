@@ -467,7 +467,7 @@ export class MailConnection implements Relay, Dialer {
   #pass(from: Side, to: Side, end: MailEnd): void {
     if (from.stream.trouble === '' && from.silent) return
     this.#end ??= end
-    if (!to.stream.destroyed) to.stream.resetAndDestroy()
+    to.breaks(from)
   }
 
   #over(): void {
@@ -482,7 +482,7 @@ export class MailConnection implements Relay, Dialer {
     this.#tally()
     if (now > this.#deadline) return this.#late()
     if (this.#phase !== 'relay') return
-    const { idleMs } = this.#host.plan
+    const idleMs = this.#host.plan.idleMs + TICK_MS
     const server = this.#server!
     if (now - this.visitor.moved > idleMs && !server.behind) this.#cut('client-idle')
     else if (now - server.moved > idleMs && !this.visitor.behind) this.#cut('server-idle')

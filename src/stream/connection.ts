@@ -249,7 +249,7 @@ export class StreamConnection implements Relay, Dialer, Waiter<Address> {
     const { trouble } = side.stream
     if (trouble !== '' || !side.silent) {
       this.#end ??= side === this.visitor ? 'client-reset' : 'server-reset'
-      if (other !== null && !other.stream.destroyed) other.stream.resetAndDestroy()
+      other?.breaks(side)
     }
     if (side === this.visitor && this.#server === null) {
       this.#dial?.cancel()

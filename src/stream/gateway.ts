@@ -2,7 +2,7 @@
 import type { Gateway } from '../gateways/gateway.ts'
 import { SocketPeer } from '../gateways/peer.ts'
 import type { ByteStream, Connection } from '../listen/byte-stream.ts'
-import { onTick } from '../request/clock.ts'
+import { onTick, TICK_MS } from '../request/clock.ts'
 import type { Counters } from '../request/counters.ts'
 import type { Peer } from '../request/exchange.ts'
 import type { StreamPlan } from '../site/stream-plan.ts'
@@ -51,9 +51,10 @@ export class StreamGateway implements Gateway, StreamHost {
     this.#options = options
     this.name = protocol
     this.named = protocol === 'tls'
-    this.clientIdleMs = plan.clientIdleMs
-    this.serverIdleMs = plan.serverIdleMs
-    this.halfClosedMs = plan.halfClosedMs
+    // The clock may be a tick behind, and late is better than early.
+    this.clientIdleMs = plan.clientIdleMs + TICK_MS
+    this.serverIdleMs = plan.serverIdleMs + TICK_MS
+    this.halfClosedMs = plan.halfClosedMs + TICK_MS
     this.helloMs = options.helloMs
     this.#default = pools.get(plan.pool)
     this.#names = new Names(

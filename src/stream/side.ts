@@ -62,8 +62,19 @@ export class Side implements Connection {
   }
 
   ended(): void {
+    // It has broken, which a write has found out first: the end that follows is none to pass on.
+    if (this.stream.trouble !== '') return
     this.silent = true
     this.#relay.ended(this)
+  }
+
+  /** The other side has broken. */
+  breaks(other: Side): void {
+    const { stream } = this
+    if (stream.destroyed) return
+    // It had said all that it had to say: a reset would eat what of that is still on its way.
+    if (other.silent) stream.destroySoon()
+    else stream.resetAndDestroy()
   }
 
   drained(): void {

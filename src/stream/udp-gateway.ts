@@ -2,7 +2,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import type { Gateway } from '../gateways/gateway.ts'
 import type { Connection } from '../listen/byte-stream.ts'
-import { onTick } from '../request/clock.ts'
+import { onTick, TICK_MS } from '../request/clock.ts'
 import type { Counters } from '../request/counters.ts'
 import type { Peer } from '../request/exchange.ts'
 import type { StreamPlan } from '../site/stream-plan.ts'
@@ -57,7 +57,8 @@ export class UdpGateway implements Gateway, SessionHost {
   constructor(options: UdpGatewayOptions) {
     const { plan, listener, complain } = options
     this.#options = options
-    this.idleMs = plan.clientIdleMs
+    // The clock may be a tick behind, and late is better than early.
+    this.idleMs = plan.clientIdleMs + TICK_MS
     this.responses = plan.responses
     this.requests = plan.requests
     this.#complaints = new Complaints((message) => complain(`listen ${listener}: ${message}`))

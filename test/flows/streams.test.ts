@@ -43,6 +43,14 @@ const port = (name: Name): number => Number(new URL(portico.urls[names.indexOf(n
 const visit = (name: Name): Promise<Visitor> => Visitor.to(port(name))
 const lines = (): number => connectionLines(portico).length
 
+/** A visitor, and its connection at the server that holds it. */
+async function visitSilent(): Promise<[Visitor, Socket]> {
+  const before = silent.came
+  const visitor = await visit('silent')
+  await until('the connection', () => silent.came > before)
+  return [visitor, [...silent.sockets].at(-1)!]
+}
+
 beforeAll(async () => {
   echo = await PlainServer.echo()
   first = await PlainServer.named('first')
@@ -164,9 +172,8 @@ describe('ends', () => {
   test('a reset of the visitor reaches the server', async () => {
     const from = lines()
     const trouble = Promise.withResolvers<string>()
-    const visitor = await visit('silent')
+    const [visitor, socket] = await visitSilent()
     visitor.send('x')
-    const socket = await until('the connection', () => [...silent.sockets].at(-1))
     socket.on('error', (error: NodeJS.ErrnoException) => trouble.resolve(error.code ?? ''))
     socket.resume()
     visitor.socket.resetAndDestroy()
@@ -176,14 +183,34 @@ describe('ends', () => {
 
   test('a reset of the server reaches the visitor', async () => {
     const from = lines()
-    const visitor = await visit('silent')
+    const [visitor, socket] = await visitSilent()
     const trouble = once(visitor.socket, 'error')
     visitor.send('x')
-    const socket = await until('the connection', () => [...silent.sockets].at(-1))
     socket.resetAndDestroy()
     visitor.socket.resume()
     expect((await trouble)[0].code).toBe('ECONNRESET')
     expect(await nextLine(portico, from)).toMatchObject({ end: 'server-reset' })
+  })
+
+  test('an answer of who does not hear the rest arrives', async () => {
+    const server = await PlainServer.start((socket) => {
+      socket.once('data', () => {
+        socket.end('x'.repeat(200_000))
+        setTimeout(() => socket.destroy(), 200)
+      })
+    })
+    await using site = await serve(server)
+    using visitor = await Visitor.to(site.port)
+    const upload = setInterval(() => visitor.send('more'), 20)
+    visitor.send('first')
+    let had = 0
+    for (let part = await visitor.read(); part !== null; part = await visitor.read()) {
+      had += part.length
+      await sleep(50)
+    }
+    clearInterval(upload)
+    expect(had).toBe(200_000)
+    await server.stop()
   })
 
   test('nothing in either direction for long is an end', async () => {
@@ -229,7 +256,7 @@ describe('slowness', () => {
   })
 
   test('a server that does not read stops the visitor', async () => {
-    const visitor = await visit('silent')
+    const [visitor, socket] = await visitSilent()
     const drop = Buffer.alloc(MB)
     let sent = 0
     visitor.socket.on('drain', () => {})
@@ -239,7 +266,6 @@ describe('slowness', () => {
     }
     await sleep(700)
     expect(visitor.socket.writableLength).toBeGreaterThan(4 * MB)
-    const socket: Socket = await until('the connection', () => [...silent.sockets].at(-1))
     let heard = 0
     socket.on('data', (chunk: Buffer) => {
       heard += chunk.length
