@@ -151,7 +151,7 @@ function drawHedge(drawing: Drawing, path: KeyPath, settings: Settings<'hedge'>)
   const afterMs = parseDuration(after)
   if (afterMs === undefined || afterMs === 0 || afterMs > LATEST_HEDGE_MS) {
     const expected = 'p95, or a duration such as 50ms, up to 1h'
-    drawing.report.problem([...path, 'after'], `no duration: ${quote(after)}`, { expected })
+    drawing.report.problem([...path, 'after'], 'wrong value', { expected })
   }
   return { afterMs: afterMs ?? null, budget }
 }
