@@ -305,6 +305,22 @@ describe('the store is a Redis', () => {
   }, 30_000)
 })
 
+test('a CA that hangs holds up neither the start nor the end of a site, and counts as no failure then', async () => {
+  await using frozen = await Pebble.start()
+  await using machine = new Machine()
+  frozen.freeze()
+  const begun = performance.now()
+  await machine.use(machine.plan(frozen))
+  await machine.logged(/obtaining one/)
+  expect(machine.served.length).toBe(1)
+  await machine.agent.close()
+  expect(performance.now() - begun).toBeLessThan(5_000)
+  const store = new FileStore(join(machine.folder, 'certificates'))
+  expect(await store.read('trouble/www.example.com')).toBeNull()
+  // And its lock is free.
+  expect(await store.lock('order/www.example.com')).not.toBeNull()
+})
+
 test('names on demand: those that the owner’s program takes, as long as there is room', async () => {
   await using machine = new Machine()
   await machine.http(pebble.httpPort)

@@ -65,3 +65,13 @@ test('what the CA suggests may be garbage', async () => {
     expect(next.status('www.example.com').renewal).toBeGreaterThan(Date.now() + 86_400_000)
   }
 }, 60_000)
+
+test('a name that the CA will not have is told as such, and the others are obtained', async () => {
+  const blocked = 'blocked.example.net'
+  await using pebble = await start({ config: { domainBlocklist: [blocked] } })
+  await using machine = new Machine()
+  await machine.http(pebble.httpPort)
+  await machine.use(machine.plan(pebble, { names: [blocked, 'www.example.com'] }))
+  expect(await machine.logged(/none for/)).toContain(`gives no certificates for ${blocked}`)
+  await machine.obtained()
+})
