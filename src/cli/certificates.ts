@@ -37,9 +37,7 @@ export function certificatesCommand(program: Command): void {
       const now = Date.now()
       const json = flags.json === true
       process.stdout.write(
-        json
-          ? `${JSON.stringify(status.automatic)}\n`
-          : certificatesText(status.automatic, now),
+        json ? `${JSON.stringify(status.automatic)}\n` : certificatesText(status.automatic, now),
       )
       if (!status.automatic.every((one) => isWell(one, now))) process.exitCode = EXIT_FAILURE
     })
