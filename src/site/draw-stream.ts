@@ -41,7 +41,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
 /** Reports what was written and has no meaning for this kind of listener. */
 export function checkOwners(drawing: Drawing, path: KeyPath, scheme: string): void {
   for (const key of namesAt(drawing.root, path)) {
-    const owners = OWNERS[key]
+    const owners = Object.hasOwn(OWNERS, key) ? OWNERS[key] : undefined
     if (owners === undefined || owners.includes(scheme)) continue
     if (key === 'tls' || key === 'certificate') {
       const why = scheme === 'udp' ? 'datagrams have no TLS here' : 'tls:// passes TLS on as it is'

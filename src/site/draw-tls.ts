@@ -62,7 +62,9 @@ export class Tls {
     const from = (key: keyof Common): KeyPath =>
       written.has(key) ? [...path, 'tls', key] : ['tls', key]
     const settings: Common = { ...all.tls }
-    for (const key of written) Object.assign(settings, { [key]: own?.tls?.[key as keyof Common] })
+    for (const [key, value] of Object.entries(own?.tls ?? {})) {
+      if (written.has(key)) Object.assign(settings, { [key]: value })
+    }
     const minVersion = settings['min-version']
     const maxVersion = settings['max-version']
     if (VERSIONS.indexOf(minVersion) > VERSIONS.indexOf(maxVersion)) {
