@@ -23,20 +23,20 @@ import {
   Http2Fault,
   MOST_STREAM,
   MOST_WINDOW,
-  NUMBER_FRAME,
   PING_FRAME,
   PREFACE,
   readNumber,
   readSettings,
   Setting,
   writeFrameHead,
-  writeNumberFrame,
 } from '../../wire/http2.ts'
 import { FrameReader } from '../../wire/http2-reader.ts'
 import { LONGEST_HEAD } from '../backend/answer.ts'
 import type { Opener } from '../backend/open.ts'
 import type { Attempt } from '../transport.ts'
 import { AnswerBlocks } from './answer-block.ts'
+import { BlockParts } from './block-parts.ts'
+import { FramesOut } from './frames-out.ts'
 import { ANSWER_WINDOW, ClientStream, FIRST_WINDOW, type StreamCarrier } from './stream.ts'
 
 const READ_BUFFER = 65_536
@@ -45,13 +45,10 @@ const TICK_MS = 250
 const CONNECTION_WINDOW = 16_777_216
 /** Until the backend has said how many it takes at a time (§6.5.2). */
 const FIRST_STREAMS = 100
-/** A header block in pieces is no larger than this, compressed. */
-const MOST_BLOCK = LONGEST_HEAD * 2
 const MOST_TRAILERS = 100
 /** A backend that has us answer (PING, SETTINGS) and does not read the answers is given up, bytes. */
 const MOST_UNSENT = 67_108_864
 const NEVER = Number.POSITIVE_INFINITY
-const EMPTY = Buffer.alloc(0)
 
 const shared = Buffer.allocUnsafeSlow(READ_BUFFER)
 
@@ -64,8 +61,6 @@ const SETTINGS_ACK = Buffer.alloc(FRAME_HEAD)
 writeFrameHead(SETTINGS_ACK, 0, 0, FrameType.SETTINGS, Flag.ACK, 0)
 const PING = Buffer.alloc(PING_FRAME)
 writeFrameHead(PING, 0, 8, FrameType.PING, 0, 0)
-/** RFC 7541 §4.2: a dynamic table of no size. */
-const NO_TABLE = Buffer.of(0x20)
 
 const Phase = { CONNECTING: 0, OPEN: 1, LEAVING: 2, CLOSED: 3 } as const
 
@@ -113,21 +108,15 @@ export class Http2Backend implements StreamCarrier {
   mostFrame: number = DEFAULT_FRAME_SIZE
   #initialWindow = FIRST_WINDOW
   #sendWindow = DEFAULT_WINDOW
-  #tableUpdate = false
   /** What it has sent of all answers, and does not know that we have taken. */
   #taken = 0
   /** Nothing was heard since a stream was late: asked with a PING, until then on the coarse clock. */
   #pingEnd = NEVER
   /** A header block that goes on in CONTINUATION frames. */
-  #parts: Buffer[] | null = null
-  #partsSize = 0
-  #partsStream = 0
-  #partsEnd = false
+  #parts: BlockParts | null = null
   /** Streams whose head has come in this read. */
   readonly #begun: ClientStream[] = []
-  #out: Uint8Array[] = []
-  #scheduled = false
-  #reading = false
+  readonly #out: FramesOut
 
   constructor(owner: Http2Owner, exchange: Exchange) {
     this.#owner = owner
@@ -144,6 +133,7 @@ export class Http2Backend implements StreamCarrier {
     })
     socket.on('close', () => this.#closed())
     this.#socket = socket
+    this.#out = new FramesOut(socket)
   }
 
   get name(): string {
@@ -195,9 +185,9 @@ export class Http2Backend implements StreamCarrier {
     }
     this.#phase = Phase.OPEN
     this.#deadline = this.#later(this.#owner.keepAliveMs)
-    this.#put(PREFACE)
-    this.#put(SETTINGS)
-    this.#number(FrameType.WINDOW_UPDATE, 0, CONNECTION_WINDOW - DEFAULT_WINDOW)
+    this.#out.put(PREFACE)
+    this.#out.put(SETTINGS)
+    this.#out.number(FrameType.WINDOW_UPDATE, 0, CONNECTION_WINDOW - DEFAULT_WINDOW)
     for (const { exchange, attempt } of this.#waiting.splice(0)) this.#begin(exchange, attempt)
   }
 
@@ -219,33 +209,13 @@ export class Http2Backend implements StreamCarrier {
     this.#deadline = NEVER
     const { fields } = exchange
     const uploads = fields.chunked || fields.contentLength > 0
-    this.#headers(id, block, !uploads)
+    this.#out.headers(id, block, !uploads, this.mostFrame)
     if (uploads) stream.upload()
     else stream.complete()
   }
 
-  #headers(id: number, fields: Buffer, end: boolean): void {
-    const block = this.#tableUpdate ? Buffer.concat([NO_TABLE, fields]) : fields
-    this.#tableUpdate = false
-    let from = 0
-    do {
-      const to = Math.min(block.length, from + this.mostFrame)
-      const type = from === 0 ? FrameType.HEADERS : FrameType.CONTINUATION
-      const last = to === block.length ? Flag.END_HEADERS : 0
-      const flags = last | (from === 0 && end ? Flag.END_STREAM : 0)
-      const head = Buffer.allocUnsafe(FRAME_HEAD)
-      writeFrameHead(head, 0, to - from, type, flags, id)
-      this.#put(head)
-      this.#put(block.subarray(from, to))
-      from = to
-    } while (from < block.length)
-  }
-
   sendData(id: number, bytes: Uint8Array, end: boolean): void {
-    const head = Buffer.allocUnsafe(FRAME_HEAD)
-    writeFrameHead(head, 0, bytes.length, FrameType.DATA, end ? Flag.END_STREAM : 0, id)
-    this.#put(head)
-    if (bytes.length > 0) this.#put(bytes)
+    this.#out.data(id, bytes, end)
     this.#sendWindow -= bytes.length
   }
 
@@ -255,11 +225,11 @@ export class Http2Backend implements StreamCarrier {
     const block = Buffer.allocUnsafe(most)
     let at = 0
     for (const [i, name] of names.entries()) at = writeField(block, at, name, values[i]!)
-    this.#headers(id, block.subarray(0, at), true)
+    this.#out.headers(id, block.subarray(0, at), true, this.mostFrame)
   }
 
   widen(id: number, bytes: number): void {
-    this.#number(FrameType.WINDOW_UPDATE, id, bytes)
+    this.#out.number(FrameType.WINDOW_UPDATE, id, bytes)
   }
 
   again(exchange: Exchange, attempt: Attempt): void {
@@ -268,7 +238,7 @@ export class Http2Backend implements StreamCarrier {
 
   over(stream: ClientStream, code: number): void {
     if (!this.#streams.delete(stream.id)) return
-    if (code >= 0) this.#number(FrameType.RST_STREAM, stream.id, code)
+    if (code >= 0) this.#out.number(FrameType.RST_STREAM, stream.id, code)
     else this.#served++
     if (this.#streams.size > 0) return
     if (this.#phase === Phase.LEAVING) this.#leaveNow()
@@ -288,20 +258,20 @@ export class Http2Backend implements StreamCarrier {
   #read(length: number): boolean {
     if (this.#phase === Phase.CLOSED) return false
     this.#pingEnd = NEVER
-    this.#reading = true
+    this.#out.held = true
     try {
       this.#reader.read(shared, 0, length)
       if (this.#socket.writableLength > MOST_UNSENT) {
         throw new Http2Fault(Http2Code.ENHANCE_YOUR_CALM, 'it does not read')
       }
     } catch (error) {
-      this.#reading = false
+      this.#out.held = false
       this.#broken(error)
       return false
     }
     for (const stream of this.#begun.splice(0)) stream.flush()
-    this.#reading = false
-    this.#flush()
+    this.#out.held = false
+    this.#out.flush()
     return true
   }
 
@@ -315,7 +285,7 @@ export class Http2Backend implements StreamCarrier {
     to: number,
     length: number,
   ): boolean {
-    if (this.#parts !== null && (type !== FrameType.CONTINUATION || id !== this.#partsStream)) {
+    if (this.#parts !== null && (type !== FrameType.CONTINUATION || id !== this.#parts.stream)) {
       throw new Http2Fault(Http2Code.PROTOCOL_ERROR, 'a header block that is cut short')
     }
     try {
@@ -384,30 +354,20 @@ export class Http2Backend implements StreamCarrier {
     if (from > to) throw new Http2Fault(Http2Code.FRAME_SIZE_ERROR, 'no room for a priority')
     const end = (flags & Flag.END_STREAM) !== 0
     if ((flags & Flag.END_HEADERS) !== 0) return this.#block(id, bytes, from, to, end)
-    this.#parts = []
-    this.#partsSize = 0
-    this.#partsStream = id
-    this.#partsEnd = end
-    this.#part(bytes, from, to)
-  }
-
-  #part(bytes: Buffer, from: number, to: number): void {
-    this.#partsSize += to - from + FRAME_HEAD
-    if (this.#partsSize > MOST_BLOCK) {
-      throw new Http2Fault(Http2Code.ENHANCE_YOUR_CALM, 'an endless header block')
-    }
-    this.#parts?.push(Buffer.from(bytes.subarray(from, to)))
+    this.#parts = new BlockParts(id, end)
+    this.#parts.add(bytes, from, to)
   }
 
   #continued(flags: number, bytes: Buffer, from: number, to: number): void {
     if (this.#parts === null) {
       throw new Http2Fault(Http2Code.PROTOCOL_ERROR, 'the end of no header block')
     }
-    this.#part(bytes, from, to)
+    const parts = this.#parts
+    parts.add(bytes, from, to)
     if ((flags & Flag.END_HEADERS) === 0) return
-    const block = Buffer.concat(this.#parts)
     this.#parts = null
-    this.#block(this.#partsStream, block, 0, block.length, this.#partsEnd)
+    const block = parts.whole()
+    this.#block(parts.stream, block, 0, block.length, parts.end)
   }
 
   #block(id: number, bytes: Buffer, from: number, to: number, end: boolean): void {
@@ -431,17 +391,13 @@ export class Http2Backend implements StreamCarrier {
         for (const stream of this.#streams.values()) stream.widened(more)
       } else if (id === Setting.MAX_FRAME_SIZE) this.mostFrame = value
       else if (id === Setting.MAX_CONCURRENT_STREAMS) this.#mostStreams = value
-      else if (id === Setting.HEADER_TABLE_SIZE && value < 4096) this.#tableUpdate = true
+      else if (id === Setting.HEADER_TABLE_SIZE && value < 4096) this.#out.tableUpdate = true
     })
-    this.#put(SETTINGS_ACK)
+    this.#out.put(SETTINGS_ACK)
   }
 
   #ping(flags: number, bytes: Buffer, from: number): void {
-    if ((flags & Flag.ACK) !== 0) return
-    const frame = Buffer.allocUnsafe(PING_FRAME)
-    const at = writeFrameHead(frame, 0, 8, FrameType.PING, Flag.ACK, 0)
-    bytes.copy(frame, at, from, from + 8)
-    this.#put(frame)
+    if ((flags & Flag.ACK) === 0) this.#out.pong(bytes, from)
   }
 
   /** §6.8: streams above `last` were not processed. */
@@ -462,31 +418,6 @@ export class Http2Backend implements StreamCarrier {
       throw new Http2Fault(Http2Code.FLOW_CONTROL_ERROR, 'window too large')
     }
     this.#pump()
-  }
-
-  // What goes.
-
-  #put(frame: Uint8Array): void {
-    this.#out.push(frame)
-    if (this.#scheduled || this.#reading) return
-    this.#scheduled = true
-    process.nextTick(() => {
-      this.#scheduled = false
-      this.#flush()
-    })
-  }
-
-  #number(type: number, id: number, value: number): void {
-    const frame = Buffer.allocUnsafe(NUMBER_FRAME)
-    writeNumberFrame(frame, 0, type, id, value)
-    this.#put(frame)
-  }
-
-  #flush(): void {
-    const out = this.#out
-    if (out.length === 0 || this.#socket.destroyed) return
-    this.#out = []
-    this.#socket.write(out.length === 1 ? out[0]! : Buffer.concat(out))
   }
 
   // Ends.
@@ -511,7 +442,7 @@ export class Http2Backend implements StreamCarrier {
   #doubt(): void {
     if (this.#pingEnd !== NEVER || this.#phase > Phase.LEAVING) return
     this.#pingEnd = this.#later(this.#owner.connectTimeoutMs)
-    this.#put(PING)
+    this.#out.put(PING)
   }
 
   /** Takes no more exchanges. */
@@ -524,8 +455,8 @@ export class Http2Backend implements StreamCarrier {
 
   #leaveNow(): void {
     if (this.#phase === Phase.CLOSED) return
-    this.#put(encodeGoaway(0, Http2Code.NO_ERROR))
-    this.#flush()
+    this.#out.put(encodeGoaway(0, Http2Code.NO_ERROR))
+    this.#out.flush()
     this.#phase = Phase.CLOSED
     this.#socket.destroySoon()
   }
@@ -543,8 +474,8 @@ export class Http2Backend implements StreamCarrier {
           ? Http2Code.COMPRESSION_ERROR
           : Http2Code.INTERNAL_ERROR
     const failure = asPorticoError(error)
-    this.#put(encodeGoaway(0, code))
-    this.#flush()
+    this.#out.put(encodeGoaway(0, code))
+    this.#out.flush()
     this.#phase = Phase.CLOSED
     for (const stream of [...this.#streams.values()]) stream.fail(failure, -1)
     this.#socket.destroySoon()
@@ -558,7 +489,6 @@ export class Http2Backend implements StreamCarrier {
     const connecting = this.#phase === Phase.CONNECTING
     this.#phase = Phase.CLOSED
     this.#deadline = NEVER
-    this.#out = [EMPTY]
     const trouble = this.#trouble
     this.#owner.closed(this)
     if (connecting) {
