@@ -38,6 +38,7 @@ export function markdown(): string {
     '## Where visitors connect: `listen`\n',
     `${LISTEN}\n`,
     table(mappingIn(settings.listen) ?? {}),
+    ...tlsChapters(settings.tls),
     '## What answers: handlers\n',
     `A path has exactly one of ${handlers.map((name) => `\`${name}\``).join(', ')}.\n`,
     ...handlers.flatMap((name) => chapter(`\`${name}\``, definitions[name])),
@@ -106,6 +107,28 @@ export function markdown(): string {
     ENDING,
   ]
   return chapters.join('\n')
+}
+
+/** TLS towards visitors, with its parts. */
+function tlsChapters(tls: Form | undefined): string[] {
+  const all = tls?.properties ?? {}
+  const acme = all.acme?.properties ?? {}
+  const account = acme['external-account']?.additionalProperties
+  return [
+    '## TLS: `tls`\n',
+    `${tls?.description} Certificates that come by themselves: [certificates.md](certificates.md).\n`,
+    table(tls ?? {}),
+    'A certificate that is a mapping has these:\n',
+    table(mappingIn(all.certificates) ?? {}),
+    ...['client-certificates', 'tickets', 'hsts', 'acme'].flatMap((key) => [
+      `### \`tls.${key}\`\n`,
+      `${all[key]?.description}\n`,
+      table(mappingIn(all[key]) ?? {}),
+    ]),
+    ...chapter('`tls.acme.on-demand`', acme['on-demand']),
+    'Each of `external-account` has these:\n',
+    table(typeof account === 'object' ? account : {}),
+  ]
 }
 
 function nameOf(form: Form): string {
