@@ -44,6 +44,11 @@ export class Http2Exchange extends GatewayExchange {
     if (this.heldBack && this.state === AnswerState.NONE) this.#stream.inform(100, '')
   }
 
+  /** Somebody takes the body, now or when it goes on. */
+  get wantsBody(): boolean {
+    return this.sink !== null
+  }
+
   /** Takes bytes of the body. */
   feed(bytes: Uint8Array): void {
     this.#bodySeen += bytes.length

@@ -10,7 +10,6 @@
  * A body that nobody takes waits here, never more than the window; the window grows when it is taken.
  */
 import { PorticoError } from '../../errors.ts'
-import { unsent } from '../../listen/unsent.ts'
 import { clock } from '../../request/clock.ts'
 import type { AnswerHead } from '../../request/exchange.ts'
 import {
@@ -29,13 +28,14 @@ import type { Carrier } from '../exchange.ts'
 import type { Http2Connection } from './connection.ts'
 import { encodeBlock, writeBlock, writeHead, writeWhole } from './encode.ts'
 import type { Http2Exchange } from './exchange.ts'
+import { HeldBytes } from './held-bytes.ts'
+import { SendQueue } from './send-queue.ts'
 import type { Http2Tunnel } from './tunnel.ts'
 
 /** Of a body that somebody reads, the window, bytes: more than one at first, or uploads would wait for us. */
 const READ_WINDOW = 262_144
 /** Of a body that nobody wants: how much of it we read to spare its visitor a reset. */
 const WORTH_DISCARDING = 262_144
-const FIRST_HELD = 4_096
 const UNMEASURED = -1
 const FOR_EVER = Number.POSITIVE_INFINITY
 
@@ -56,10 +56,7 @@ export class Http2Stream implements Carrier {
 
   /** Bytes that we may still send. */
   #sendWindow: number
-  /** What waits to be sent, and how much of the first piece has been. */
-  #queue: Uint8Array[] = []
-  #queueFrom = 0
-  #queued = 0
+  readonly #queue = new SendQueue()
   /** Our side ends behind the queue. */
   #ending = false
   #trailers = ''
@@ -70,10 +67,8 @@ export class Http2Stream implements Carrier {
   #target = DEFAULT_WINDOW
   /** Bytes of the body still to come, or UNMEASURED. */
   #bodyLeft: number
-  /** What came and nobody has taken: `[from, to)`. */
-  #held: Buffer | null = null
-  #heldFrom = 0
-  #heldTo = 0
+  /** What came and nobody has taken. */
+  readonly #held = new HeldBytes()
   /** Behind what is held. */
   #bodyTrailers = ''
   /** Bytes taken for nobody. */
@@ -139,7 +134,7 @@ export class Http2Stream implements Carrier {
     if (this.localClosed) return true
     if (this.#tunnel !== null) this.watch()
     let from = 0
-    if (this.#queued === 0 && connection.mayWrite(1)) {
+    if (this.#queue.length === 0 && connection.mayWrite(1)) {
       while (from < bytes.length) {
         const to = this.#frame(bytes, from, bytes.length)
         if (to === from) break
@@ -149,10 +144,8 @@ export class Http2Stream implements Carrier {
       if (from === bytes.length) return true
     }
     const rest = from === 0 ? bytes : bytes.subarray(from)
+    if (this.#queue.length === 0) this.#deadline = clock.now + connection.timeouts.sendMs
     this.#queue.push(owned ? rest : Buffer.from(rest))
-    if (this.#queued === 0) this.#deadline = clock.now + connection.timeouts.sendMs
-    this.#queued += rest.length
-    unsent.bytes += rest.length
     if (this.#sendWindow > 0) connection.wait(this)
     return false
   }
@@ -162,7 +155,7 @@ export class Http2Stream implements Carrier {
     if (this.localClosed || this.#ending) return
     this.#ending = true
     this.#trailers = trailers
-    if (this.#queued === 0) this.#finish()
+    if (this.#queue.length === 0) this.#finish()
   }
 
   /** Writes one frame of DATA out of `bytes[from, to)`; returns where it ends. */
@@ -187,27 +180,21 @@ export class Http2Stream implements Carrier {
   }
 
   #isLast(bytes: Uint8Array, end: number): boolean {
-    return end === bytes.length && this.#queue.length <= (this.#queued === 0 ? 0 : 1)
+    return end === bytes.length && this.#queue.isLast
   }
 
   /**
    * Sends one frame of what waits: it is this one's turn. True: it can go on at once.
    */
   turn(): boolean {
-    const first = this.#queue[0]
+    const queue = this.#queue
+    const { first, from } = queue
     if (first === undefined) return false
-    const before = this.#queueFrom
-    this.#queueFrom = this.#frame(first, before, first.length)
-    const sent = this.#queueFrom - before
+    const sent = this.#frame(first, from, first.length) - from
     if (sent === 0) return false
-    this.#queued -= sent
-    unsent.bytes -= sent
+    queue.left(sent)
     this.#deadline = clock.now + this.#connection.timeouts.sendMs
-    if (this.#queueFrom === first.length) {
-      this.#queue.shift()
-      this.#queueFrom = 0
-    }
-    if (this.#queued > 0) return this.#sendWindow > 0
+    if (queue.length > 0) return this.#sendWindow > 0
     this.#drained()
     return false
   }
@@ -246,7 +233,7 @@ export class Http2Stream implements Carrier {
   #settle(): void {
     const { exchange } = this
     if (this.#tunnel !== null) {
-      if (this.remoteClosed && this.#held === null) this.#connection.forget(this, false)
+      if (this.remoteClosed && this.#held.length === 0) this.#connection.forget(this, false)
       return
     }
     this.exchange = null
@@ -287,14 +274,14 @@ export class Http2Stream implements Carrier {
     if (this.#sendWindow > MOST_WINDOW) {
       throw new Http2Fault(Http2Code.FLOW_CONTROL_ERROR, 'window too large', this.id)
     }
-    if (this.#queued > 0 && this.#sendWindow > 0) this.#connection.wait(this)
+    if (this.#queue.length > 0 && this.#sendWindow > 0) this.#connection.wait(this)
   }
 
   /** §6.9.2: the initial window is another one; the difference may be negative. False: too large. */
   adjust(difference: number): boolean {
     this.#sendWindow += difference
     if (this.#sendWindow > MOST_WINDOW) return false
-    if (this.#queued > 0 && this.#sendWindow > 0) this.#connection.wait(this)
+    if (this.#queue.length > 0 && this.#sendWindow > 0) this.#connection.wait(this)
     return true
   }
 
@@ -337,13 +324,16 @@ export class Http2Stream implements Carrier {
 
   /** All of the body is here. */
   #ended(): void {
-    if (this.#held !== null) return
+    if (this.#held.length > 0) return
     const { exchange } = this
     if (this.#tunnel !== null) {
       this.#tunnel.receiveEnd()
       if (this.localClosed) this.#connection.forget(this, false)
     } else if (exchange === null) this.#connection.forget(this, false)
-    else if (!exchange.bodyDone) exchange.bodyEnded(this.#bodyTrailers)
+    // Trailers wait for somebody who wants them.
+    else if (!exchange.bodyDone && (exchange.wantsBody || this.#bodyTrailers === '')) {
+      exchange.bodyEnded(this.#bodyTrailers)
+    }
     this.watch()
   }
 
@@ -353,8 +343,8 @@ export class Http2Stream implements Carrier {
   }
 
   #take(bytes: Buffer, from: number, to: number): void {
-    if (this.#held === null && this.#taking) this.#deliver(bytes.subarray(from, to))
-    else this.#hold(bytes, from, to)
+    if (this.#held.length === 0 && this.#taking) this.#deliver(bytes.subarray(from, to))
+    else this.#held.add(bytes, from, to, this.#target)
   }
 
   #deliver(view: Buffer): void {
@@ -368,49 +358,23 @@ export class Http2Stream implements Carrier {
     this.#credit(length)
   }
 
-  /** In one buffer, so that many small frames take no more memory than the window. */
-  #hold(bytes: Buffer, from: number, to: number): void {
-    const length = to - from
-    const had = this.#heldTo - this.#heldFrom
-    let held = this.#held
-    if (held === null || this.#heldTo + length > held.length) {
-      const size = Math.max(FIRST_HELD, had + length, Math.min(had * 2, this.#target))
-      const larger = Buffer.allocUnsafeSlow(size)
-      held?.copy(larger, 0, this.#heldFrom, this.#heldTo)
-      held = larger
-      this.#heldFrom = 0
-      this.#heldTo = had
-      this.#held = held
-    }
-    bytes.copy(held, this.#heldTo, from, to)
-    this.#heldTo += length
-  }
-
   /** Somebody wants (more of) the body. */
   bodyWanted(): void {
     // Who takes a body is given it faster than it is at first.
     if (this.#target === DEFAULT_WINDOW && !this.remoteClosed) this.#enlarge()
-    const held = this.#held
-    if (held !== null && this.#taking) {
-      this.#held = null
-      const view = held.subarray(this.#heldFrom, this.#heldTo)
-      this.#heldFrom = 0
-      this.#heldTo = 0
-      this.#deliver(view)
-      if (this.remoteClosed) this.#ended()
-    }
+    if (this.#held.length > 0 && this.#taking) this.#deliver(this.#held.take())
+    if (this.remoteClosed) this.#ended()
     this.watch()
     this.#connection.touch()
   }
 
   #enlarge(): void {
+    // All of the rest may come as it is.
+    if (this.#bodyLeft !== UNMEASURED && this.#bodyLeft <= this.#receiveWindow) return
     this.#target = READ_WINDOW
     this.#connection.enlarge()
-    // Else all of the rest may come as it is.
-    if (this.#bodyLeft === UNMEASURED || this.#bodyLeft > this.#receiveWindow) {
-      this.#taken += READ_WINDOW - DEFAULT_WINDOW
-      this.#credit(0)
-    }
+    this.#taken += READ_WINDOW - DEFAULT_WINDOW
+    this.#credit(0)
   }
 
   /** So much of the body is off our hands. */
@@ -425,11 +389,7 @@ export class Http2Stream implements Carrier {
 
   /** The rest of the body is for nobody. */
   #discard(): void {
-    const held = this.#heldTo - this.#heldFrom
-    this.#held = null
-    this.#heldFrom = 0
-    this.#heldTo = 0
-    if (held > 0) this.#credit(held)
+    if (this.#held.length > 0) this.#credit(this.#held.take().length)
   }
 
   // The tunnel.
@@ -440,7 +400,7 @@ export class Http2Stream implements Carrier {
     process.nextTick(() => {
       if (this.#tunnel === null) return
       this.bodyWanted()
-      if (this.remoteClosed && this.#held === null) tunnel.receiveEnd()
+      if (this.remoteClosed && this.#held.length === 0) tunnel.receiveEnd()
     })
   }
 
@@ -467,7 +427,7 @@ export class Http2Stream implements Carrier {
   /** Sets the deadline of what is waited for. */
   watch(): void {
     const { timeouts } = this.#connection
-    if (this.#queued > 0) return
+    if (this.#queue.length > 0) return
     if (this.#tunnel !== null) this.#deadline = clock.now + this.#connection.tunnelMs
     else if (!this.remoteClosed && this.#taking) this.#deadline = clock.now + timeouts.bodyMs
     else this.#deadline = FOR_EVER
@@ -476,7 +436,7 @@ export class Http2Stream implements Carrier {
   /** Called at each tick of the clock. `full`: the visitor may send nothing on the whole connection. */
   check(now: number, full: boolean): void {
     if (now < this.#deadline) return
-    if (this.#queued > 0 || this.#tunnel !== null) {
+    if (this.#queue.length > 0 || this.#tunnel !== null) {
       return this.#connection.reset(this, Http2Code.CANCEL)
     }
     if (full) return this.watch()
@@ -489,9 +449,7 @@ export class Http2Stream implements Carrier {
   close(): void {
     this.localClosed = true
     this.remoteClosed = true
-    unsent.bytes -= this.#queued
-    this.#queued = 0
-    this.#queue = []
+    this.#queue.drop()
     this.#discard()
     const { exchange } = this
     const tunnel = this.#tunnel

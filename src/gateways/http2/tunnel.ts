@@ -9,6 +9,7 @@ export class Http2Tunnel extends Duplex {
   /** The reader wants more. */
   wanting = true
   #drained: (() => void) | null = null
+  #ended = false
 
   constructor(stream: Http2Stream) {
     super({ allowHalfOpen: true })
@@ -22,6 +23,8 @@ export class Http2Tunnel extends Duplex {
 
   /** The visitor will send no more. */
   receiveEnd(): void {
+    if (this.#ended) return
+    this.#ended = true
     this.push(null)
   }
 

@@ -253,6 +253,42 @@ describe('bodies', () => {
     expect((await peer.over(1)).body.equals(body)).toBe(true)
   })
 
+  it('with nothing but trailers, that are asked for late', async () => {
+    const held = new Held()
+    const { visitor } = await serve({ routes: { '/': held } })
+    const peer = await visitor()
+    peer.ask(1, request('/', { ':method': 'POST' }), false)
+    const flags = Flag.END_HEADERS | Flag.END_STREAM
+    peer.send(frame(FrameType.HEADERS, flags, 1, encode([['x-sum', '0']])))
+    await until(() => held.exchanges.length === 1)
+    await sleep(20)
+    echo().handle(held.last)
+    expect((await peer.over(1)).body.toString()).toBe('x-sum: 0\r\n')
+  })
+
+  it('with more padding than body do not wait for a window', async () => {
+    const { visitor } = await serve({ routes: { '/': echo() } })
+    const peer = await visitor()
+    peer.ask(1, request('/', { ':method': 'POST', 'content-length': '1000' }), false)
+    const part = frame(
+      FrameType.DATA,
+      Flag.PADDED,
+      1,
+      Buffer.concat([Buffer.from([200, 0x61]), Buffer.alloc(200)]),
+    )
+    for (let i = 0; i < 1000; i++) {
+      const opened = (): number =>
+        peer
+          .of(FrameType.WINDOW_UPDATE)
+          .filter(({ stream }) => stream === 1)
+          .reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 65_535)
+      await peer.until(() => opened() >= (i + 1) * 202)
+      peer.send(part)
+    }
+    peer.data(1, '', true)
+    expect((await peer.over(1)).body.length).toBe(1000)
+  })
+
   it('larger than the window are a fault of flow control', async () => {
     const { visitor } = await serve({ routes: { '/': new Held() } })
     const peer = await visitor()

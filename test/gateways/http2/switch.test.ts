@@ -2,8 +2,9 @@
 import { afterEach, expect, it } from 'vitest'
 import { Http1Gateway } from '../../../src/gateways/http1/gateway.ts'
 import { Http2Gateway } from '../../../src/gateways/http2/gateway.ts'
+import { ProxiedGateway } from '../../../src/gateways/proxied.ts'
 import { encodeSettings, Flag, FrameType, PREFACE } from '../../../src/wire/http2.ts'
-import { Held, OK, says } from '../http1/handlers.ts'
+import { Held, handler, OK, says } from '../http1/handlers.ts'
 import { gatewayOptions, listening, type SiteOptions } from '../http1/site.ts'
 import { until, Visitor } from '../http1/visitor.ts'
 import { encode, frame, Peer, request } from './peer.ts'
@@ -98,6 +99,22 @@ it.each([
   const answers = await visitor.answers(before === '' ? 1 : 2)
   expect(answers.at(-1)!.status).toBe(505)
   visitor.leave()
+})
+
+it('comes behind a PROXY header as well', async () => {
+  const made = gatewayOptions({
+    routes: {
+      '/': handler((exchange) => exchange.respond(OK, Buffer.from(exchange.peer.address))),
+    },
+  })
+  const inner = new Http1Gateway({ ...made, loadHttp2: async () => new Http2Gateway(made) })
+  const gateway = new ProxiedGateway(inner, { headMs: 5000, most: 10, complain: () => {} })
+  const { port, close } = await listening(gateway)
+  open.push(close)
+  const peer = await Peer.silent(port)
+  peer.send(Buffer.from('PROXY TCP4 192.0.2.7 192.0.2.1 5000 80\r\n'), OPENING)
+  expect((await peer.over(1)).body.toString()).toBe('192.0.2.7')
+  peer.leave()
 })
 
 it('whose visitor leaves at once is forgotten', async () => {
