@@ -48,9 +48,11 @@ function unitFacts(plan: SitePlan, choices: Choices): UnitFacts {
   const apps = Object.values(plan.apps)
   const places = [folder, ...apps.map(({ dir }) => dir), ...unixPaths(plan)]
   const startsAsRoot = scope === 'system' && (plan.user !== '' || apps.some(hasOwnUser))
-  const ports = plan.listeners.map(({ address }) =>
-    address.kind === 'tcp' ? address.port : 65_535,
-  )
+  // Sockets for datagrams we open ourselves, in any case.
+  const given = choices.sockets ? plan.listeners.filter(({ scheme }) => scheme !== 'udp') : []
+  const ports = plan.listeners
+    .filter((listener) => !given.includes(listener))
+    .map(({ address }) => (address.kind === 'tcp' ? address.port : 65_535))
   return {
     name,
     description: `Portico serves ${target}`,
@@ -61,8 +63,8 @@ function unitFacts(plan: SitePlan, choices: Choices): UnitFacts {
     user: startsAsRoot || scope === 'user' ? '' : choices.user,
     group: startsAsRoot ? '' : plan.group,
     directory: `portico/${siteStem(identity)}`,
-    sockets: choices.sockets ? plan.listeners.map(({ address }) => listenStream(address)) : [],
-    lowPort: ports.some((port) => port > 0 && port < 1024) && !choices.sockets,
+    sockets: given.map(({ address }) => listenStream(address)),
+    lowPort: ports.some((port) => port > 0 && port < 1024),
     inHome: places.some((path) => /^\/(home|root|run\/user)(\/|$)/.test(path)),
     inTmp: places.some((path) => /^(\/var)?\/tmp(\/|$)/.test(path)),
     sandboxes: apps.some(isSandboxed),

@@ -2,7 +2,7 @@
 import { type Front, type FrontOptions, type Step, say, wrong } from './front.ts'
 import { Sasl, type SaslName, type SaslStep } from './sasl.ts'
 
-const MECHANISMS: readonly SaslName[] = ['login', 'plain', 'cram-md5', 'external']
+const MECHANISMS: readonly SaslName[] = ['plain', 'login', 'cram-md5', 'external']
 /** RFC 5321 §4.1.2: a domain or an address in brackets; servers are told it as it is. */
 const HELO = /^[A-Za-z0-9._:[\]-]{1,255}$/
 /** RFC 5321 §4.1.2, with the parameters of extensions; no more than it takes to be one argument. */
@@ -26,7 +26,7 @@ export class SmtpFront implements Front {
   hear(text: string, last: boolean): Step {
     if (this.#sasl !== null) return this.#follow(this.#sasl.answer(text), last)
     const [, word = '', rest = ''] = /^([A-Za-z]{4,8})(?: (.*))?$/s.exec(text) ?? []
-    const { serverName, offersTls } = this.#options
+    const { offersTls } = this.#options
     switch (word.toUpperCase()) {
       case 'HELO':
       case 'EHLO':
@@ -39,7 +39,7 @@ export class SmtpFront implements Front {
       case 'VRFY':
         return say('252 2.1.5 Cannot VRFY user, but will take message')
       case 'QUIT':
-        return { do: 'bye', text: `221 2.0.0 ${serverName} closing connection\r\n` }
+        return { do: 'bye', text: '221 2.0.0 Bye\r\n' }
       case 'STARTTLS':
         if (!offersTls) break
         if (rest !== '') return wrong('501 5.5.4 Syntax error (no parameters allowed)')

@@ -285,7 +285,7 @@ describe('SMTP', () => {
     expect(await one.ask('EHLO visitor.example', /^250 /)).toEqual([
       '250-mx.example.test',
       '250-SIZE 10240000',
-      '250 AUTH LOGIN PLAIN',
+      '250 AUTH PLAIN LOGIN',
     ])
     expect(await one.say('MAIL FROM:<a@example.test>')).toBe('530 5.7.1 Authentication required')
     expect(await one.say(`AUTH PLAIN ${base64('\0joe\0pass word')}`)).toBe('235 2.0.0 OK')

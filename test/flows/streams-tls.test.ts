@@ -239,7 +239,7 @@ describe('mail', () => {
       rejectUnauthorized: false,
     })
     await once(socket, 'secureConnect')
-    expect(await answer(socket, 'EHLO me\r\n')).toBe('250-mail.test\r\n250 AUTH LOGIN PLAIN\r\n')
+    expect(await answer(socket, 'EHLO me\r\n')).toBe('250-mail.test\r\n250 AUTH PLAIN LOGIN\r\n')
     socket.destroy()
   })
 

@@ -173,7 +173,7 @@ describe('before a login', () => {
       'say: 503 5.5.1 Say EHLO first',
       'say: 501 5.5.4 Invalid name',
       'say: 501 5.5.4 Invalid name',
-      'say: 250-mx.test\r\n250-STARTTLS\r\n250 AUTH LOGIN PLAIN CRAM-MD5 EXTERNAL',
+      'say: 250-mx.test\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN CRAM-MD5 EXTERNAL',
       'say: 503 5.5.1 Bad sequence of commands',
       'say: 501 5.5.4 Invalid sender',
       'say: 250 2.0.0 OK',
