@@ -26,6 +26,7 @@ export interface CertificateGroup {
 export class Certificates {
   #byName = new Map<string, CertificateGroup>()
   #default: CertificateGroup | null = null
+  #ids: ReadonlySet<string> = new Set()
   #version = 0
 
   /** `now`: in ms since 1970; what has expired gives way to what has not. */
@@ -51,12 +52,19 @@ export class Certificates {
     const [first] = certificates
     const [name = ''] = first?.names ?? []
     this.#default = first === undefined ? null : (this.#byName.get(name) ?? group([first]))
+    const groups = [...this.#byName.values(), ...(this.#default === null ? [] : [this.#default])]
+    this.#ids = new Set(groups.map(({ id }) => id))
     this.#version++
   }
 
   /** Another one after each `replace`. */
   get version(): number {
     return this.#version
+  }
+
+  /** Whether a group with this id is served now. */
+  serves(id: string): boolean {
+    return this.#ids.has(id)
   }
 
   /** For visitors who want no name, or one that nobody here has: the first of the list. */

@@ -19,6 +19,8 @@ export class TlsContexts {
   readonly #plan: TlsPlan
   readonly #tickets: Tickets
   readonly #made = new Map<string, Choice>()
+  /** Of the certificates that these were made of. */
+  #version = 0
   /** PEM of authorities and of what they revoked, '' for none. */
   #authorities: { readonly ca: string; readonly crl: string } = { ca: '', crl: '' }
 
@@ -42,9 +44,16 @@ export class TlsContexts {
 
   /** For a visitor that wants `serverName`, '' for none; null: it is refused. Throws what OpenSSL says. */
   choose(serverName: string): Choice | null {
+    if (this.#version !== this.#certificates.version) this.#forget()
     const known = serverName === '' ? null : this.#certificates.find(serverName)
     const group = known ?? (this.#plan.strictNames ? null : this.#certificates.default)
     return group === null ? null : this.#of(group)
+  }
+
+  /** Of certificates that were replaced nothing is kept. */
+  #forget(): void {
+    this.#version = this.#certificates.version
+    for (const id of this.#made.keys()) if (!this.#certificates.serves(id)) this.#made.delete(id)
   }
 
   #of(group: CertificateGroup): Choice {

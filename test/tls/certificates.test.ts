@@ -136,6 +136,8 @@ describe('a set of certificates', () => {
     some.replace([exact])
     expect(some.find('shop.example.com')).toBeNull()
     expect(some.default?.certificates).toEqual([exact])
+    expect(some.serves(exact.id)).toBe(true)
+    expect(some.serves(wild.id)).toBe(false)
     some.replace([])
     expect(some.default).toBeNull()
   })
