@@ -10,6 +10,7 @@ import { ExchangeThrough } from '../request/through.ts'
 import type { AuthPlan } from '../site/filters-plan.ts'
 import { fieldValue } from '../wire/fields.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
+import { claimTest } from './auth/claims-of.ts'
 import { type Credentials, parseCredentials } from './auth/credentials.ts'
 import { Users } from './auth/users.ts'
 import { Verifier } from './auth/verifier.ts'
@@ -162,11 +163,10 @@ class AuthorizedExchange extends ExchangeThrough {
   }
 }
 
-/** What says who somebody is: said by us, nobody else may. */
-const CLAIMS: ReadonlySet<string> = new Set(['remote-user', 'auth-type', 'x-remote-user'])
+const isClaim = claimTest([])
 
 function withUser(fields: RequestFields, name: string | null, pass: boolean): RequestFields {
-  const kept = fields.names.map((each) => !CLAIMS.has(each) && (pass || each !== 'authorization'))
+  const kept = fields.names.map((each) => !isClaim(each) && (pass || each !== 'authorization'))
   const lines = fields.raw.split('\r\n')
   const raw = lines.filter((_, i) => kept[i] === true).map((line) => `${line}\r\n`)
   return {

@@ -3,6 +3,7 @@ import type { Exchange } from '../request/exchange.ts'
 import { ExchangeThrough } from '../request/through.ts'
 import type { EditsPlan } from '../site/filters-plan.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
+import { dashed } from './auth/claims-of.ts'
 import { editFields, type Field } from './edit-fields.ts'
 import type { Filter } from './filter.ts'
 import { type Template, template } from './template.ts'
@@ -10,7 +11,8 @@ import { type Template, template } from './template.ts'
 export const requestHeaders: Filter<EditsPlan> = (plan, next) => {
   const given = [...Object.entries(plan.set), ...Object.entries(plan.add)].map(line)
   const defaults = Object.entries(plan.default).map(line)
-  const names = [...Object.keys(plan.set), ...plan.remove].map((name) => name.toLowerCase())
+  const names = [...Object.keys(plan.set), ...plan.remove].map((name) => dashed(name.toLowerCase()))
+  /** `X_Tenant` as well as `X-Tenant`: to servers that know fields as CGI variables they are the same. */
   const gone = new Set(names)
   const fixed = [...given, ...defaults].every(({ value }) => typeof value === 'string')
   /** Kept-alive visitors share the parsed fields of their requests, and so do we. */
@@ -27,10 +29,10 @@ export const requestHeaders: Filter<EditsPlan> = (plan, next) => {
     const there = new Set(more.map(([name]) => name.toLowerCase()))
     for (const each of defaults) {
       const lower = each.name.toLowerCase()
-      const kept = fields.names.includes(lower) && !gone.has(lower)
+      const kept = fields.names.includes(lower) && !gone.has(dashed(lower))
       if (!kept && !there.has(lower)) say(each)
     }
-    return editFields(fields, (name) => gone.has(name), more)
+    return editFields(fields, (name) => gone.has(dashed(name)), more)
   }
 
   return {

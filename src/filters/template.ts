@@ -7,7 +7,7 @@ import type { Exchange } from '../request/exchange.ts'
 import { TLS_VARIABLES } from '../request/tls-variables.ts'
 import { nearest } from '../site/nearest.ts'
 import { cookieValue } from '../wire/cookie.ts'
-import { fieldValue, isFieldValue } from '../wire/fields.ts'
+import { fieldValue, isFieldValue, trimBlanks } from '../wire/fields.ts'
 import { encodePath, protocolOf } from '../wire/request-line.ts'
 
 /** A part of a text: as it is, or of the request. */
@@ -66,7 +66,7 @@ export function template(text: string, unknown: readonly string[] = []): Templat
     let value = ''
     for (const each of reads) value += typeof each === 'string' ? each : each(exchange)
     // No reader above lets a control character through; nobody shall have to rely on that.
-    return isFieldValue(value) ? value.trim() : ''
+    return isFieldValue(value) ? trimBlanks(value) : ''
   }
 }
 

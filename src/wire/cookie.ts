@@ -1,5 +1,7 @@
 /** The Cookie field (RFC 6265 §4.2.1). Pure. */
 
+import { trimBlanks } from './fields.ts'
+
 /** The value of the first cookie of that name in `field`, as it came; '' when there is none. */
 export function cookieValue(field: string, name: string): string {
   for (let at = 0; at < field.length; ) {
@@ -8,7 +10,7 @@ export function cookieValue(field: string, name: string): string {
     let from = at
     while (from < end && isBlank(field.charCodeAt(from))) from++
     if (field.startsWith(name, from) && field[from + name.length] === '=')
-      return field.slice(from + name.length + 1, end).trimEnd()
+      return trimBlanks(field.slice(from + name.length + 1, end))
     at = end + 1
   }
   return ''
@@ -27,7 +29,7 @@ export function changeCookie(
   let changed = false
   const kept: string[] = []
   for (const part of field.split(';')) {
-    const pair = part.trim()
+    const pair = trimBlanks(part)
     if (!pair.startsWith(`${name}=`)) {
       if (pair !== '') kept.push(pair)
       continue

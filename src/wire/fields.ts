@@ -73,6 +73,15 @@ export function parseFields(block: string, most: number): { names: string[]; val
   return { names, values }
 }
 
+/** Without blanks and tabs around it. `trim` takes 0xa0 as well, which is the last byte of `à` in UTF-8. */
+export function trimBlanks(text: string): string {
+  let from = 0
+  let to = text.length
+  while (from < to && isBlank(text.charCodeAt(from))) from++
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to--
+  return text.slice(from, to)
+}
+
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09
 }

@@ -168,6 +168,14 @@ describe('requests', () => {
     }
   })
 
+  test('another spelling of the same variable goes as well', async () => {
+    using visitor = await requests({ set: { 'X-Tenant': 'a' }, remove: ['X-Out'] })
+    const fields = { X_Tenant: 'evil', 'X-tenant': 'evil', x_out: 'evil', X_Else: '1' }
+    expect((await visitor.ask('/', { fields })).text).toBe(
+      'localhost host=localhost x_else=1 x-tenant=a',
+    )
+  })
+
   test('no Connection field takes out what is said here', async () => {
     const inner = handler((exchange) => {
       exchange.respond(OK, Buffer.from(exchange.fields.connection.join(' ')))
@@ -203,6 +211,13 @@ describe('templates', () => {
     ['$nothing_like_it', /no such variable: \$nothing_like_it/],
   ])('%j is refused', (text, why) => {
     expect(() => template(text)).toThrow(why)
+  })
+
+  test('a value ends with its last letter', () => {
+    const read = template('$http_x ')
+    if (typeof read === 'string') throw new Error('it has variables')
+    const x = Buffer.from('Voilà').toString('latin1')
+    expect(read({ fields: { names: ['x'], values: [x] } } as unknown as Exchange)).toBe(x)
   })
 
   test('a plain text is itself', () => {

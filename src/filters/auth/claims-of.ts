@@ -7,10 +7,11 @@ const CLAIMS: readonly string[] = ['remote-user', 'auth-type', 'x-remote-user']
  * `more`. Servers that know fields as CGI variables take `X_User` for `X-User`: the underscore is no way around.
  */
 export function claimTest(more: readonly string[]): (name: string) => boolean {
-  const all = new Set([...CLAIMS, ...more.map((name) => plain(name.toLowerCase()))])
-  return (name) => all.has(plain(name))
+  const all = new Set([...CLAIMS, ...more.map((name) => dashed(name.toLowerCase()))])
+  return (name) => all.has(dashed(name))
 }
 
-function plain(name: string): string {
+/** One spelling for all names that become the same CGI variable. */
+export function dashed(name: string): string {
   return name.includes('_') ? name.replaceAll('_', '-') : name
 }
