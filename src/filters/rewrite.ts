@@ -144,7 +144,8 @@ function rawBehind({ origin, path }: RequestLine, count: number): string {
     at += raw[at] === '%' ? 3 : 1
     seen++
   }
-  const rest = raw.slice(at)
+  // What divided it from the prefix is a slash now, however it was spelled.
+  const rest = raw.slice(at).replace(/^%2f/i, '/')
   // Dots that were resolved make it shorter: then there is no such place in it.
   const same = isSpelling(rest, path.slice(count))
   return `/${(same ? rest : encodePath(path.slice(count))).replace(/^\/+/, '')}`

@@ -93,6 +93,19 @@ test('the other server is told who asks for what, and gets no body', async () =>
   expect(request!.headers).not.toHaveProperty('content-length')
 })
 
+test.each([
+  ['/open/../admin?a=/../b', '/admin?a=/../b'],
+  ['/open/%2E%2e%2Fadmin', '/admin'],
+  ['/open/./a%20b', '/open/a%20b'],
+  ['/open/..a/.b?..', '/open/..a/.b?..'],
+])('who asks and who answers are told of the same path: %s is %s', async (target, told) => {
+  using visitor = await open()
+  await visitor.ask(target)
+  expect(asked[0]!.headers['x-forwarded-uri']).toBe(told)
+  expect(asked[0]!.headers['x-original-url']).toBe(`http://localhost${told}`)
+  expect([seen[0]!.line.origin, seen[0]!.line.target]).toEqual([told, told])
+})
+
 test('only what is to be sent; the path may depend on the request', async () => {
   using visitor = await open({ send: ['cookie'], path: '/may/$request_method?u=$http_x_own' })
   await visitor.ask('/', { fields: { Cookie: 'sid=1', 'X-Own': 'x&u=root#' } })

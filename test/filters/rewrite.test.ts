@@ -71,6 +71,8 @@ describe('strip and add', () => {
     ['/api', '', '/x/../api/a%2Fb', '/a/b', '/a/b'],
     ['/api', '', '/api/./a%2Fb', '/a/b', '/a/b'],
     ['/api', '', '/api/a%252e%252e/b', '/a%2e%2e/b', '/a%252e%252e/b'],
+    ['/api', '', '/api%2Fa%2Fb', '/a/b', '/a%2Fb'],
+    ['/api', '', '/api%2f%2Fevil.example', '//evil.example', '/%2Fevil.example'],
     ['/api', '', '/api//evil.example', '/evil.example', '/evil.example'],
     ['', '/vü', '/a', '/vÃ¼/a', '/v%C3%BC/a'],
   ])('%j %j: %s is %s (%s)', (strip, add, target, path, origin) => {
@@ -140,8 +142,24 @@ describe('rules', () => {
     },
   )
 
+  test.each([
+    ['^/a/(.*)\\.html$', '/b/$1', '/a/...html'],
+    ['^/a/(.*)\\.html$', '/b/$1/c', '/a/x/...html'],
+    ['^/a/(.)(.)c$', '/b/$1$2', '/a/..c'],
+    ['^/a/(.*)c$', '/b/.$1', '/a/.c'],
+  ])('no group climbs: %s to %s: %s', (match, to, target) => {
+    expect(() => outcome(rule(match, to), target)).toThrow(PorticoError)
+    const redirects = rule(match, `https://a.example${to}`, { status: 301 })
+    expect(() => outcome(redirects, target)).toThrow(PorticoError)
+  })
+
+  test('dots that were resolved stay resolved', () => {
+    const to = rule('^/x', '/v1$request_uri')
+    expect(outcome(to, '/y/..%2Fx/a%20b?c').origin).toBe('/v1/x/a%20b?c')
+  })
+
   test('dots above the root are refused', () => {
-    expect(() => outcome(rule('^/x', '/../a'), '/x')).toThrow(/above the root/)
+    expect(() => outcome(rule('^/(.*)$', '/y/$request_uri'), '/a/../../x')).toThrow(PorticoError)
   })
 
   test('again asks for the route anew', () => {
@@ -178,6 +196,8 @@ describe('rules', () => {
     ['https://$1.example/', /without a host/],
     ['https://a$nothing/', /no such variable/],
     ['https://a@b/', /not a URL/],
+    ['/a/../b', /\. or \.\. in a path/],
+    ['/a/%2e', /\. or \.\. in a path/],
     ['/$hots', /did you mean \$host/],
   ])('%j is no target', (text, why) => {
     expect(() => parseTarget(text)).toThrow(why)

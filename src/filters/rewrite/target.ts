@@ -5,7 +5,7 @@
  */
 import { PorticoError } from '../../errors.ts'
 import type { Exchange } from '../../request/exchange.ts'
-import { encodePath } from '../../wire/request-line.ts'
+import { encodePath, type RequestLine } from '../../wire/request-line.ts'
 import { argument, hostOf, type Template, template } from '../template.ts'
 
 type Captures = readonly (string | undefined)[]
@@ -25,6 +25,7 @@ export interface RuleTarget {
 }
 
 const TOKEN = /\$(\$|[1-9]|[A-Za-z_]\w*)/
+const TOKENS = new RegExp(TOKEN, 'g')
 /** Variables that the request line decides. */
 const OF_LINE =
   /^([1-9]|\$|uri|document_uri|request_uri|args|query_string|is_args|request_method|arg_.*)$/
@@ -32,6 +33,7 @@ const OF_LINE =
 /** Throws an Error that says what is wrong with it. */
 export function parseTarget(text: string): RuleTarget {
   if (/[\x00-\x20\x7f]/.test(text)) throw new Error('a URL holds no blanks')
+  if (hasDots(text.replace(/\?.*$/, '').replace(TOKENS, 'x'))) throw new Error('. or .. in a path')
   if (text.includes('#')) throw new Error('only browsers know of a #')
   const url = /^(https?|\$scheme):\/\//.exec(text)
   if (url === null && !/^[/$]/.test(text)) throw new Error('not a path and not a URL')
@@ -49,7 +51,7 @@ export function parseTarget(text: string): RuleTarget {
   const mark = rest.indexOf('?')
   const path = mark < 0 ? rest : rest.slice(0, mark)
   const query = mark < 0 ? '' : rest.slice(mark + 1)
-  const names = [...text.matchAll(new RegExp(TOKEN, 'g'))].map(([, name]) => name!)
+  const names = [...text.matchAll(TOKENS)].map(([, name]) => name!)
   return {
     authority,
     path: parts(path, inPath),
@@ -66,6 +68,8 @@ export function expand(target: RuleTarget, exchange: Exchange, captures: Capture
   let path = join(target.path, exchange, captures)
   // One slash: two would begin the name of a host.
   path = `/${path.replace(/^[/\\]+/, '')}`
+  // `^/a/(.*)[.]html$` takes `..` from `/a/...html`.
+  if (hasDots(path)) throw new PorticoError('BAD_PATH', 'dots')
   let query = join(target.query, exchange, captures)
   const own = exchange.line.query
   if (target.keepsQuery && own !== '') query = query === '' ? own : `${query}&${own}`
@@ -103,7 +107,7 @@ function inPath(name: string): Part {
   if (/^\d$/.test(name)) return (_exchange, captures) => encodePath(captures[Number(name)] ?? '')
   if (name === 'request_uri') {
     // Its query comes by itself.
-    return ({ line }) => line.origin.replace(/\?.*$/s, '').replace(/[\\"<>^`{|}]/g, escapeByte)
+    return ({ line }) => pathAsked(line).replace(/[\\"<>^`{|}]/g, escapeByte)
   }
   if (name === 'uri' || name === 'document_uri') return ({ line }) => encodePath(line.path)
   if (name.startsWith('arg_')) {
@@ -112,6 +116,17 @@ function inPath(name: string): Part {
   const value = known(name)
   if (typeof value === 'string') return encodePath(value)
   return (exchange) => encodePath(checked(value(exchange)))
+}
+
+/** The path as it came, or where that has dots that mean another one, the path that they mean. */
+function pathAsked({ origin, path }: RequestLine): string {
+  const raw = origin.replace(/\?.*$/s, '')
+  return hasDots(raw) ? encodePath(path) : raw
+}
+
+/** Whether `.` or `..` is a segment, however it is spelled. */
+export function hasDots(path: string): boolean {
+  return /(?:\/|%2f)(?:\.|%2e){1,2}(?:\/|%2f|$)/i.test(path)
 }
 
 function inQuery(name: string): Part {
