@@ -21,6 +21,10 @@ const FORBIDDEN = new PorticoError('FORBIDDEN')
 /** Visitors that are remembered, so that a list is not searched for each request. */
 const MOST_KNOWN = 4096
 
+/** IPv4 addresses in the clothes of IPv6 (RFC 4291 §2.5.5.2). */
+const MAPPED = new BlockList()
+MAPPED.addSubnet('::ffff:0:0', 96, 'ipv6')
+
 /** Networks of one size, which are looked at together. */
 interface Tier {
   readonly bits: number
@@ -48,7 +52,9 @@ export function judge({ allow, deny }: AccessPlan): (address: string) => boolean
       return otherwise
     }
     const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    for (const tier of family === 'ipv6' ? six : four) {
+    // Some proxies tell of 192.0.2.1 as `::ffff:192.0.2.1`: it is the same visitor.
+    const isSix = family === 'ipv6' && !MAPPED.check(address, family)
+    for (const tier of isSix ? six : four) {
       if (tier.deny.check(address, family)) return false
       if (tier.allow.check(address, family)) return true
     }

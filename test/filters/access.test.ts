@@ -33,6 +33,13 @@ test.each<[string, string[], string[], string[], string[]]>([
     ['2001:db8::1', ''],
   ],
   ['some of all', ['unix', 'fe80::/10'], ALL, ['fe80::1%eth0', ''], ['192.0.2.1', '2001:db8::1']],
+  [
+    'an IPv4 address, however it is spelled',
+    ALL,
+    ['192.0.2.0/24'],
+    ['::ffff:198.51.100.1'],
+    ['192.0.2.1', '::ffff:192.0.2.1', '::ffff:c000:201', '0:0:0:0:0:ffff:c000:201'],
+  ],
 ])('%s', (_, allow, deny, admitted, refused) => {
   const admits = judge({ allow, deny })
   for (const address of [...admitted, ...admitted])
