@@ -316,6 +316,17 @@ describe('the filter', () => {
     expect((await passing.ask('/', bearing(good))).text).toContain('authorization=Bearer ')
   })
 
+  test('what a claim holds that is no text is none', async () => {
+    using visitor = await open({ file: file(), pass: false, require: { roles: 'a' } })
+    const odd = [{ toString: 1 }, null, ['a'], 7, 'à']
+    const roles = [{ toString: 1 }, 'a']
+    const text = token({ ...CLAIMS, email: 'à', groups: odd, roles }, RS, rsa.privateKey)
+    const said = await visitor.ask('/', bearing(text))
+    expect([said.status, said.text]).toEqual([200, 'ann Bearer x-email=à x-groups=7,à'])
+    const none = token({ ...CLAIMS, roles: [{ toString: 1 }] }, RS, rsa.privateKey)
+    expect((await visitor.ask('/', bearing(none))).status).toBe(403)
+  })
+
   const challenge = ({ status, fields }: Reply): [number, string | undefined] => [
     status,
     fields['www-authenticate'],

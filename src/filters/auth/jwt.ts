@@ -8,7 +8,7 @@ import type { Exchange, Handler } from '../../request/exchange.ts'
 import { ExchangeThrough } from '../../request/through.ts'
 import type { JwtPlan, TokenPlace } from '../../site/filters-plan.ts'
 import { cookieValue } from '../../wire/cookie.ts'
-import { fieldValue, isFieldValue } from '../../wire/fields.ts'
+import { fieldValue, isFieldValue, trimBlanks } from '../../wire/fields.ts'
 import type { RequestFields } from '../../wire/request-fields.ts'
 import { editFields, type Field } from '../edit-fields.ts'
 import { edits } from '../edits.ts'
@@ -16,7 +16,7 @@ import type { FilterHost } from '../filter.ts'
 import { goOn } from '../go-on.ts'
 import { argument } from '../template.ts'
 import { claimTest } from './claims-of.ts'
-import { judgeToken } from './jwt/judge.ts'
+import { isPlain, judgeToken } from './jwt/judge.ts'
 import { type KeySource, keySource } from './jwt/key-source.ts'
 import type { Key } from './jwt/keys.ts'
 import { LONGEST_TOKEN, parseToken, type Token } from './jwt/token.ts'
@@ -225,10 +225,10 @@ function asText(value: unknown): string {
     typeof value === 'string'
       ? value
       : Array.isArray(value)
-        ? value.map(String).join(',')
+        ? value.filter(isPlain).join(',')
         : typeof value === 'number' || typeof value === 'boolean'
           ? String(value)
           : ''
-  const bytes = Buffer.from(text).toString('latin1').trim()
+  const bytes = trimBlanks(Buffer.from(text).toString('latin1'))
   return isFieldValue(bytes) ? bytes : ''
 }

@@ -66,8 +66,13 @@ function isTime(value: unknown): value is number {
 
 /** `words`: the words of a text count as its members, as in `scope` (RFC 8693 §4.2). */
 function holds(value: unknown, wanted: string, words: boolean): boolean {
-  if (Array.isArray(value)) return value.some((each) => String(each) === wanted)
+  if (Array.isArray(value)) return value.some((each) => isPlain(each) && String(each) === wanted)
   if (typeof value === 'string')
     return value === wanted || (words && value.split(' ').includes(wanted))
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) === wanted : false
+  return isPlain(value) && String(value) === wanted
+}
+
+/** What has one text. An object may have anything in place of its own `toString`. */
+export function isPlain(value: unknown): value is string | number | boolean {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
 }
