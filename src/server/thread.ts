@@ -178,13 +178,14 @@ async function listenersWithoutHttp(
   if (!plan.listeners.some(({ stream, mail }) => stream !== undefined || mail !== undefined))
     return null
   const { StreamListeners } = await import('../stream/listeners.ts')
-  const { thread, pools, streams, belongings } = start
+  const { thread, pools, streams, belongings, tallies } = start
   const write = log === null ? null : (line: ConnectionLine): void => log.connection(line)
   return new StreamListeners({
     plan,
     thread,
     pools,
     belongings,
+    tallies,
     streams,
     counters,
     log: write,

@@ -10,10 +10,9 @@ import type { ByteStream } from '../listen/byte-stream.ts'
 import { type Dial, type DialedStream, type Dialer, dial } from '../listen/dial.ts'
 import { clock, TICK_MS } from '../request/clock.ts'
 import type { Peer } from '../request/exchange.ts'
-import type { Address } from '../site/plan.ts'
 import { readClientHello } from '../wire/client-hello.ts'
 import { writeProxyHeader } from '../wire/proxy-protocol-writer.ts'
-import type { Server, Servers, StreamPool } from './pool.ts'
+import type { Server, Servers, StreamPool, Way } from './pool.ts'
 import { type Relay, Side } from './side.ts'
 
 /** Why a connection is over. */
@@ -60,7 +59,7 @@ const NOTHING = Buffer.alloc(0)
 
 const NEVER = Number.POSITIVE_INFINITY
 
-export class StreamConnection implements Relay, Dialer, Waiter<Address> {
+export class StreamConnection implements Relay, Dialer, Waiter<Way> {
   /** Where it stands among the others of its gateway. */
   place = 0
   readonly began: number = performance.now()
@@ -194,7 +193,9 @@ export class StreamConnection implements Relay, Dialer, Waiter<Address> {
     this.serverIs = target.name
     this.#deadline = clock.now + this.#pool!.connectTimeoutMs + TICK_MS
     this.#dialed = performance.now()
-    this.#dial = dial(target.transport, this)
+    const { address, tally } = target.transport
+    tally.opened()
+    this.#dial = dial(address, this)
   }
 
   refused(reason: string): void {

@@ -6,6 +6,7 @@ import type { Counters } from '../request/counters.ts'
 import type { ListenerPlan, SitePlan } from '../site/plan.ts'
 import type { MailPlan, MailScheme } from '../site/stream-plan.ts'
 import { checked, getsockname } from '../system/libc.ts'
+import { tallyOf } from '../transports/backend/tally.ts'
 import { StreamCounts } from './counts.ts'
 import { StreamGateway } from './gateway.ts'
 import type { ConnectionLine } from './log-line.ts'
@@ -17,6 +18,8 @@ export interface StreamOptions {
   readonly thread: number
   /** See PoolMemory. */
   readonly pools: Readonly<Record<string, SharedArrayBuffer>>
+  /** See Tally. */
+  readonly tallies: SharedArrayBuffer
   /** See allocatePersistence. */
   readonly belongings: Readonly<Record<string, SharedArrayBuffer>>
   /** See StreamCounts. */
@@ -113,10 +116,15 @@ export class StreamListeners {
   }
 
   #pool(name: string): void {
-    const { plan, pools, belongings, complain } = this.#options
+    const { plan, pools, belongings, tallies, thread, complain } = this.#options
     const pool = plan.pools[name]
     if (pool === undefined || this.#pools.has(name)) return
-    const options = { memory: pools[name]!, belongings: belongings[name], complain }
+    const options = {
+      memory: pools[name]!,
+      belongings: belongings[name],
+      tallyOf: (server: number) => tallyOf(tallies, plan, thread, name, server),
+      complain,
+    }
     this.#pools.set(name, new StreamPool(pool, options))
   }
 }

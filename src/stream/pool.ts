@@ -15,16 +15,25 @@ import { createPersistence } from '../persistence/create.ts'
 import type { Peer } from '../request/exchange.ts'
 import type { Address, PoolPlan } from '../site/plan.ts'
 import type { ResiliencePlan } from '../site/resilience-plan.ts'
+import type { Tally } from '../transports/backend/tally.ts'
 import { keyOf } from './key.ts'
 
 /** A server of a pool that connections, or datagrams, go to. */
-export type Server = Target<Address>
+export type Server = Target<Way>
+
+/** How a server is reached. */
+export interface Way {
+  readonly address: Address
+  /** Where connections to it are counted. */
+  readonly tally: Tally
+}
 
 export interface StreamPoolOptions {
   /** As PoolMemory allocates it. */
   readonly memory: SharedArrayBuffer
   /** Of its persistence: see allocatePersistence. */
   readonly belongings: SharedArrayBuffer | undefined
+  readonly tallyOf: (server: number) => Tally
   readonly complain: (line: string) => void
 }
 
@@ -32,14 +41,14 @@ export class StreamPool {
   readonly name: string
   readonly connectTimeoutMs: number
   readonly proxyProtocol: PoolPlan['proxyProtocol']
-  readonly #members: Members<Address>
+  readonly #members: Members<Way>
   readonly #figures: Figures | null
-  readonly #queue: PlaceQueue<Address> | null
+  readonly #queue: PlaceQueue<Way> | null
   readonly #queueMs: number
   readonly #timed: boolean
   readonly #complain: (line: string) => void
 
-  constructor(plan: PoolPlan, { memory, belongings, complain }: StreamPoolOptions) {
+  constructor(plan: PoolPlan, { memory, belongings, tallyOf, complain }: StreamPoolOptions) {
     const { resilience } = plan
     this.name = plan.name
     this.connectTimeoutMs = plan.connectTimeoutMs
@@ -47,7 +56,10 @@ export class StreamPool {
     this.#complain = complain
     const whose =
       plan.persistence?.by === 'source' ? createPersistence(plan, { memory: belongings }) : null
-    this.#members = createMembers(plan, { memory, whose }, ({ address }) => address)
+    this.#members = createMembers(plan, { memory, whose }, ({ address }, index) => ({
+      address,
+      tally: tallyOf(index),
+    }))
     this.#timed = this.#members.tiers.some(({ scheduler }) => scheduler.timed)
     this.#queueMs = resilience?.queue?.timeoutMs ?? 0
     const cells = resilience === undefined ? null : new PoolMemory(plan, memory).pool
@@ -56,10 +68,7 @@ export class StreamPool {
   }
 
   /** Returns the queue, if there is to be one. */
-  #care(
-    { passive, slowStartMs, queue }: ResiliencePlan,
-    cells: PoolCells,
-  ): PlaceQueue<Address> | null {
+  #care({ passive, slowStartMs, queue }: ResiliencePlan, cells: PoolCells): PlaceQueue<Way> | null {
     const targets = this.#members.tiers.flatMap((tier) => tier.targets)
     if (passive !== null) guardTargets(targets, passive, cells.lock)
     if (slowStartMs > 0) for (const target of targets) target.startSlowly(slowStartMs)
@@ -99,7 +108,7 @@ export class StreamPool {
   }
 
   /** Waits until a server has a place; null: there is no queue, no hope or no room in it. */
-  wait(waiter: Waiter<Address>): Ticket | null {
+  wait(waiter: Waiter<Way>): Ticket | null {
     if (this.#queue?.hasHope !== true) return null
     const ticket = this.#queue.wait(waiter, this.#queueMs)
     if (ticket === null) this.#figures?.add('queueFull')
@@ -117,7 +126,7 @@ export class StreamPool {
 }
 
 /** The servers for one connection, best first. */
-export class Servers extends Candidates<Address> {
+export class Servers extends Candidates<Way> {
   /** The next one, which counts the connection from now on until it is released; null: none is left. */
   next(): Server | null {
     return this.find(true) ?? null

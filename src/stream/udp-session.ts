@@ -108,9 +108,10 @@ export class UdpSession {
     this.#trial = this.#servers.trial
     this.#began = performance.now()
     this.serverIs = target.name
-    const { transport } = target
-    if (transport.kind === 'unix') return this.#refused('not an address for datagrams')
-    const { host, port } = transport
+    const { address, tally } = target.transport
+    tally.opened()
+    if (address.kind === 'unix') return this.#refused('not an address for datagrams')
+    const { host, port } = address
     const family = isIP(host.split('%')[0] ?? '')
     const socket = createSocket(family === 6 ? 'udp6' : 'udp4')
     this.#socket = socket
