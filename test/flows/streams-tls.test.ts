@@ -13,12 +13,13 @@ import { PlainServer } from './support/plain-server.ts'
 import { Portico } from './support/portico.ts'
 import { Visitor } from './support/visitor.ts'
 
-const names = ['pass', 'strict', 'end', 'known', 'imap', 'smtp', 'only'] as const
+const names = ['pass', 'strict', 'end', 'known', 'imap', 'smtp', 'only', 'echo'] as const
 type Name = (typeof names)[number]
 const port = (name: Name): number => Number(new URL(portico.urls[names.indexOf(name)]!).port)
 
 let servers: Server[]
 let plain: PlainServer
+let echo: PlainServer
 let noting: PlainServer
 const noted: Buffer[] = []
 let auth: MailAuth
@@ -44,6 +45,7 @@ const at = (server: Server): string => `127.0.0.1:${(server.address() as Address
 beforeAll(async () => {
   servers = [await tlsServer('a'), await tlsServer('b'), await tlsServer('other')]
   plain = await PlainServer.named('plain')
+  echo = await PlainServer.echo()
   noting = await PlainServer.start((socket) => {
     socket.on('data', (chunk: Buffer) => {
       noted.push(chunk)
@@ -81,6 +83,7 @@ listen:
   - { on: "imap://127.0.0.1:0", ${mail('on')} }
   - { on: "smtp://127.0.0.1:0", ${mail('only')} }
   - { on: "imap://127.0.0.1:0", ${mail('off')} }
+  - { on: "tcp://127.0.0.1:0", pool: "${echo.address}", certificate: site.pem, key: site.key }
 pools:
   b: { servers: ["tcp://${b}"] }
   other: { servers: ["tcp://${other}"] }
@@ -95,7 +98,7 @@ log: { access: stdout, format: json }
 afterAll(async () => {
   await portico?.[Symbol.asyncDispose]()
   for (const server of servers) server.close()
-  for (const server of [plain, noting, mailbox]) await server?.stop()
+  for (const server of [plain, echo, noting, mailbox]) await server?.stop()
   await auth?.stop()
 })
 
@@ -173,15 +176,23 @@ describe('ended here', () => {
     expect(line).toMatchObject({ received: 5, sent: 11, end: 'done' })
   })
 
-  test('much at once, both ways', async () => {
-    const socket = await over(port('end'), 'mail.test')
+  test('much at once, both ways, byte for byte', async () => {
+    const socket = await over(port('echo'), 'mail.test')
+    const body = Buffer.alloc(8_000_000)
+    for (let i = 0; i < body.length; i += 4) body.writeUInt32LE(i, i)
+    const parts: Buffer[] = []
     let had = 0
     socket.on('data', (chunk: Buffer) => {
+      parts.push(chunk)
       had += chunk.length
+      // A reader that is slower than the writer, so that something has to wait.
+      if (parts.length % 20 !== 0) return
+      socket.pause()
+      setTimeout(() => socket.resume(), 5)
     })
-    const part = Buffer.alloc(1_000_000, 'x')
-    for (let i = 0; i < 8; i++) socket.write(part)
-    await until('all of it', () => had >= 8_000_000)
+    socket.write(body)
+    await until('all of it', () => had >= body.length, 20_000)
+    expect(Buffer.concat(parts).equals(body)).toBe(true)
     socket.destroy()
   })
 

@@ -335,6 +335,21 @@ describe('servers that fail', () => {
   })
 })
 
+test('status and metrics tell of it, over a reload too', async () => {
+  const before = (await portico.status()).streams?.[0]
+  expect(before).toMatchObject({ listener: 'tcp://127.0.0.1:0', protocol: 'tcp' })
+  expect(before!.accepted).toBeGreaterThan(30)
+  expect(before!.refused).toBeGreaterThan(0)
+  expect(before!.failed).toBeGreaterThan(0)
+  expect(before!.received).toBeGreaterThan(8 * MB)
+  expect(before!.sent).toBeGreaterThan(20 * MB)
+  const { out } = await portico.run('status')
+  expect(out).toMatch(/listener +open +accepted/)
+  expect((await portico.run('reload')).code).toBe(0)
+  const after = (await portico.status()).streams?.[0]
+  expect(after!.accepted).toBeGreaterThanOrEqual(before!.accepted)
+})
+
 test('a reload: connections go on with who has them, new ones meet the new plan', async () => {
   // A visitor that left is no end as long as its server has not said so.
   for (const socket of silent.sockets) socket.destroy()
