@@ -4,6 +4,7 @@
  */
 import { clock } from '../../request/clock.ts'
 import { type AnswerHead, COPIED, HAS_DATE, HAS_SERVER } from '../../request/exchange.ts'
+import { fieldName } from '../../wire/fields.ts'
 import { mostFieldSize, writeField, writeInteger } from '../../wire/hpack-encoder.ts'
 import { staticIndex } from '../../wire/hpack-table.ts'
 import {
@@ -51,7 +52,7 @@ const LENGTH_ROOM = 20
 function recall(head: AnswerHead, server: string): Remembered {
   let entry = remembered.get(head)
   if (entry === undefined || entry.second !== clock.second || entry.server !== server) {
-    const block = encodeBlock(head.status, common(head, server))
+    const block = encodeBlock(head.status, head.fields, common(head.has, server))
     const ownsId = /(?:^|\n)x-request-id:/i.test(head.fields)
     entry = { second: clock.second, server, block, whole: null, data: 0, ownsId }
     remembered.set(head, entry)
@@ -59,26 +60,48 @@ function recall(head: AnswerHead, server: string): Remembered {
   return entry
 }
 
-function common(head: AnswerHead, server: string): string {
-  const date = (head.has & HAS_DATE) === 0 ? clock.date : ''
-  const named = (head.has & HAS_SERVER) === 0 && server !== '' ? `Server: ${server}\r\n` : ''
-  return `${named}${date}${head.fields}`
+const NOTHING = new Uint8Array(0)
+/** Server and Date as a block, by what a head has of them itself; good for one second. */
+let commons: readonly Uint8Array[] = []
+let commonSecond = 0
+let commonServer = ''
+
+function common(has: number, server: string): Uint8Array {
+  if (commonSecond !== clock.second || commonServer !== server || commons.length === 0) {
+    const named = server === '' ? '' : `Server: ${server}\r\n`
+    commonSecond = clock.second
+    commonServer = server
+    commons = [0, HAS_DATE, HAS_SERVER, HAS_DATE | HAS_SERVER].map((own) => {
+      const date = (own & HAS_DATE) === 0 ? clock.date : ''
+      return encodeBlock(0, (own & HAS_SERVER) === 0 ? named + date : date)
+    })
+  }
+  return commons[has & (HAS_DATE | HAS_SERVER)]!
 }
 
-/** A block of lines as HTTP/1 has them, with `:status` before it; 0: trailers have none. */
-export function encodeBlock(status: number, fields: string): Buffer {
-  let most = 16
-  eachLine(fields, (name, value) => {
-    most += mostFieldSize(name, value)
-  })
-  const bytes = Buffer.allocUnsafe(most)
-  let at = status === 0 ? 0 : writeField(bytes, 0, ':status', String(status))
-  eachLine(fields, (name, value) => {
-    const lower = name.toLowerCase()
-    if (!NOT_HERE.has(lower)) at = writeField(bytes, at, lower, value)
-  })
+let scratch = Buffer.allocUnsafeSlow(8_192)
+
+/**
+ * A block of lines as HTTP/1 has them, with `:status` before it; 0: trailers have none. `between`: a block
+ * that is encoded already.
+ */
+export function encodeBlock(status: number, fields: string, between: Uint8Array = NOTHING): Buffer {
+  // A line has four characters at least, and its field takes at most 14 bytes more than these.
+  const most = 16 + between.length + fields.length * 5
+  if (most > scratch.length) scratch = Buffer.allocUnsafeSlow(most)
+  const bytes = scratch
+  let to = status === 0 ? 0 : writeField(bytes, 0, ':status', String(status))
+  bytes.set(between, to)
+  to += between.length
+  for (let at = 0; at < fields.length; ) {
+    const colon = fields.indexOf(':', at)
+    const end = fields.indexOf('\r\n', colon)
+    const name = fieldName(fields.slice(at, colon))
+    if (!NOT_HERE.has(name)) to = writeField(bytes, to, name, fields.slice(colon + 1, end).trim())
+    at = end + 2
+  }
   // Memory of its own, and no more than it needs: it may be kept.
-  return Buffer.from(bytes.subarray(0, at))
+  return Buffer.from(bytes.subarray(0, to))
 }
 
 /** Writes a block as HEADERS, and CONTINUATION where it is too large for one frame. */
@@ -185,15 +208,4 @@ function assemble(entry: Remembered, body: Uint8Array): boolean {
   entry.data = data
   entry.whole = Buffer.from(bytes.subarray(0, at + body.length))
   return true
-}
-
-/** Calls `visit` for each line of a valid block, `Name: value\r\n`. */
-function eachLine(block: string, visit: (name: string, value: string) => void): void {
-  let at = 0
-  while (at < block.length) {
-    const colon = block.indexOf(':', at)
-    const end = block.indexOf('\r\n', colon)
-    visit(block.slice(at, colon), block.slice(colon + 1, end).trim())
-    at = end + 2
-  }
 }
