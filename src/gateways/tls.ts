@@ -27,6 +27,11 @@ const HANDSHAKE = 0x16
 const ACME = 'acme-tls/1'
 /** Begun in one turn of the loop. */
 const AT_ONCE = 4
+/**
+ * While others wait for their turn, a handshake has no longer than this, ms: else whoever begins many and ends
+ * none would keep everybody out.
+ */
+const PRESSED_MS = 2_000
 /** A connection that was answered in clear text is read for so long, so that no reset eats the answer, ms. */
 const LINGER_MS = 2_000
 
@@ -70,7 +75,7 @@ export class TlsGateway implements Gateway {
   /** Connections whose handshake is not over. */
   readonly #early = new Set<TlsConnection>()
   /** Complete ClientHellos whose turn has not come. */
-  #queue: TlsConnection[] = []
+  readonly #queue = new Set<TlsConnection>()
   /** Handshakes that have begun. */
   #under = 0
   /** Begun in this turn of the loop. */
@@ -94,7 +99,8 @@ export class TlsGateway implements Gateway {
         ? null
         : { required: plan.clients.mode === 'require', depth: plan.clients.depth }
     this.#stopTicking = onTick((now) => {
-      for (const connection of this.#early) connection.check(now)
+      const pressed = this.#queue.size > 0
+      for (const connection of this.#early) connection.check(now, pressed)
     })
   }
 
@@ -116,15 +122,15 @@ export class TlsGateway implements Gateway {
 
   /** Its ClientHello is complete. */
   enqueue(connection: TlsConnection): void {
-    this.#queue.push(connection)
+    this.#queue.add(connection)
     this.#pump()
   }
 
   #pump(): void {
     const { handshakes } = this.#options.plan
-    while (this.#queue.length > 0 && this.#under < handshakes && this.#turn < AT_ONCE) {
-      const connection = this.#queue.shift()!
-      if (!this.#early.has(connection)) continue
+    for (const connection of this.#queue) {
+      if (this.#under >= handshakes || this.#turn >= AT_ONCE) break
+      this.#queue.delete(connection)
       this.#turn++
       this.#begin(connection)
     }
@@ -267,10 +273,11 @@ export class TlsGateway implements Gateway {
 
   #leave(connection: TlsConnection): void {
     this.#early.delete(connection)
+    this.#queue.delete(connection)
     if (!connection.underWay) return
     connection.underWay = false
     this.#under--
-    if (this.#queue.length > 0) this.#pump()
+    if (this.#queue.size > 0) this.#pump()
   }
 
   drain(done: () => void): void {
@@ -320,6 +327,8 @@ export class TlsConnection implements Connection {
   readonly #gateway: TlsGateway
   /** On `clock.now`. */
   #deadline: number
+  /** When the handshake began. */
+  #began = 0
   /** What came so far. */
   #held: Buffer | null = null
   #lingers = false
@@ -364,6 +373,7 @@ export class TlsConnection implements Connection {
     const bytes = this.#held!
     this.#held = null
     this.#secured = stream
+    this.#began = clock.now
     return bytes
   }
 
@@ -381,9 +391,10 @@ export class TlsConnection implements Connection {
     this.socket.resume()
   }
 
-  /** Called at each tick of the clock until the handshake is over. */
-  check(now: number): void {
-    if (now < this.#deadline) return
+  /** Called at each tick of the clock until the handshake is over; `pressed`: others wait for theirs. */
+  check(now: number, pressed: boolean): void {
+    const mayLast = pressed && this.underWay ? this.#began + PRESSED_MS : Number.POSITIVE_INFINITY
+    if (now < this.#deadline && now < mayLast) return
     if (this.#lingers) this.destroy()
     else this.#gateway.late(this)
   }

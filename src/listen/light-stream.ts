@@ -20,8 +20,6 @@ import {
 } from './stream-handle.ts'
 import { unsent } from './unsent.ts'
 
-export { isStreamHandle, type StreamHandle } from './stream-handle.ts'
-
 const State = { OPEN: 0, ENDING: 1, CLOSED: 2 } as const
 
 export class LightStream implements ByteStream {

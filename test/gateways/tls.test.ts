@@ -278,6 +278,22 @@ describe.each([
     stuck[1]!.destroy()
   })
 
+  it('lets nobody keep the others out with handshakes that never end', async () => {
+    const bytes = await hello()
+    const stuck: Socket[] = []
+    for (let i = 0; i < 2; i++) {
+      const socket = connect(one.port, '127.0.0.1').on('error', () => {})
+      stuck.push(socket)
+      await once(socket, 'connect')
+      socket.write(bytes)
+      await once(socket, 'data')
+    }
+    const began = performance.now()
+    expect(await echoes(one.port)).toBe('hello')
+    expect(performance.now() - began).toBeLessThan(PLAN.handshakeMs - 1_000)
+    for (const socket of stuck) socket.destroy()
+  })
+
   it('waits for no handshake for ever', async () => {
     const other = await rig(light, { plan: { ...PLAN, handshakeMs: 300 } })
     const socket = connect(other.port, '127.0.0.1').on('error', () => {})
