@@ -25,6 +25,7 @@ import { limit } from './limit.ts'
 import { closed, maintenance } from './maintenance.ts'
 import { requestHeaders } from './request-headers.ts'
 import { rewrite } from './rewrite.ts'
+import { unfiltered } from './unfiltered.ts'
 
 /** `plan`: undefined where the route has no filters. */
 export function filtered(
@@ -37,7 +38,7 @@ export function filtered(
 
 /** The same, with what takes its place when somebody says `portico maintenance on`. */
 export function doors(plan: FiltersPlan | undefined, handler: Handler, host: FilterHost): Doors {
-  if (plan === undefined) return { open: handler, shut: closed(undefined, handler, host) }
+  if (plan === undefined) return unfiltered(handler, host)
   const inner = asked(plan, changed(plan, handler, host), host)
   const { maintenance: closes } = plan
   const open = closes ? maintenance(closes, inner, host) : inner

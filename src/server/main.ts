@@ -5,12 +5,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { HealthChecks } from '../balance/health-checks.ts'
-import { readPoolCounts } from '../balance/pool-counts.ts'
-import { PoolMemory } from '../balance/pool-memory.ts'
 import { allocateLimits } from '../filters/limit/allocate.ts'
-import { allocatePersistence } from '../persistence/create.ts'
-import { type AllBelongings, takeBelongings, tellBelongings } from '../persistence/hand-over.ts'
+import type { AllBelongings } from '../persistence/hand-over.ts'
 import { AppCounts } from '../request/app-counts.ts'
 import { Counters } from '../request/counters.ts'
 import type { SitePlan } from '../site/plan.ts'
@@ -18,14 +14,13 @@ import { StreamCounts } from '../stream/counts.ts'
 import { readStreams } from '../stream/details.ts'
 import { removeAbandoned } from '../system/abandoned.ts'
 import { killSession } from '../system/session.ts'
-import { allocateTallies } from '../transports/backend/tally.ts'
 import { Claims } from '../transports/worker-link/claims.ts'
 import { RequestsAsker } from './ask-threads.ts'
 import { Joined } from './joined.ts'
 import { LoadMeter } from './load-meter.ts'
 import type { AppMemory, FromThread, ThreadStart, ToThread } from './messages.ts'
 import { type RouteName, readNumbers, routeNames } from './numbers.ts'
-import { withConnections } from './pool-connections.ts'
+import type { ServerPools } from './pools.ts'
 import type { FromServer, ServerStatus, ToServer } from './protocol.ts'
 import { workerSlots } from './slots.ts'
 
@@ -35,7 +30,11 @@ const LAST_WORDS_MS = 1_000
 /** Bodies too large for memory lie in folders of this name. */
 const SPOOL = 'portico-'
 
+const NO_POOLS = { pools: {}, belongings: {}, tallies: new SharedArrayBuffer(0) }
+
 const startedAt = performance.now()
+
+type Start = Extract<ToServer, { type: 'start' }>
 
 function tell(message: FromServer): void {
   if (process.connected) process.send!(message)
@@ -49,13 +48,11 @@ class Server {
   readonly #threads: Worker[] = []
   readonly #counters: SharedArrayBuffer
   readonly #streams: SharedArrayBuffer
-  readonly #tallies: SharedArrayBuffer
-  readonly #belongings: Readonly<Record<string, SharedArrayBuffer>>
   readonly #apps: Record<string, AppMemory> = {}
-  readonly #pools: Readonly<Record<string, SharedArrayBuffer>>
   readonly #joined: Joined
   readonly #meter: LoadMeter
-  readonly #health: HealthChecks
+  /** Null: the site has none. */
+  readonly #pools: ServerPools | null
   /** Threads that have not answered yet, by the number of the order. */
   readonly #dismissals = new Map<number, number>()
   readonly #spool: string
@@ -65,7 +62,7 @@ class Server {
   #drained = false
   #over = false
 
-  constructor(start: Extract<ToServer, { type: 'start' }>) {
+  constructor(start: Start, pools: ServerPools | null) {
     const { plan } = start
     const { threads } = plan
     this.#waiting = threads
@@ -90,24 +87,8 @@ class Server {
       tell({ type: 'joined', app, slot, pid })
     })
     this.#meter = new LoadMeter(Object.values(plan.apps), this.#apps, this.#joined, tell)
-    const pools = Object.fromEntries(
-      Object.values(plan.pools).map((pool) => [pool.name, PoolMemory.allocate(pool)]),
-    )
     this.#pools = pools
-    this.#health = new HealthChecks({
-      pools: Object.values(plan.pools),
-      memory: pools,
-      files: start.poolFiles,
-      before: start.health,
-      user: plan.user,
-      tell: (report) => tell({ type: 'health', ...report }),
-      complain: (message) => tell({ type: 'log', level: 'error', message }),
-    })
-    this.#health.start()
     const limits = allocateLimits(plan)
-    const belongings = allocatePersistence(plan, start.belongingsKey)
-    this.#belongings = belongings
-    this.#tallies = allocateTallies(plan)
     const streams = StreamCounts.allocate(plan.listeners.length, threads)
     this.#streams = streams
     for (let thread = 0; thread < threads; thread++) {
@@ -122,10 +103,8 @@ class Server {
         linkPath: join(start.linkDir, `link-${thread}.sock`),
         counters: this.#counters,
         apps: this.#apps,
-        pools,
+        ...(pools?.shared ?? NO_POOLS),
         poolFiles: start.poolFiles,
-        belongings,
-        tallies: this.#tallies,
         streams,
         limits,
         tls: start.tls,
@@ -155,7 +134,7 @@ class Server {
   }
 
   drain(timeoutMs: number): void {
-    this.#health.stop()
+    this.#pools?.stop()
     this.send({ type: 'drain' })
     setTimeout(() => this.#finish(), timeoutMs)
   }
@@ -190,8 +169,7 @@ class Server {
         ...(this.#plan.tls === undefined ? {} : { tls: totals.tls }),
         ...(totals.http2.accepted === 0 ? {} : { http2: totals.http2 }),
         apps,
-        pools: withConnections(this.#health.status, this.#tallies, this.#plan),
-        poolCounts: readPoolCounts(Object.values(this.#plan.pools), this.#pools),
+        ...(this.#pools?.status ?? { pools: {} }),
         ...numbers,
         memory: { rss: process.memoryUsage.rss() },
         uptimeMs: Math.round(performance.now() - startedAt),
@@ -201,7 +179,7 @@ class Server {
 
   /** An administrator decides about a server of a pool. */
   order({ ask, pool, server, order }: Extract<ToServer, { type: 'order' }>): void {
-    this.#health.order(pool, server, order)
+    this.#pools?.order(pool, server, order)
     tell({ type: 'ordered', ask })
   }
 
@@ -225,12 +203,11 @@ class Server {
 
   /** Whose the visitors are. */
   tellBelongings(ask: number): void {
-    const told = tellBelongings(this.#plan.pools, this.#belongings)
-    tell({ type: 'belongings', ask, told })
+    tell({ type: 'belongings', ask, told: this.#pools?.tellBelongings() ?? {} })
   }
 
   takeBelongings(told: AllBelongings): void {
-    takeBelongings(told, this.#plan.pools, this.#belongings)
+    this.#pools?.takeBelongings(told)
   }
 
   /** Removes what is only ours. */
@@ -293,15 +270,38 @@ class Server {
 
 let server: Server | null = null
 
+/** What is said while the server is being made; null: it is heard at once. */
+let early: Exclude<ToServer, Start>[] | null = null
+
 process.on('message', (message: ToServer) => {
-  if (message.type === 'start') {
-    try {
-      server = new Server(message)
-    } catch (error) {
-      tell({ type: 'failed', message: error instanceof Error ? error.message : String(error) })
-    }
-    return
+  if (message.type === 'start') void begin(message)
+  else if (early === null) hear(message)
+  else early.push(message)
+})
+
+async function begin(start: Start): Promise<void> {
+  const said: Exclude<ToServer, Start>[] = []
+  early = said
+  try {
+    server = new Server(start, await poolsOf(start))
+  } catch (error) {
+    tell({ type: 'failed', message: error instanceof Error ? error.message : String(error) })
   }
+  early = null
+  for (const message of said) hear(message)
+}
+
+/** Loaded where there are any. */
+async function poolsOf(start: Start): Promise<ServerPools | null> {
+  if (Object.keys(start.plan.pools).length === 0) return null
+  const { ServerPools } = await import('./pools.ts')
+  return new ServerPools(start, {
+    tell: (report) => tell({ type: 'health', ...report }),
+    complain: (message) => tell({ type: 'log', level: 'error', message }),
+  })
+}
+
+function hear(message: Exclude<ToServer, Start>): void {
   switch (message.type) {
     case 'app':
       return server?.send({ type: 'app', app: message.app, status: message.status })
@@ -331,7 +331,7 @@ process.on('message', (message: ToServer) => {
     case 'closed':
       return server?.send(message)
   }
-})
+}
 
 // Without a supervisor nobody could ever stop or reload this process.
 process.on('disconnect', () => process.exit(0))

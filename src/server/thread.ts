@@ -2,9 +2,9 @@
 import { existsSync, unlinkSync } from 'node:fs'
 import { getSystemErrorMessage } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
-import { createPool } from '../balance/pool.ts'
-import { doors } from '../filters/compose.ts'
+import type { Pool } from '../balance/pool.ts'
 import type { FilterHost } from '../filters/filter.ts'
+import { unfiltered } from '../filters/unfiltered.ts'
 import { files } from '../handlers/files.ts'
 import { type HealthHost, health } from '../handlers/health.ts'
 import { metrics, Scrapes } from '../handlers/metrics.ts'
@@ -24,7 +24,7 @@ import { Tracer } from '../request/trace.ts'
 import { Trust } from '../request/trust.ts'
 import { USUAL_HTTP2 } from '../site/http2-plan.ts'
 import { isPlain } from '../site/judge-stream-pool.ts'
-import type { HandlerPlan, PoolPlan, RoutePlan, SitePlan } from '../site/plan.ts'
+import type { HandlerPlan, RoutePlan } from '../site/plan.ts'
 import type { StreamListeners } from '../stream/listeners.ts'
 import type { ConnectionLine } from '../stream/log-line.ts'
 import { tallyOf } from '../transports/backend/tally.ts'
@@ -70,23 +70,26 @@ const stranger: LinkOwner = {
   lost: () => {},
 }
 
-const pools = new Map(
-  routedPools(plan).map(([name, pool]) => [
-    name,
-    createPool(pool, {
+const pools = await routedPools()
+
+/** Those that requests go to. Loaded where there are any. */
+async function routedPools(): Promise<ReadonlyMap<string, Pool>> {
+  const made = new Map<string, Pool>()
+  const routed = Object.entries(plan.pools).filter(([, { servers }]) => !servers.some(isPlain))
+  if (routed.length === 0) return made
+  const { createPool } = await import('../balance/pool.ts')
+  for (const [name, pool] of routed) {
+    const options = {
       spool: start.spool,
       log: complain,
       memory: start.pools[name]!,
       files: start.poolFiles[name],
       belongings: start.belongings[name],
-      tallyOf: (server) => tallyOf(start.tallies, plan, start.thread, name, server),
-    }),
-  ]),
-)
-
-/** Those that requests go to. */
-function routedPools({ pools }: SitePlan): [string, PoolPlan][] {
-  return Object.entries(pools).filter(([, { servers }]) => !servers.some(isPlain))
+      tallyOf: (server: number) => tallyOf(start.tallies, plan, start.thread, name, server),
+    }
+    made.set(name, createPool(pool, options))
+  }
+  return made
 }
 
 /** Visitors who ask for the metrics. */
@@ -112,6 +115,13 @@ function hasCgi(): boolean {
   return plan.hosts.some(({ routes }) => routes.some(({ handler }) => handler.kind === 'cgi'))
 }
 
+/** Filters are loaded where a route has any. */
+const doors = hasFilters() ? (await import('../filters/compose.ts')).doors : null
+
+function hasFilters(): boolean {
+  return plan.hosts.some(({ routes }) => routes.some(({ filters }) => filters !== undefined))
+}
+
 const filterHost: FilterHost = {
   limits: start.limits,
   serve: (pool, exchange) => pools.get(pool)!.serve(exchange),
@@ -123,7 +133,8 @@ const filterHost: FilterHost = {
 const allDoors: Doors[] = []
 
 function makeHandler(plan: HandlerPlan, { filters }: RoutePlan): Handler {
-  const made = doors(filters, handlerOf(plan), filterHost)
+  const handler = handlerOf(plan)
+  const made = doors?.(filters, handler, filterHost) ?? unfiltered(handler, filterHost)
   // Whoever looks after the site goes on seeing it.
   const watches = plan.kind === 'health' || plan.kind === 'metrics'
   allDoors.push(watches ? { open: made.open, shut: made.open } : made)
