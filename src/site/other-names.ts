@@ -186,7 +186,7 @@ export const otherNames: Readonly<Record<string, readonly string[]>> = {
   health: ['routes: { /healthz: { health: all } }'],
   // Handlers.
   upstream: ['proxy'],
-  'proxy-pass': ['proxy'],
+  'proxy-pass': ['proxy', 'pool'],
   'uwsgi-pass': ['proxy: "uwsgi://127.0.0.1:3031"'],
   'fastcgi-pass': ['proxy: "fastcgi://127.0.0.1:9000"'],
   alias: ['files'],
@@ -221,6 +221,24 @@ export const otherNames: Readonly<Record<string, readonly string[]>> = {
   'allowed-origins': ['origins'],
   'allow-origin': ['origins'],
   'allow-credentials': ['credentials'],
+  // Listeners without HTTP.
+  'default-backend': ['pool'],
+  'proxy-timeout': ['idle'],
+  'timeout-client': ['client-idle'],
+  'timeout-server': ['server-idle'],
+  'proxy-half-close': ['half-closed'],
+  'proxy-responses': ['responses'],
+  'proxy-requests': ['requests'],
+  'ssl-preread': ['names', 'names: { www.example.com: web }'],
+  'auth-http': ['mail: { auth: "http://127.0.0.1:9000/auth" }', 'auth'],
+  'auth-http-header': ['headers'],
+  'auth-http-timeout': ['auth-timeout'],
+  'imap-auth': ['methods'],
+  'pop3-auth': ['methods'],
+  'imap-capabilities': ['capabilities'],
+  'pop3-capabilities': ['capabilities'],
+  'smtp-capabilities': ['capabilities'],
+  'proxy-smtp-auth': ['smtp-auth'],
 }
 
 /** What `name` means in a mapping that has the keys `known`; null: nothing that is known of. */
