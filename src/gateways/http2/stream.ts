@@ -28,7 +28,7 @@ import type { Carrier } from '../exchange.ts'
 import type { Http2Connection } from './connection.ts'
 import { encodeBlock, writeBlock, writeHead, writeWhole } from './encode.ts'
 import type { Http2Exchange } from './exchange.ts'
-import { HeldBytes } from './held-bytes.ts'
+import { HeldBytes, mayOpenWider } from './held-bytes.ts'
 import { SendQueue } from './send-queue.ts'
 import type { Http2Tunnel } from './tunnel.ts'
 
@@ -371,6 +371,7 @@ export class Http2Stream implements Carrier {
   #enlarge(): void {
     // All of the rest may come as it is.
     if (this.#bodyLeft !== UNMEASURED && this.#bodyLeft <= this.#receiveWindow) return
+    if (!mayOpenWider()) return
     this.#target = READ_WINDOW
     this.#connection.enlarge()
     this.#taken += READ_WINDOW - DEFAULT_WINDOW

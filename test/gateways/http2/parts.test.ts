@@ -1,0 +1,90 @@
+/** The parts of a connection that hold something. */
+import { describe, expect, it } from 'vitest'
+import { Closed, ClosedStreams } from '../../../src/gateways/http2/closed-streams.ts'
+import { HeldBytes, mayOpenWider } from '../../../src/gateways/http2/held-bytes.ts'
+import { SendQueue } from '../../../src/gateways/http2/send-queue.ts'
+import { Turns } from '../../../src/gateways/http2/turns.ts'
+import { unsent } from '../../../src/listen/unsent.ts'
+import { parsePriority, type USUAL_PRIORITY } from '../../../src/wire/priority.ts'
+
+describe('held bytes', () => {
+  it('are given back in one piece, whatever pieces they came in', () => {
+    const held = new HeldBytes()
+    const bytes = Buffer.from('0123456789'.repeat(1000))
+    for (let at = 0; at < bytes.length; at += 7) {
+      held.add(bytes, at, Math.min(bytes.length, at + 7), 65_535)
+    }
+    expect(held.length).toBe(10_000)
+    expect(held.take().equals(bytes)).toBe(true)
+    expect([held.length, held.take().length]).toEqual([0, 0])
+  })
+
+  it('of a thread have an end', () => {
+    const bytes = Buffer.alloc(1_048_576)
+    const all = Array.from({ length: 64 }, () => new HeldBytes())
+    for (const held of all) {
+      expect(mayOpenWider()).toBe(true)
+      held.add(bytes, 0, bytes.length, bytes.length)
+    }
+    expect(mayOpenWider()).toBe(false)
+    for (const held of all) held.take()
+    expect(mayOpenWider()).toBe(true)
+  })
+})
+
+it('what waits to be sent counts as unsent until it has left, or nobody wants it', () => {
+  const before = unsent.bytes
+  const queue = new SendQueue()
+  queue.push(Buffer.from('hello'))
+  queue.push(Buffer.from('world'))
+  expect([queue.length, queue.isLast, unsent.bytes - before]).toEqual([10, false, 10])
+  queue.left(2)
+  expect([queue.from, queue.length, unsent.bytes - before]).toEqual([2, 8, 8])
+  queue.left(3)
+  expect([queue.from, queue.isLast, queue.first?.toString()]).toEqual([0, true, 'world'])
+  queue.drop()
+  expect([queue.length, queue.first, unsent.bytes - before]).toEqual([0, undefined, 0])
+})
+
+it('closed streams are known for a while', () => {
+  const closed = new ClosedStreams()
+  expect(closed.what(1)).toBe(Closed.UNKNOWN)
+  closed.add(1, false)
+  closed.add(3, true)
+  expect([1, 3, 5].map((id) => closed.what(id))).toEqual([
+    Closed.ENDED,
+    Closed.RESET,
+    Closed.UNKNOWN,
+  ])
+  expect(closed.full).toBe(false)
+  for (let id = 5; id < 400; id += 2) closed.add(id, false)
+  expect([closed.what(1), closed.full]).toEqual([Closed.UNKNOWN, true])
+})
+
+it.each([
+  ['', 3, true],
+  ['u=0', 0, false],
+  ['u=7, i', 7, true],
+  ['i', 3, true],
+  ['i=?0', 3, false],
+  ['u=1;x=2,i=?1', 1, true],
+  ['u=8', 3, true],
+  ['u=-1, i', 3, true],
+  ['garbage', 3, true],
+])('priority %j', (text, urgency, incremental) => {
+  expect(parsePriority(text)).toEqual({ urgency, incremental })
+})
+
+it('turns: the urgent first, equals in turn, the others one after another', () => {
+  const turns = new Turns<{ id: number; priority: typeof USUAL_PRIORITY; line: number }>()
+  const one = (id: number, text: string) => ({ id, priority: parsePriority(text), line: -1 })
+  const all = [one(1, 'i'), one(3, 'u=3'), one(5, 'i'), one(7, 'u=1'), one(9, 'u=3')]
+  for (const each of all) turns.add(each)
+  turns.add(all[0]!)
+  turns.remove(all[2]!)
+  turns.remove(all[2]!)
+  const order: number[] = []
+  for (let next = turns.next(); next !== null; next = turns.next()) order.push(next.id)
+  expect(order).toEqual([7, 3, 9, 1])
+  expect(turns.none).toBe(true)
+})
