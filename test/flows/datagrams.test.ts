@@ -14,9 +14,12 @@ let second: Daemon
 let echo: Socket
 /** Answers twice to each. */
 let chatty: Socket
+/** Answers nothing. */
+let silent: Socket
+let heard = 0
 let portico: Portico
 
-const names = ['dns', 'hash', 'echo', 'six', 'chatty', 'dead', 'few'] as const
+const names = ['dns', 'hash', 'echo', 'six', 'chatty', 'dead', 'few', 'log', 'two'] as const
 type Name = (typeof names)[number]
 const port = (name: Name): number => Number(new URL(portico.urls[names.indexOf(name)]!).port)
 
@@ -52,6 +55,7 @@ beforeAll(async () => {
   const [one, other, gone] = [await freePort(), await freePort(), await freePort()]
   ;[first, second] = await Promise.all([bind9(one, 'first'), bind9(other, 'second')])
   echo = await server((socket, bytes, from) => socket.send(bytes, from, '127.0.0.1'))
+  silent = await server(() => heard++)
   chatty = await server((socket, bytes, from) => {
     socket.send(bytes, from, '127.0.0.1')
     setTimeout(() => socket.send(bytes, from, '127.0.0.1'), 100)
@@ -68,8 +72,11 @@ listen:
   - { on: "udp://127.0.0.1:0", pool: "${at(chatty)}", responses: 2 }
   - { on: "udp://127.0.0.1:0", pool: "127.0.0.1:${gone}", responses: 1 }
   - { on: "udp://127.0.0.1:0", pool: "${at(echo)}", max-connections: 2 }
+  - { on: "udp://127.0.0.1:0", pool: "${at(silent)}", responses: 0 }
+  - { on: "udp://127.0.0.1:0", pool: turns, requests: 2, idle: 1s }
 pools:
   dns: { servers: ["udp://127.0.0.1:${one}", "127.0.0.1:${other}"], connect-timeout: 400ms }
+  turns: { servers: ["127.0.0.1:${one}", "127.0.0.1:${other}"] }
   hash: { servers: ["127.0.0.1:${one}", "127.0.0.1:${other}"], schedule: source-hash }
 log: { access: stdout, format: json }
 `,
@@ -80,6 +87,7 @@ afterAll(async () => {
   await portico?.[Symbol.asyncDispose]()
   echo?.close()
   chatty?.close()
+  silent?.close()
   for (const daemon of [first, second]) await daemon?.[Symbol.asyncDispose]()
 })
 
@@ -153,6 +161,22 @@ describe('sessions', () => {
     expect(await say(port('chatty'), Buffer.from('hello'), { count: 2 })).toHaveLength(2)
     const line = await lineWhere(portico, from, ({ received }) => received === 5)
     expect(line).toMatchObject({ sent: 10, end: 'done' })
+  })
+
+  test('where nobody answers, a session is over when its datagram is sent', async () => {
+    const from = connectionLines(portico).length
+    const sender = createSocket('udp4')
+    for (let i = 0; i < 20; i++) sender.send('line', port('log'), '127.0.0.1')
+    await until('all of them', () => heard === 20)
+    sender.close()
+    const line = await lineWhere(portico, from, ({ received }) => received === 4)
+    expect(line).toMatchObject({ end: 'done', sent: 0 })
+  })
+
+  test('so many datagrams are a session, then another server may be next', async () => {
+    const [a, b, c, d] = await questionsFromOnePort(port('two'), 4)
+    expect([a, c]).toEqual([b, d])
+    expect(new Set([a, c]).size).toBe(2)
   })
 
   test('silence ends one', async () => {

@@ -37,6 +37,8 @@ const names = [
   'v2',
   'behind',
   'address',
+  'half',
+  'server',
 ] as const
 type Name = (typeof names)[number]
 const port = (name: Name): number => Number(new URL(portico.urls[names.indexOf(name)]!).port)
@@ -89,6 +91,8 @@ ${[
   listen('v2'),
   '  - { on: "tcp://127.0.0.1:0", pool: v1, proxy-protocol: true }',
   `  - { on: "tcp://127.0.0.1:0", pool: "${first.address}" }`,
+  '  - { on: "tcp://127.0.0.1:0", pool: silent, half-closed: 400ms }',
+  '  - { on: "tcp://127.0.0.1:0", pool: silent, server-idle: 400ms }',
 ].join('\n')}
 pools:
   echo: { servers: ["tcp://${echo.address}"] }
@@ -221,6 +225,17 @@ describe('ends', () => {
     expect(performance.now() - began).toBeGreaterThan(600)
     expect(await nextLine(portico, from)).toMatchObject({ end: 'client-idle' })
   })
+
+  test.each(['half', 'server'] as const)(
+    'a server that does not answer is one: %s',
+    async (name) => {
+      const from = lines()
+      const visitor = await visit(name)
+      if (name === 'half') visitor.socket.end('the end')
+      await visitor.end()
+      expect(await nextLine(portico, from)).toMatchObject({ end: 'server-idle' })
+    },
+  )
 
   test('no server that can be reached', async () => {
     const from = lines()
