@@ -43,15 +43,14 @@ function meet(port: number, name: string, ca: string = root): Promise<Met> {
 }
 
 /** A visitor who trusts the CA is content. */
-async function served(port: number, name: string): Promise<PeerCertificate> {
-  return until(
-    `a good certificate for ${name} on ${port}`,
-    async () => {
-      const { certificate, error } = await meet(port, name)
-      return error === '' && certificate
-    },
-    20_000,
-  )
+async function served(portico: Portico, port: number, name: string): Promise<PeerCertificate> {
+  const good = async (): Promise<PeerCertificate | false> => {
+    const { certificate, error } = await meet(port, name)
+    return error === '' && certificate
+  }
+  return until(`a good certificate for ${name}`, good, 30_000).catch((error: Error) => {
+    throw new Error(`${error.message}; the log:\n${portico.messages}`)
+  })
 }
 
 function site(
@@ -89,7 +88,7 @@ describe('a site obtains its certificates', () => {
     // Nobody has waited for a CA: there is an answer at once, if need be with a stand-in.
     expect((await meet(port, 'www.example.com')).certificate.subject).toBeDefined()
     for (const name of names) {
-      expect((await served(port, name)).subjectaltname).toBe(`DNS:${name}`)
+      expect((await served(portico, port, name)).subjectaltname).toBe(`DNS:${name}`)
     }
     // What is nobody's proof is the site's own business.
     const fields = { Host: 'www.example.com' }
@@ -100,7 +99,7 @@ describe('a site obtains its certificates', () => {
 
     portico.write('site.yaml', site([...names, 'new.example.com'], listen)['site.yaml']!)
     expect((await portico.run('reload')).code).toBe(0)
-    await served(port, 'new.example.com')
+    await served(portico, port, 'new.example.com')
     expect(pebble.orders).toBe(orders + 3)
     const all = await certificates(portico)
     expect(all.map(({ names, state, trouble }) => ({ names, state, trouble }))).toEqual(
@@ -134,7 +133,7 @@ describe('a site obtains its certificates', () => {
   test('by tls-alpn-01 on its https listener alone', async () => {
     const names = ['alpn.example.com']
     await using portico = await Portico.serve(site(names, [`https://127.0.0.1:${pebble.tlsPort}`]))
-    await served(pebble.tlsPort, 'alpn.example.com')
+    await served(portico, pebble.tlsPort, 'alpn.example.com')
     // Nobody else is shown what the CA came for.
     expect(portico.messages).toContain('alpn.example.com has one by Pebble Intermediate')
   }, 40_000)
@@ -161,7 +160,7 @@ describe('a site obtains its certificates', () => {
     const listen = [`http://127.0.0.1:${pebble.httpPort}`, 'https://127.0.0.1:0']
     await using first = await Portico.serve(site(['kept.example.com'], listen))
     const port = Number(new URL(first.urls[1]!).port)
-    const { fingerprint256 } = await served(port, 'kept.example.com')
+    const { fingerprint256 } = await served(first, port, 'kept.example.com')
     const orders = pebble.orders
     first.signal('SIGKILL')
     await first.exited
@@ -181,15 +180,15 @@ test('two machines with one store: the CA comes to one for what the other has or
   const listen = [`http://127.0.0.1:${pebble.httpPort}`, 'https://127.0.0.1:0']
   await using one = await Portico.serve(site(['one.example.com'], listen, acme))
   const ports = { one: Number(new URL(one.urls[1]!).port), two: 0 }
-  await served(ports.one, 'one.example.com')
+  await served(one, ports.one, 'one.example.com')
   const orders = pebble.orders
   const away = ['http://127.0.0.1:0', 'https://127.0.0.1:0']
   await using two = await Portico.serve(site(['two.example.com'], away, acme))
   ports.two = Number(new URL(two.urls[1]!).port)
-  const { fingerprint256 } = await served(ports.two, 'two.example.com')
+  const { fingerprint256 } = await served(two, ports.two, 'two.example.com')
   one.write('site.yaml', site(['one.example.com', 'two.example.com'], listen, acme)['site.yaml']!)
   await one.run('reload')
-  expect((await served(ports.one, 'two.example.com')).fingerprint256).toBe(fingerprint256)
+  expect((await served(one, ports.one, 'two.example.com')).fingerprint256).toBe(fingerprint256)
   expect(pebble.orders).toBe(orders + 1)
   // Whichever renews it, both serve it.
   await renew(one, 'two.example.com')
@@ -204,9 +203,11 @@ test('two machines with one store: the CA comes to one for what the other has or
       )
       return both[0] === both[1] && both[0] !== fingerprint256
     },
-    20_000,
-  )
-}, 60_000)
+    30_000,
+  ).catch((error: Error) => {
+    throw new Error(`${error.message}; the logs:\n${one.messages}\n\n${two.messages}`)
+  })
+}, 90_000)
 
 test('our own authority answers for local names, and `portico ca` shows its root', async () => {
   const whole = {
