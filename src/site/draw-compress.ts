@@ -76,7 +76,7 @@ export function drawCors({ root, report }: Drawing, path: KeyPath, form: CorsFor
         return text
       }
       if (!isLinear(text.slice(1))) {
-        const why = 'it looks around or refers back'
+        const why = 'it looks around, refers back or repeats a lot'
         report.warning(at, `how long this expression may take has no bound: ${why}`)
       }
       return text

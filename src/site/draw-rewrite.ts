@@ -51,7 +51,8 @@ function draw(
   try {
     groups = groupsOf(match)
     if (!isLinear(match)) {
-      const why = 'how long this expression may take has no bound: it looks around or refers back'
+      const why =
+        'how long this expression may take has no bound: it looks around, refers back or repeats a lot'
       report.warning(at, `${why}. Paths of more than 512 bytes do not match it`, { key: isPair })
     }
   } catch (error) {

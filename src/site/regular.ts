@@ -8,24 +8,43 @@ let ready = false
  * backtracking, to which server threads turn once the usual one takes long. Throws SyntaxError.
  */
 export function isLinear(source: string): boolean {
-  const groups = new RegExp(source)
+  const { source: text } = new RegExp(source)
   if (!ready) {
     ready = true
     setFlagsFromString('--enable-experimental-regexp-engine')
   }
-  // Repetitions with large numbers are too large for it, not too slow.
-  const small = groups.source.replace(/\{(\d+)(,?)(\d*)\}/g, (_, from, comma, to) =>
+  if (isKnown(text)) return true
+  // Repetitions with large numbers are too large for it: then the usual engine has to do, and may where
+  // nothing can be divided in more than one way.
+  const small = text.replace(/\{(\d+)(,?)(\d*)\}/g, (_, from, comma, to) =>
     Number(from) > 1 || Number(to) > 1
       ? comma === '' || to !== ''
         ? '{0,2}'
         : '{1,}'
       : `{${from}${comma}${to}}`,
   )
+  return isKnown(small) && isOneWay(text)
+}
+
+/** Whether the engine without backtracking takes it. */
+function isKnown(source: string): boolean {
   try {
-    return new RegExp(small, 'l').source !== ''
+    return new RegExp(source, 'l').source !== ''
   } catch {
     return false
   }
+}
+
+/** It begins where the text does, repeats no group, and no more than one character so often as it likes. */
+function isOneWay(source: string): boolean {
+  const plain = source.replace(/\\.|\[(?:\\.|[^\]\\])*\]/gs, 'x')
+  if (!plain.startsWith('^') || /\)[*+{]/.test(plain)) return false
+  let within = plain
+  for (let before = ''; within !== before; ) {
+    before = within
+    within = within.replace(/\([^()]*\)/g, 'x')
+  }
+  return !within.includes('|') && (plain.match(/[*+]|\{\d+,\d*\}/g)?.length ?? 0) <= 1
 }
 
 /** How many groups it has. Throws SyntaxError. */

@@ -1,4 +1,5 @@
 /** CORS: preflights are answered, nobody who is not listed is let in, and caches keep answers apart. */
+import { setFlagsFromString } from 'node:v8'
 import { afterEach, describe, expect, test } from 'vitest'
 import { PorticoError } from '../../src/errors.ts'
 import { cors, originTest } from '../../src/filters/cors.ts'
@@ -139,6 +140,16 @@ describe('preflights', () => {
       served!.close()
     }
   })
+})
+
+test('an expression takes no longer than the origin is long', () => {
+  // As server threads have it.
+  setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks')
+  const allowed = originTest(['~https://([a-z]+)+\\.EXAMPLE\\.com\\S[A-C]?'])
+  const began = performance.now()
+  expect(allowed(`https://${'a'.repeat(60)}!`)).toBe(false)
+  expect(performance.now() - began).toBeLessThan(1000)
+  expect(['https://A.example.com:B', 'https://a.example.com '].map(allowed)).toEqual([true, false])
 })
 
 test('an origin is compared as a whole', () => {

@@ -212,6 +212,16 @@ describe('expressions', () => {
     ['^/a{2,500}$', true],
     ['^/[0-9a-f]{40}(/.*)?$', true],
     ['^/(?!api/)', false],
+    ['^/[^/]{1,64}/(json|xml)$', true],
+    ['^/\\d{32}/(.*)$', true],
+    // Too large for the engine without backtracking, and slow for the other one.
+    ['^/(\\w+-?){2,20}$', false],
+    ['^/(a|aa){1,200}$', false],
+    ['^/([a-z]{1,30})+$', false],
+    ['^/[0-9a-f]{40}(a+)+$', false],
+    ['^/a{40}.*b.*c$', false],
+    ['a{40}b+c$', false],
+    ['^/a|b{40}c+$', false],
     ['(a+)+\\1', false],
     ['(?<n>a)\\k<n>', false],
   ])('%s is linear: %j', (source, linear) => {
