@@ -108,9 +108,12 @@ test.each([
 
 test('only what is to be sent; the path may depend on the request', async () => {
   using visitor = await open({ send: ['cookie'], path: '/may/$request_method?u=$http_x_own' })
-  await visitor.ask('/', { fields: { Cookie: 'sid=1', 'X-Own': 'x&u=root#' } })
+  const fields = { Cookie: 'sid=1', 'X-Own': 'x&u=root#', Via: '1.1 a' }
+  await visitor.ask('/', { fields })
   expect(asked[0]!.url).toBe('/may/GET?u=x%26u%3Droot%23')
   expect(asked[0]!.headers.cookie).toBe('sid=1')
+  // Who asks itself shall see that.
+  expect(asked[0]!.headers.via).toBe('1.1 a, 1.1 portico')
   expect(asked[0]!.headers).not.toHaveProperty('x-own')
 })
 

@@ -256,7 +256,8 @@ function questionFields(
     (name) =>
       OF_A_BODY.test(name) ||
       name === 'x-forwarded-host' ||
-      (send !== null && !send.includes(name) && !speaksOfTheVisitor(name)),
+      // Via is what a circle shows by.
+      (send !== null && !send.includes(name) && name !== 'via' && !speaksOfTheVisitor(name)),
     [],
   )
   const own = [
