@@ -20,8 +20,13 @@ export class EtcdServer {
 
   static async start(): Promise<EtcdServer> {
     const server = new EtcdServer(await freePort(), await freePort())
-    await server.start()
-    return server
+    try {
+      await server.start()
+      return server
+    } catch (error) {
+      await server[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   get host(): string {

@@ -111,8 +111,13 @@ export class Pebble {
     writeFileSync(join(folder, 'cert.pem'), own.cert)
     writeFileSync(join(folder, 'key.pem'), own.key)
     const pebble = new Pebble(ports, folder, Authority.rootFile(folder), options)
-    await until('pebble', () => pebble.#isUp(), 20_000)
-    return pebble
+    try {
+      await until('pebble', () => pebble.#isUp(), 20_000)
+      return pebble
+    } catch (error) {
+      await pebble[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   async #isUp(): Promise<boolean> {
