@@ -112,10 +112,7 @@ export const sockets: readonly Declaration[] = [
     'http-stats http-stats-server http-ss',
     'use stats: { uwsgi: ADDRESS }, which counts the gateway, too',
   ),
-  unsupported(
-    'http-auto-gzip',
-    'this version does not compress answers; precompressed files are sent as they are',
-  ),
+  unsupported('http-auto-gzip', 'use `compress` of a route, or of `filters`, in a site file'),
   unsupported('fastrouter* rawrouter* sslrouter* forkpty*', ROUTER),
   unsupported('tuntap-*', 'use the system’s own tunnels'),
   unsupported(
