@@ -19,8 +19,8 @@ import { Pebble } from './pebble.ts'
 
 let pebble: Pebble
 beforeAll(async () => {
-  // Every other nonce is refused.
-  pebble = await Pebble.start({ badNonces: 50 })
+  // Every fourth nonce is refused.
+  pebble = await Pebble.start({ badNonces: 25 })
 }, 30_000)
 afterAll(() => pebble?.[Symbol.asyncDispose]())
 

@@ -25,7 +25,7 @@ function start(options: PebbleOptions = {}): Promise<Pebble> {
 }
 
 test.each(['http-01', 'tls-alpn-01'] as const)('by %s', async (challenge) => {
-  await using pebble = await start({ badNonces: 50 })
+  await using pebble = await start({ badNonces: 25 })
   await using machine = new Machine()
   await machine.http(pebble.httpPort)
   await machine.tls(pebble.tlsPort)
