@@ -18,6 +18,7 @@ import { RedirectedExchange } from './redirected.ts'
 import { ReroutedExchange } from './rerouted.ts'
 import type { Router } from './route.ts'
 import { addSlash, mergeSlashes, sendTo } from './slash.ts'
+import { hostAsked } from './through.ts'
 import type { Trace, Tracer } from './trace.ts'
 import { Trust } from './trust.ts'
 
@@ -153,7 +154,7 @@ export class Flow {
   #route(exchange: Routable): void {
     const { line, fields } = exchange
     if (line.path === '*') return exchange.respond(SERVER_OPTIONS, EMPTY)
-    const name = line.host === '' ? fields.host : line.host
+    const name = hostAsked(exchange)
     const { tls } = exchange.peer
     if (tls?.asks === true) {
       const objection = tls.objection(name)

@@ -21,8 +21,9 @@ export class RedirectedExchange extends ExchangeThrough {
   /** `target`: a path, perhaps with a query. Throws BAD_REQUEST_LINE or BAD_PATH. */
   constructor(from: Exchange, target: string) {
     // Not through all that it was before: handlers that stood in between have had their say.
-    super(from instanceof RedirectedExchange ? from.visitor : from, withoutBody(from.fields))
-    this.count = from instanceof RedirectedExchange ? from.count + 1 : 1
+    const before = redirectedBefore(from)
+    super(before?.visitor ?? from, withoutBody(from.fields))
+    this.count = (before?.count ?? 0) + 1
     const { minor, host, hostPort } = from.line
     const method = from.line.method === 'HEAD' ? 'HEAD' : 'GET'
     this.line = { ...parseRequestLine(`${method} ${target} HTTP/1.1`), minor, host, hostPort }
@@ -33,6 +34,14 @@ export class RedirectedExchange extends ExchangeThrough {
   }
 
   override resume(): void {}
+}
+
+/** Filters of the route that it came to may stand before it. */
+function redirectedBefore(from: Exchange): RedirectedExchange | null {
+  for (let each = from; each instanceof ExchangeThrough; each = each.visitor) {
+    if (each instanceof RedirectedExchange) return each
+  }
+  return null
 }
 
 /** Fields that speak of a body. */

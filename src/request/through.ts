@@ -6,6 +6,17 @@ import type { RequestLine } from '../wire/request-line.ts'
 import type { AnswerHead, BodySink, EditHead, Exchange, Peer } from './exchange.ts'
 import type { Trace } from './trace.ts'
 
+/**
+ * The host that the visitor asked for, lower case: what filters say to servers behind is none of a route's
+ * affair.
+ */
+export function hostAsked(exchange: Exchange): string {
+  let visitor = exchange
+  while (visitor instanceof ExchangeThrough) visitor = visitor.visitor
+  const { line, fields } = visitor
+  return line.host === '' ? fields.host : line.host
+}
+
 /** Everything goes through to `visitor`, but what a subclass does otherwise. */
 export class ExchangeThrough implements Exchange {
   readonly line: RequestLine

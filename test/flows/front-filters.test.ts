@@ -1,6 +1,6 @@
 /** What belongs in front of applications, on a whole Portico of two threads, with real ones behind. */
 import { once } from 'node:events'
-import { rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -43,7 +43,7 @@ beforeAll(async () => {
   }).listen(0, '127.0.0.1')
   await once(behind, 'listening')
   const to = `"http://127.0.0.1:${(behind.address() as AddressInfo).port}`
-  portico = await Portico.serve({
+  const files = {
     'files/a.txt': TEXT,
     'files/large.txt': TEXT.repeat(200),
     '404.html': '<h1>nothing here</h1>',
@@ -69,6 +69,8 @@ routes:
   /small/: { app: bare, body: 10B }
   /large/: { respond: never, rewrite: [{ match: "^/large/(.*)$", to: "/small/$1", again: true }] }
   /loop/: { respond: never, rewrite: [{ match: "^/loop/", to: /loop/, again: true }] }
+  /inside/: { respond: never, request-headers: { Host: closing.example }, rewrite: [{ match: "^/inside/", to: /always, again: true }] }
+  /round/: { cgi: ./round.sh, request-headers: { X-Round: a } }
   /slow/: { respond: slow, rewrite: { "^/slow/(a+)+$": /b } }
   /closed/: { respond: open, maintenance: { when: file, exists: ./closed, text: Back soon } }
   /app/: { app: bare }
@@ -77,7 +79,16 @@ routes:
 apps:
   bare: { python: "asgi_cases:application", dir: ${BARE}, interpreter: ${PYTHON}, workers: 1, deadline: 5s }
 `,
-  })
+  }
+  const prepare = (folder: string): Record<string, string> => {
+    writeFileSync(join(folder, 'round.sh'), '#!/bin/sh\necho Location: /round/\necho\n', {
+      mode: 0o755,
+    })
+    // Programs of root's run as nobody.
+    chmodSync(folder, 0o755)
+    return {}
+  }
+  portico = await Portico.serve(files, { prepare })
   await portico.settled()
 }, 60_000)
 
@@ -210,6 +221,10 @@ describe('rewrite', () => {
     expect([asked[0]!.url, asked[0]!.headers['x-forwarded-prefix']]).toEqual(['/x', '/behind'])
   })
 
+  test('a Host for servers behind is not the one that was asked for', async () => {
+    expect((await get('/inside/')).text).toBe('always')
+  })
+
   test('the new route’s body limit holds, however long the body says it is', async () => {
     const body = 'x'.repeat(1000)
     expect((await get('/large/echo', { body })).status).toBe(413)
@@ -223,6 +238,7 @@ describe('rewrite', () => {
 
   test('circles end', async () => {
     expect((await get('/loop/x')).status).toBe(508)
+    expect((await get('/round/')).status).toBe(508)
   })
 
   test('no path keeps a thread busy', async () => {
