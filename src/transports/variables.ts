@@ -115,7 +115,11 @@ function endToEnd(fields: RequestFields, upgrades: boolean): readonly string[] {
     const { connection } = fields
     const plain = fieldVariables(
       fields,
-      (name) => HOP_BY_HOP.has(name) || (connection.includes(name) && !NEVER_HIDDEN.has(name)),
+      (name) =>
+        HOP_BY_HOP.has(name) ||
+        // PHP makes a variable of `X.Real.IP` that it already has: HTTP_X_REAL_IP.
+        name.includes('.') ||
+        (connection.includes(name) && !NEVER_HIDDEN.has(name)),
     )
     const upgrading =
       fields.upgrade === ''

@@ -8,10 +8,10 @@ import { type FieldList, fieldValue } from './fields.ts'
 
 /**
  * True for what only a trusted proxy may say about a visitor. Backends that know fields as CGI
- * variables take `X_Forwarded_For` for `X-Forwarded-For`, so the underscore is no way around.
+ * variables take `X_Forwarded_For` for `X-Forwarded-For`, and PHP `X.Forwarded.For`: neither is a way around.
  */
 export function speaksOfTheVisitor(name: string): boolean {
-  const plain = name.includes('_') ? name.replaceAll('_', '-') : name
+  const plain = /[._]/.test(name) ? name.replace(/[._]/g, '-') : name
   return (
     plain.startsWith('x-forwarded-') ||
     plain === 'forwarded' ||

@@ -122,6 +122,7 @@ test('its word on who it is takes the place of the visitor’s own', async () =>
   const claims = {
     'Remote-User': 'root',
     Remote_User: 'root',
+    'remote.user': 'root',
     'X-Remote-User': 'root',
     'X-Groups': 'wheel',
     x_groups: 'wheel',

@@ -170,7 +170,13 @@ describe('requests', () => {
 
   test('another spelling of the same variable goes as well', async () => {
     using visitor = await requests({ set: { 'X-Tenant': 'a' }, remove: ['X-Out'] })
-    const fields = { X_Tenant: 'evil', 'X-tenant': 'evil', x_out: 'evil', X_Else: '1' }
+    const fields = {
+      X_Tenant: 'evil',
+      'X-tenant': 'evil',
+      'X.Tenant': 'evil',
+      x_out: 'evil',
+      X_Else: '1',
+    }
     expect((await visitor.ask('/', { fields })).text).toBe(
       'localhost host=localhost x_else=1 x-tenant=a',
     )

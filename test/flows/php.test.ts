@@ -66,6 +66,18 @@ describe.each(PHPS)('%s', (name, app) => {
     for (const { pid } of apps.blog?.workers ?? []) expect(pid).toBeGreaterThan(1)
   })
 
+  test('no spelling of a field is taken for another one', async () => {
+    const fields = {
+      'X.Groups': 'admin',
+      X_Groups: 'admin',
+      'X.Forwarded.For': '1.2.3.4',
+      'X-A': 'b',
+    }
+    const { text } = await ask(port, '/contract.php?do=server', { fields })
+    const told: Record<string, string> = JSON.parse(text)
+    expect(Object.keys(told).filter((key) => key.startsWith('HTTP_X_'))).toEqual(['HTTP_X_A'])
+  })
+
   test('what a script is told', async () => {
     const www = join(portico.folder, 'www')
     expect(await server('/contract.php?do=server&a=%20b')).toMatchObject({

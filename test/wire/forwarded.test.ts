@@ -66,6 +66,8 @@ it.each([
   ['x-forwarded-for', true],
   ['x-forwarded-anything', true],
   ['x_forwarded_for', true],
+  ['x.forwarded_for', true],
+  ['x.real.ip', true],
   ['forwarded', true],
   ['x-real-ip', true],
   ['x_real-ip', true],

@@ -4,7 +4,8 @@ const CLAIMS: readonly string[] = ['remote-user', 'auth-type', 'x-remote-user']
 
 /**
  * Whether a visitor's own field of this name, in lower case, is taken out: one that says who it is, or one of
- * `more`. Servers that know fields as CGI variables take `X_User` for `X-User`: the underscore is no way around.
+ * `more`. Servers that know fields as CGI variables take `X_User` for `X-User`, and PHP `X.User`: neither is a
+ * way around.
  */
 export function claimTest(more: readonly string[]): (name: string) => boolean {
   const all = new Set([...CLAIMS, ...more.map((name) => dashed(name.toLowerCase()))])
@@ -13,5 +14,5 @@ export function claimTest(more: readonly string[]): (name: string) => boolean {
 
 /** One spelling for all names that become the same CGI variable. */
 export function dashed(name: string): string {
-  return name.includes('_') ? name.replaceAll('_', '-') : name
+  return /[._]/.test(name) ? name.replace(/[._]/g, '-') : name
 }
