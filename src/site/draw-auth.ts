@@ -4,25 +4,28 @@ import { parseTarget } from '../filters/rewrite/target.ts'
 import { looksLikeAddress } from './address.ts'
 import type { Pools } from './draw-pools.ts'
 import { type Drawing, existingFile, textAsWritten } from './drawing.ts'
-import type { AuthPlan, FiltersPlan, ForwardAuthPlan, JwtPlan } from './filters-plan.ts'
+import type { AccessPlan, AuthPlan, FiltersPlan, ForwardAuthPlan, JwtPlan } from './filters-plan.ts'
 import { nearest } from './nearest.ts'
 import { type KeyPath, quote } from './problem.ts'
 import type { AuthSettings, BasicSettings, ForwardSettings, JwtSettings } from './settings/auth.ts'
 import { FIELD_NAME } from './settings/names.ts'
 import { namesAt } from './tree.ts'
 
-/** `lists`: allow or deny are beside it. */
+/** `lists`: allow and deny beside it. */
 export function drawAuth(
   drawing: Drawing,
   path: KeyPath,
   settings: AuthSettings,
-  lists: boolean,
+  lists: AccessPlan | undefined,
   pools: Pools,
 ): Pick<FiltersPlan, 'auth' | 'forward' | 'jwt'> {
-  if (settings.satisfy === 'any' && !lists) {
-    drawing.report.problem([...path, 'satisfy'], 'any of what?', {
-      expected: 'allow or deny beside auth',
-    })
+  const { report } = drawing
+  const any = [...path, 'satisfy']
+  if (settings.satisfy === 'any' && lists === undefined) {
+    report.problem(any, 'any of what?', { expected: 'allow or deny beside auth' })
+  } else if (settings.satisfy === 'any' && lists?.allow.length === 0) {
+    // nginx asks everybody then: whom no rule names, it has not let in.
+    report.warning(any, 'without allow only who is denied is asked: everybody else is let in')
   }
   if ('basic' in settings) return { auth: drawBasic(drawing, path, settings) }
   if ('forward' in settings) return { forward: drawForward(drawing, path, settings, pools) }

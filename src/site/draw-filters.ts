@@ -61,7 +61,7 @@ export class Filters {
       ...(settings['client-certificate'] ? { certificate: true } : {}),
       ...(auth === undefined
         ? {}
-        : drawAuth(this.#drawing, [...path, 'auth'], auth, access !== undefined, this.#pools)),
+        : drawAuth(this.#drawing, [...path, 'auth'], auth, access, this.#pools)),
       ...(rewrite === undefined
         ? {}
         : { rewrite: drawRewrite(this.#drawing, [...path, 'rewrite'], rewrite) }),

@@ -138,6 +138,16 @@ describe('a program as the site file', () => {
 })
 
 describe('warnings', () => {
+  it('say that auth asks nobody but who is denied', async () => {
+    const site = `routes:
+  /: { respond: a, auth: { basic: { users: { ann: "{SHA}qZk+NkcGgWq6PiVxeFDCbJzQ2J0=" } }, satisfy: any }, deny: 192.0.2.1 }
+`
+    const { warnings } = await load(folderWith({ 'site.yaml': site }))
+    expect(warnings.map(({ message }) => message)).toEqual([
+      'without allow only who is denied is asked: everybody else is let in',
+    ])
+  })
+
   it('say what no route leads to', async () => {
     const site = `${HELLO}apps: { shop: { python: shop } }\npools: { p: { servers: ["a:1"] } }\n`
     const { warnings } = await load(folderWith({ 'site.yaml': site, 'shop.py': '' }))
