@@ -3,6 +3,7 @@
  * decides what passes to a backend. No block uses the dynamic table, so that one that was made is good for
  * every connection. Pure.
  */
+import { trimBlanks } from '../../wire/fields.ts'
 import { mostFieldSize, writeField } from '../../wire/hpack-encoder.ts'
 import { Memo } from '../../wire/memo.ts'
 
@@ -41,7 +42,7 @@ function encode(head: string, scheme: Scheme): Buffer {
   for (const line of lines.slice(1)) {
     const colon = line.indexOf(':')
     const name = line.slice(0, colon).toLowerCase()
-    const value = line.slice(colon + 1).trim()
+    const value = trimBlanks(line.slice(colon + 1))
     if (name === 'host') fields.splice(2, 0, [':authority', value])
     else if (!NOT_HERE.has(name)) fields.push([name, value])
   }
