@@ -31,6 +31,9 @@ export interface Http2RequestLimits {
   readonly fields: number
 }
 
+/** Of trailers, as in HTTP/1, whatever the limit of fields: who passes them on takes no more. */
+const MOST_TRAILERS = 100
+
 const lines = new Memo<RequestLine>(2048)
 /** Of requests that are over with their head, and of those with something behind it. */
 const blocks = [new Memo<RequestFields>(1024), new Memo<RequestFields>(1024)]
@@ -231,7 +234,10 @@ export class Http2RequestReader {
       count += UPGRADE_LINES
     }
     const memo = blocks[over ? 0 : 1]!
-    return memo.get(block) ?? memo.put(block, this.#judge(stream, block, over, count), () => block)
+    const known = memo.get(block)
+    // A line break in a value makes the same text of fewer fields.
+    if (known !== undefined && known.names.length === count) return known
+    return memo.put(block, this.#judge(stream, block, over, count), () => block)
   }
 
   #judge(stream: number, block: string, over: boolean, count: number): RequestFields {
@@ -251,13 +257,14 @@ export class Http2RequestReader {
 
   /** The block of trailers, valid as HTTP/1's. Throws Http2Fault of `stream`. */
   trailers(stream: number): string {
-    if (this.#size > this.#limits.head || this.#count > this.#limits.fields) {
+    const most = Math.min(this.#limits.fields, MOST_TRAILERS)
+    if (this.#size > this.#limits.head || this.#count > most) {
       throw malformed(stream, 'too many trailers')
     }
     if (this.#wrong !== '') throw malformed(stream, this.#wrong)
     const block = this.#block
     try {
-      const { names } = parseFields(block, this.#limits.fields)
+      const { names } = parseFields(block, most)
       if (names.length !== this.#lines) throw malformed(stream, 'a line break')
       checkTrailers(block)
       return block

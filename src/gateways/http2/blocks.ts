@@ -12,6 +12,8 @@ import {
 /** Longer blocks are not remembered, and not more than so many of a connection. */
 const LONGEST = 512
 const MOST_KNOWN = 64
+/** Nor is what they have become by the table, when it is longer: a few bytes can say very much. */
+const LONGEST_HEAD = 2_048
 
 export class Blocks {
   readonly #decoder = new HpackDecoder()
@@ -47,7 +49,9 @@ export class Blocks {
     this.#reader.begin(false)
     decoder.decode(bytes, from, to, this.#reader.field)
     const request = this.#reader.request(stream, over)
-    if (short && decoder.version === version) {
+    const { line, fields } = request
+    const kept = line.origin.length + fields.raw.length
+    if (short && decoder.version === version && kept <= LONGEST_HEAD) {
       this.#known ??= new Map()
       if (this.#known.size >= MOST_KNOWN) this.#known.clear()
       this.#known.set(key, request)

@@ -1,11 +1,14 @@
 /** The parts of a connection that hold something. */
 import { describe, expect, it } from 'vitest'
+import { Blocks } from '../../../src/gateways/http2/blocks.ts'
 import { Closed, ClosedStreams } from '../../../src/gateways/http2/closed-streams.ts'
 import { HeldBytes, mayOpenWider } from '../../../src/gateways/http2/held-bytes.ts'
 import { SendQueue } from '../../../src/gateways/http2/send-queue.ts'
 import { Turns } from '../../../src/gateways/http2/turns.ts'
 import { unsent } from '../../../src/listen/unsent.ts'
+import { Http2Fault } from '../../../src/wire/http2.ts'
 import { parsePriority, type USUAL_PRIORITY } from '../../../src/wire/priority.ts'
+import { encode, type Fields, request } from './peer.ts'
 
 describe('held bytes', () => {
   it('are given back in one piece, whatever pieces they came in', () => {
@@ -87,4 +90,55 @@ it('turns: the urgent first, equals in turn, the others one after another', () =
   for (let next = turns.next(); next !== null; next = turns.next()) order.push(next.id)
   expect(order).toEqual([7, 3, 9, 1])
   expect(turns.none).toBe(true)
+})
+
+describe('blocks', () => {
+  const limits = { line: 8_192, head: 16_384, fields: 100 }
+  const read = (blocks: Blocks, bytes: Buffer) => blocks.request(bytes, 0, bytes.length, 1, true)
+
+  it('are remembered, unless a few bytes have become a large request', () => {
+    const blocks = new Blocks(limits)
+    const small = encode(request('/'))
+    expect(read(blocks, small)).toBe(read(blocks, small))
+    // Indexed: from now on it is one byte.
+    const learned = Buffer.concat([
+      small,
+      Buffer.of(0x40, 1, 0x78, 0x7f, ...[0x81, 0x1e]),
+      Buffer.alloc(4_096 - 128, 'a'),
+    ])
+    read(blocks, learned)
+    const large = Buffer.concat([encode(request('/large')), Buffer.of(0xbe, 0xbe, 0xbe)])
+    const first = read(blocks, large)
+    expect(first.fields.raw.length).toBeGreaterThan(10_000)
+    expect(read(blocks, large)).not.toBe(first)
+    expect(read(blocks, small)).toBe(read(blocks, small))
+  })
+
+  it('with a line break in a value are malformed, though the same lines came as fields before', () => {
+    const blocks = new Blocks(limits)
+    const path = `/${Math.random()}`
+    read(blocks, encode(request(path, { 'x-one': 'a', 'x-two': 'b' })))
+    for (const over of [true, false]) {
+      const bytes = encode(request(path, { 'x-one': 'a\r\nx-two: b' }))
+      expect(() => blocks.request(bytes, 0, bytes.length, 3, over)).toThrow(Http2Fault)
+    }
+    const bytes = encode(
+      [
+        ...request(path).filter(([name]) => name !== ':authority'),
+        [':authority', 'localhost\r\nx-one: a'],
+        ['x-two', 'b'],
+      ].toSorted(([a], [b]) => Number(b!.startsWith(':')) - Number(a!.startsWith(':'))) as Fields,
+    )
+    expect(() => read(blocks, bytes)).toThrow(Http2Fault)
+  })
+
+  it('of trailers are as long as those of HTTP/1', () => {
+    const blocks = new Blocks({ ...limits, fields: 300 })
+    const trailers = (count: number) => {
+      const bytes = encode(Array.from({ length: count }, (_, i) => [`x${i}`, 'y'] as const))
+      return blocks.trailers(bytes, 0, bytes.length, 1)
+    }
+    expect(trailers(100).split('\r\n')).toHaveLength(101)
+    expect(() => trailers(101)).toThrow(Http2Fault)
+  })
 })
