@@ -106,6 +106,16 @@ test.each([
   expect([seen[0]!.line.origin, seen[0]!.line.target]).toEqual([told, told])
 })
 
+test('conditions are of the page, not of the verdict', async () => {
+  // As servers of files do.
+  answer = ({ headers }, response) =>
+    response.writeHead('if-modified-since' in headers || 'range' in headers ? 304 : 200).end()
+  using visitor = await open()
+  const fields = { 'If-Modified-Since': 'Sat, 21 Nov 2026 19:00:00 GMT', Range: 'bytes=0-1' }
+  expect((await visitor.ask('/', { fields })).status).toBe(200)
+  expect(seen[0]!.fields.names).toContain('range')
+})
+
 test('only what is to be sent; the path may depend on the request', async () => {
   using visitor = await open({ send: ['cookie'], path: '/may/$request_method?u=$http_x_own' })
   const fields = { Cookie: 'sid=1', 'X-Own': 'x&u=root#', Via: '1.1 a' }

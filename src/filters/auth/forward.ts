@@ -66,8 +66,9 @@ function questionLine(path: RuleTarget, exchange: Exchange): RequestLine {
   )
 }
 
-/** Of a body, and of what the connection is to become: none of these are asked about. */
-const OF_A_BODY = /^(?:content-.*|transfer-encoding|expect|trailer|te|upgrade|connection|host)$/
+/** Of a body, of what the visitor has of the answer already, and of the connection: none of these are asked about. */
+const NOT_ASKED =
+  /^(?:content-.*|if-.*|range|transfer-encoding|expect|trailer|te|upgrade|connection|host)$/
 
 /** What the other server is asked, as a request of its own. It has no body; who asks is the visitor. */
 class Question implements Exchange {
@@ -254,7 +255,7 @@ function questionFields(
   const plain = editFields(
     fields,
     (name) =>
-      OF_A_BODY.test(name) ||
+      NOT_ASKED.test(name) ||
       name === 'x-forwarded-host' ||
       // Via is what a circle shows by.
       (send !== null && !send.includes(name) && name !== 'via' && !speaksOfTheVisitor(name)),
