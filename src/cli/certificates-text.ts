@@ -6,7 +6,7 @@ import { calm, showTime, table } from './show.ts'
 const MOST_NAMES = 3
 
 export function certificatesText(all: readonly CertificateStatus[], now: number): string {
-  if (all.length === 0) return 'no automatic certificates\n'
+  if (all.length === 0) return 'no automatic certificates; `portico status` shows those of files\n'
   const head = ['names', 'state', 'issuer', 'ends in', 'next', 'source']
   const rows = all.map((one) => [
     showNames(one.names),

@@ -66,7 +66,9 @@ async function list(admin: string, name: string | undefined, flags: Flags): Prom
   const { pools }: SiteStatus = JSON.parse((await askAdmin(admin, 'GET', '/status')).body)
   if (name !== undefined && pools[name] === undefined) {
     const known = Object.keys(pools).join(', ') || 'none'
-    process.stderr.write(`portico: there is no pool ${name}; there are: ${known}\n`)
+    // Other commands take the site first.
+    const site = /[./]/.test(name) ? `; for the pools of a site: portico pool --site ${name}` : ''
+    process.stderr.write(`portico: there is no pool ${name}; there are: ${known}${site}\n`)
     return EXIT_FAILURE
   }
   const chosen = name === undefined ? pools : { [name]: pools[name]! }

@@ -18,11 +18,17 @@ export function certificateTable(certificates: SiteStatus['certificates']): stri
   if (certificates === undefined || certificates.length === 0) return []
   const rows = certificates.map(({ from, names, issuer, days }) => [
     showNames(names),
-    days < 0 ? 'expired' : `${days} days`,
+    showDays(days),
     issuer,
     from,
   ])
   return table([['certificate', 'left', 'issuer', 'from'], ...rows], 4)
+}
+
+function showDays(days: number): string {
+  if (days < 0) return 'expired'
+  if (days === 0) return 'under a day'
+  return days === 1 ? '1 day' : `${days} days`
 }
 
 function showNames(names: readonly string[]): string {

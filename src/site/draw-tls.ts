@@ -1,4 +1,5 @@
 /** `tls:` of the site and of its listeners → the Plan's. */
+import { basename } from 'node:path'
 import { Certificates } from '../tls/certificates.ts'
 import { judgeLists } from '../tls/judge-lists.ts'
 import { loadAuthorities, loadCertificates, loadTicketKeys } from '../tls/load.ts'
@@ -269,7 +270,23 @@ export function checkCertificateRoutes(
   const routes = hosts.flatMap((host) => host.routes)
   const route = routes.find(({ filters }) => filters?.certificate === true)
   if (route === undefined) return
-  report.problem([], `${route.source}: client-certificate, and no listener asks for one`, {
+  const where = basename(route.source)
+  report.problem(['listen'], `${where} has client-certificate, and no listener asks for one`, {
     expected: 'tls: { client-certificates: { ca: staff.pem, mode: optional } }',
+    key: true,
+  })
+}
+
+/** Whoever knows `ssl_certificate` writes certificates and a port, and would serve plain HTTP on it. */
+export function checkTlsIsUsed(
+  { report, root }: Drawing,
+  listeners: readonly ListenerPlan[],
+): void {
+  if (listeners.some(({ tls }) => tls !== undefined)) return
+  const key = namesAt(root, ['tls']).find((name) => name === 'certificates' || name === 'acme')
+  if (key === undefined) return
+  report.warning(['tls', key], 'no listener speaks TLS', {
+    expected: 'listen: https://:443',
+    key: true,
   })
 }

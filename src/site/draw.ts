@@ -11,7 +11,7 @@ import { drawJobs } from './draw-jobs.ts'
 import { checkSocketPath, drawListeners } from './draw-listeners.ts'
 import { Pools } from './draw-pools.ts'
 import { drawStats } from './draw-stats.ts'
-import { checkCertificateRoutes, Tls } from './draw-tls.ts'
+import { checkCertificateRoutes, checkTlsIsUsed, Tls } from './draw-tls.ts'
 import { absolutePath, type Drawing, existingFolder, stat, writableFile } from './drawing.ts'
 import { parseNetwork } from './networks.ts'
 import type { LogPlan, SitePlan, TracePlan } from './plan.ts'
@@ -38,6 +38,7 @@ export function drawPlan(drawing: Drawing, origin: Origin): SitePlan {
   const acme = drawAcme(drawing, listeners, state, tls.ofSite)
   const hosts = drawHosts(drawing, pools, usedApps, listeners)
   checkCertificateRoutes(drawing, listeners, hosts)
+  checkTlsIsUsed(drawing, listeners)
   const apps = drawApps(drawing, usedApps)
   if (limits.head < limits.line) {
     report.problem(['limits', 'head'], 'smaller than limits.line, which is a part of it')

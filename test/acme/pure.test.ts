@@ -311,7 +311,9 @@ test('the table for people', () => {
   expect(text).toContain('b, 1 d 0 h ago: no way\uFFFD[2J')
   expect(text).toContain('missing, failed 2×')
   expect([isWell(one, 59 * DAY), isWell(one, 91 * DAY)]).toEqual([true, false])
-  expect(certificatesText([], 0)).toBe('no automatic certificates\n')
+  expect(certificatesText([], 0)).toBe(
+    'no automatic certificates; `portico status` shows those of files\n',
+  )
 })
 
 describe('whoever is asked', () => {

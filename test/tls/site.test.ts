@@ -151,6 +151,12 @@ hosts:
       expect.stringContaining('no certificate is made out for "a.b.shop.example"'),
     ])
   })
+
+  it('is warned where no listener speaks TLS', async () => {
+    const tls = 'tls: { certificates: certs/www.pem }\nroutes: { /: { respond: a } }'
+    expect((await load(`listen: ":443"\n${tls}`)).warnings).toEqual(['no listener speaks TLS'])
+    expect((await load(`listen: https://:443\n${tls}`)).warnings).toEqual([])
+  })
 })
 
 describe('a configuration of uWSGI', () => {

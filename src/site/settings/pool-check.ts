@@ -19,7 +19,6 @@ import {
   type Texts,
   text,
   textMap,
-  texts,
 } from '../setting-types.ts'
 import { VARIABLE } from './names.ts'
 
@@ -49,6 +48,24 @@ function wanted(sentence: string, expected: string): Wanted {
     .register(z.globalRegistry, { title: 'true or text' })
     .optional()
     .register(z.globalRegistry, { description: sentence })
+}
+
+/** Statuses and ranges of them, as text: YAML takes a lone `200` for a number. */
+function statuses(preset: string, sentence: string): Texts {
+  const expected = 'a status such as 200, 2xx or 200-399'
+  const form = /^([1-5][0-9]{2}(-[1-5][0-9]{2})?|[1-5]xx)$/i
+  const word = z.string().regex(form, { error: expected })
+  const number = z
+    .int({ error: expected })
+    .min(100, { error: expected })
+    .max(599, { error: expected })
+  const one = z.union([word, number], { error: expected })
+  return z
+    .union([one, z.array(one)], { error: `${expected}, or a list of them` })
+    .transform((input) => (Array.isArray(input) ? input : [input]).map(String))
+    .register(z.globalRegistry, { title: 'text or list' })
+    .prefault([preset])
+    .register(z.globalRegistry, { description: sentence }) as unknown as Texts
 }
 
 function command(sentence: string): Command {
@@ -121,11 +138,9 @@ const options = {
     /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/,
     'the name of a header field',
   ) as TextMap,
-  status: texts(
-    ['200-399'],
+  status: statuses(
+    '200-399',
     'For `http`: the statuses that are well: `200`, `2xx`, `200-399`, or a list of them.',
-    'a status such as 200, 2xx or 200-399',
-    /^([1-5][0-9]{2}(-[1-5][0-9]{2})?|[1-5]xx)$/i,
   ) as Texts,
   body: text(
     '',
