@@ -117,6 +117,8 @@ export class UdpGateway implements Gateway, SessionHost {
   }
 
   answer(session: UdpSession, bytes: Uint8Array): void {
+    // RFC 768: it has no port that an answer could come to.
+    if (session.peer.port === 0) return
     const { counts, counters } = this.#options
     counts.sent(bytes.length)
     counters.sent(bytes.length)

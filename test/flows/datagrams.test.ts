@@ -1,4 +1,5 @@
 /** Datagrams through the whole Portico with two threads, and real bind9 behind. */
+import { execFileSync } from 'node:child_process'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -7,7 +8,7 @@ import { bind9, dig, question, questionsFromOnePort } from './support/bind9.ts'
 import { connectionLines, lineWhere, nextLine } from './support/connection-lines.ts'
 import type { Daemon } from './support/daemon.ts'
 import { freePort } from './support/peers.ts'
-import { Portico } from './support/portico.ts'
+import { Portico, PYTHON } from './support/portico.ts'
 
 let first: Daemon
 let second: Daemon
@@ -190,6 +191,19 @@ describe('sessions', () => {
     const from = connectionLines(portico).length
     await expect(say(port('dead'), Buffer.from('hello'), { ms: 300 })).rejects.toThrow()
     await lineWhere(portico, from, ({ end }) => end === 'unreachable')
+  })
+
+  test('whoever says that it has no port gets no answer, and ends nothing', async () => {
+    const from = connectionLines(portico).length
+    const before = portico.log.length
+    // RFC 768: a source port of 0. No socket of the system's sends one, forgers do.
+    const forged = `import socket, struct
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+raw.sendto(struct.pack('!HHHH', 0, ${port('echo')}, 13, 0) + b'hello', ('127.0.0.1', 0))`
+    execFileSync(PYTHON, ['-c', forged])
+    const line = await lineWhere(portico, from, ({ received }) => received === 5)
+    expect(line).toMatchObject({ end: 'idle' })
+    expect(portico.log.slice(before).filter(({ level }) => level === 'error')).toEqual([])
   })
 
   test('no more of them than there may be', async () => {
