@@ -9,7 +9,7 @@ export function poolTable(pools: PoolStatuses, now: number): string[] {
       harmless(pool),
       harmless(server.server),
       server.check === '' ? '-' : harmless(server.check),
-      harmless(stateOf(server)),
+      harmless(serverState(server)),
       server.since === 0 ? '-' : showTime(Math.max(0, now - server.since)),
       `${server.effective}`,
       `${server.active}`,
@@ -24,7 +24,7 @@ export function poolTable(pools: PoolStatuses, now: number): string[] {
 }
 
 /** What HAProxy says, `up`, `down`, `drain`, `maint`, and why. */
-function stateOf({ order, out, verdict, why, check, backup }: ServerHealth): string {
+export function serverState({ order, out, verdict, why, check, backup }: ServerHealth): string {
   const role = backup ? ' (backup)' : ''
   if (order === 'maint' || out) return `maint${role}`
   const unseen = check === '' ? 'not checked' : 'not checked yet'

@@ -1,6 +1,8 @@
-/** The live view of a site as lines of a terminal: like uwsgitop, with the applications above. Pure. */
+/** The live view of a site as lines of a terminal: like uwsgitop, with applications and pools above. Pure. */
+import type { ServerHealth } from '../balance/health-report.ts'
 import { countOf, meanOf, timesSince } from '../stats/histograms.ts'
 import type { AppStatus, SiteStatus, WorkerStatus } from '../supervisor/status.ts'
+import { serverState } from './pool-text.ts'
 import { harmless, scaled, showMs, showQuantile, showTime } from './show.ts'
 
 export const SORTS = ['activity', 'requests', 'memory', 'running', 'worker'] as const
@@ -52,6 +54,11 @@ interface AppRow {
   readonly waited: AppStatus['waited']
 }
 
+interface ServerRow {
+  readonly pool: string
+  readonly server: ServerHealth
+}
+
 interface WorkerRow {
   readonly name: string
   readonly worker: WorkerStatus
@@ -87,6 +94,19 @@ const APP_COLUMNS: readonly Column<AppRow>[] = [
   { title: 'RESPWN', spare: 10, cell: ({ app }) => `${app.restarts}` },
 ]
 
+const SERVER_COLUMNS: readonly Column<ServerRow>[] = [
+  { title: 'POOL', spare: 2, left: true, cell: ({ pool }) => pool },
+  { title: 'SERVER', spare: 0, left: true, cell: ({ server }) => server.server },
+  { title: 'WEIGHT', spare: 4, cell: ({ server }) => `${server.effective}` },
+  { title: 'IN HAND', spare: 1, cell: ({ server }) => `${server.active}` },
+  {
+    title: 'CHECK',
+    spare: 3,
+    cell: ({ server }) => (server.checks === 0 ? '-' : showMs(server.lastMs)),
+  },
+  { title: 'STATE', spare: 0, left: true, cell: ({ server }) => serverState(server) },
+]
+
 const WORKER_COLUMNS: readonly Column<WorkerRow>[] = [
   { title: 'WID', spare: 0, left: true, cell: ({ name, worker }) => `${name}:${worker.slot}` },
   { title: '%', spare: 9, cell: ({ share }) => (share * 100).toFixed(1) },
@@ -108,6 +128,7 @@ const WORKER_COLUMNS: readonly Column<WorkerRow>[] = [
 /** Exactly as many lines as fit, none wider than the terminal. */
 export function drawScreen(status: SiteStatus, before: Before | null, view: View): string[] {
   const apps = appRows(status, before)
+  const servers = serverRows(status)
   const workers = sorted(workerRows(status, before), view)
   const paint = painter(view)
   const lines = [
@@ -116,15 +137,22 @@ export function drawScreen(status: SiteStatus, before: Before | null, view: View
   ]
   const foot = paint(footer(view), 'dim')
   const room = Math.max(0, view.rows - lines.length - 1)
-  // Applications may take half of it where there are workers as well.
-  const appRoom = workers.length === 0 ? room : Math.max(2, Math.ceil(room / 2))
+  // Each may take half of what is left where another follows.
+  const part = (left: number, follows: number): number =>
+    follows === 0 ? left : Math.max(2, Math.ceil(left / 2))
+  const appRoom = part(room, servers.length + workers.length)
   const above = grid(APP_COLUMNS, apps, view, appRoom, ({ app }) =>
     app.state === 'broken' ? 'bad' : app.busy > 0 ? 'busy' : 'plain',
   )
-  const below = grid(WORKER_COLUMNS, workers, view, room - above.length, ({ worker }) =>
+  const serverRoom = part(room - above.length, workers.length)
+  const between = grid(SERVER_COLUMNS, servers, view, serverRoom, ({ server }) =>
+    server.verdict === 'down' ? 'bad' : server.active > 0 ? 'busy' : 'plain',
+  )
+  const workerRoom = room - above.length - between.length
+  const below = grid(WORKER_COLUMNS, workers, view, workerRoom, ({ worker }) =>
     worker.inHand > 0 ? 'busy' : 'plain',
   )
-  return [...lines, ...above, ...below, foot].slice(-Math.max(1, view.rows))
+  return [...lines, ...above, ...between, ...below, foot].slice(-Math.max(1, view.rows))
 }
 
 function summary(status: SiteStatus, before: Before | null, view: View): string {
@@ -158,6 +186,12 @@ function appRows(status: SiteStatus, before: Before | null): AppRow[] {
       waited: timesSince(app.waited, old?.waited),
     }
   })
+}
+
+function serverRows({ pools }: SiteStatus): ServerRow[] {
+  return Object.entries(pools).flatMap(([pool, { servers }]) =>
+    servers.map((server): ServerRow => ({ pool, server })),
+  )
 }
 
 function workerRows(status: SiteStatus, before: Before | null): WorkerRow[] {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { drawScreen, SORTS, type View } from '../../src/cli/status-screen.ts'
 import { showRequests, showStatus } from '../../src/cli/status-text.ts'
+import type { SiteStatus } from '../../src/supervisor/status.ts'
 import { appStatus, siteStatus, timesOf, workerStatus } from '../stats/site-status.ts'
 
 const view: View = {
@@ -51,6 +52,25 @@ describe('the live view', () => {
     const rows = text.split('\n').filter((line) => line.startsWith(' shop:'))
     expect(rows[0]).toMatch(/^ shop:1 +45\.0 +102 +450 +75 .* idle +5\.00ms/)
     expect(rows[1]).toMatch(/^ shop:0 +55\.0 +101 +550 +25 .* busy +2\.00ms/)
+  })
+
+  test('shows the servers of pools, and which are down', () => {
+    const server = (name: string, more: object): object => ({
+      ...{ server: name, order: 'ready', backup: false, out: false, effective: 3, active: 2 },
+      ...{ check: 'tcp', checks: 5, failures: 0, lastMs: 1.5, verdict: 'up', why: '', since: 1 },
+      ...more,
+    })
+    const why = 'connection refused'
+    const servers = [server('10.0.0.1:80', {}), server('10.0.0.2:80', { verdict: 'down', why })]
+    const pools = { backend: { servers } } as unknown as SiteStatus['pools']
+    const all = drawScreen({ ...later, pools }, null, { ...view, color: true })
+    const row = (text: string): string => all.find((line) => line.includes(text)) ?? ''
+    expect(row('10.0.0.1')).toMatch(/^\x1b\[32m backend 10\.0\.0\.1:80 +3 +2 +1\.50ms up/)
+    expect(row('10.0.0.2')).toMatch(/^\x1b\[31m backend 10\.0\.0\.2:80 .*down: connection refused/)
+    expect(row('POOL')).toMatch(/POOL +SERVER +WEIGHT +IN HAND +CHECK STATE/)
+    expect(row('shop:0')).not.toBe('')
+    const low = drawScreen({ ...later, pools }, null, { ...view, rows: 9 })
+    expect(low).toHaveLength(9)
   })
 
   test('sorts as it is told', () => {
