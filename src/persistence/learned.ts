@@ -14,6 +14,9 @@ import { attributesAt, findSetCookies } from '../wire/set-cookie.ts'
 import { NOBODY, type Persistence } from './persistence.ts'
 import type { Belongings } from './table.ts'
 
+/** RFC 6265 §5.2.2: an age of nothing, or less. */
+const TAKEN_BACK = /;\s*max-age\s*=\s*(?:"?(?:-\d*|0+)"?\s*)?(?:;|$)/i
+
 type Plan = Pick<LearnedPersistencePlan, 'cookie' | 'query' | 'fromRequests'>
 
 export function learned(plan: Plan, table: Belongings): Persistence {
@@ -24,11 +27,7 @@ export function learned(plan: Plan, table: Belongings): Persistence {
     for (const place of given) {
       const session = fields.slice(place.from, place.to)
       // A cookie that is taken back names no session.
-      if (
-        session === '' ||
-        /;\s*max-age\s*=\s*["-]?0?\s*(?:;|$)/i.test(attributesAt(fields, place))
-      )
-        continue
+      if (session === '' || TAKEN_BACK.test(attributesAt(fields, place))) continue
       table.put(session, server)
     }
     return head
