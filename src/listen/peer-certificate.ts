@@ -15,7 +15,16 @@ export function readPeerCertificate(
 ): PeerCertificate | null {
   const raw = link?.raw
   if (raw === undefined) return null
-  return { certificate: new X509Certificate(raw), error, depth: depthOf(link!) }
+  return { certificate: new X509Certificate(asPem(raw)), error, depth: depthOf(link!) }
+}
+
+/**
+ * OpenSSL looks for PEM first wherever it is given bytes: of DER with the PEM of another certificate in it,
+ * in a comment, it would read the other one. Nothing of what the visitor wrote can be taken for that here.
+ */
+function asPem(raw: Uint8Array): string {
+  const text = Buffer.from(raw).toString('base64').replace(/.{64}/g, '$&\n')
+  return `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`
 }
 
 function depthOf(leaf: PeerLink): number {
