@@ -66,7 +66,7 @@ export class AccessLog {
             agent: fieldValue(fields, 'user-agent'),
             tls: exchange.peer.tls?.seen.protocol,
             cipher: exchange.peer.tls?.seen.cipher,
-            certificate: exchange.peer.tls?.certificate?.subject.replaceAll('\n', ','),
+            certificate: exchange.peer.tls?.certificate?.subject?.replaceAll('\n', ','),
           })
         : this.#combined(
             exchange.peer.address,

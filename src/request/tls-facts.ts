@@ -126,13 +126,16 @@ function certificateVariables(certificate: X509Certificate): string[] {
   ]
 }
 
-/** RFC 4514: `CN=anna,O=example`, latin-1 for its UTF-8. Node has a line for each part, the last one last. */
-export function distinguishedName(lines: string): string {
-  return latin1(lines.split('\n').reverse().join(','))
+/**
+ * RFC 4514: `CN=anna,O=example`, latin-1 for its UTF-8. Node has a line for each part, the last one last, and
+ * undefined, whatever its types say, for a name without parts.
+ */
+export function distinguishedName(lines: string | undefined): string {
+  return latin1((lines ?? '').split('\n').reverse().join(','))
 }
 
-function commonName(lines: string): string {
-  return latin1(/^CN=(.*)$/m.exec(lines)?.[1] ?? '')
+function commonName(lines: string | undefined): string {
+  return latin1(/^CN=(.*)$/m.exec(lines ?? '')?.[1] ?? '')
 }
 
 /** Of SHA-1, as nginx has it. */

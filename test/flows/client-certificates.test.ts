@@ -15,6 +15,8 @@ const ca = authority('Server authority')
 const server = pair({ names: ['localhost', 'intern.example'], by: ca })
 const staff = authority('Staff authority')
 const anna = pair({ names: ['anna'], by: staff, subject: '/O=Example, Inc./CN=anna' })
+/** As services often have them: all that it says is in its alternative names. */
+const nameless = pair({ names: ['service'], by: staff, subject: '/' })
 const revoked = pair({ names: ['bert'], by: staff })
 const stranger = pair({ names: ['stranger'] })
 const middle = authority('Department', staff)
@@ -83,6 +85,7 @@ routes:
   /staff/: { respond: "for staff", client-certificate: true }
   /named/: { respond: "named", headers: { set: { X-Who: "$ssl_client_s_dn $ssl_client_verify" } } }
 apps: { shop: { python: "app:application", interpreter: ${PYTHON}, workers: 1 } }
+log: { access: stdout, format: json }
 `,
   })
   const ports = site.urls.map((url) => Number(new URL(url).port))
@@ -179,6 +182,15 @@ describe('a listener that asks for certificates', () => {
     )
     const who = { cert: deep.cert + middle.cert, key: deep.key }
     expect((await ask(optional, '/', who)).text).toContain('SSL_CLIENT_S_DN_CN=deep')
+  })
+
+  it('knows who has a certificate without a subject', async () => {
+    const { text } = await ask(optional, '/', nameless)
+    expect(text.split('\n')).toEqual(
+      expect.arrayContaining(['SSL_CLIENT_VERIFY=SUCCESS', 'SSL_CLIENT_S_DN=']),
+    )
+    expect((await ask(optional, '/staff/', nameless)).text).toBe('for staff')
+    expect((await ask(optional, '/named/', nameless)).fields['x-who']).toBe('SUCCESS')
   })
 
   it('tells servers behind, and nobody else can', async () => {
