@@ -1,6 +1,7 @@
 /** One server under watch: asks it again and again, judges, and writes what all threads read. */
 import { type Check, type Peer, Unwell } from '../checks/check.ts'
 import type { CheckPlan } from '../site/check-plan.ts'
+import { whyNoHandshake, whyUnverified } from '../transports/backend/tls-verdict.ts'
 import { writeProxyHeader } from '../wire/proxy-protocol-writer.ts'
 import { type SharedCells, VERDICT, type Verdict, verdicts, WEIGHT } from './cells.ts'
 import { type Health, judge, pause, unknown } from './health.ts'
@@ -158,6 +159,9 @@ export class Watch {
       this.since = Date.now()
       this.why = well ? '' : shown(heard)
       this.#write(verdict)
+    } else if (!well && verdict === 'down') {
+      // What is in its way now may be another thing than at first: no news, but what people look for.
+      this.why = shown(heard)
     }
     // One that fails now and then keeps the weight it had.
     if (well && this.#weigh(heard ?? -1)) news = true
@@ -189,9 +193,17 @@ const PLAIN: Readonly<Record<string, string>> = {
   ENOTFOUND: 'no such host',
 }
 
+/** Node's own words for a certificate are advice for who starts Node. */
+function inWords({ message }: Error, code: string): string {
+  // Over a socket of ours, Node leaves OpenSSL's reason in the text: `…:wrong version number:…`.
+  const reason = /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1]?.toUpperCase()
+  const fault = reason === undefined ? code : `ERR_SSL_${reason.replaceAll(' ', '_')}`
+  return whyUnverified(code) || whyNoHandshake({ name: '', message, code: fault }) || message
+}
+
 /** On one line, in words; what servers send is nothing for a terminal. */
 function shown(error: Error): string {
   const code = 'code' in error ? String(error.code) : ''
-  const text = error.name === 'Unwell' ? error.message : (PLAIN[code] ?? error.message)
+  const text = error.name === 'Unwell' ? error.message : (PLAIN[code] ?? inWords(error, code))
   return text.replace(/[\x00-\x1f\x7f-\x9f]+/g, ' ').slice(0, 300)
 }

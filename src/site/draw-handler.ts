@@ -251,6 +251,10 @@ function drawRespond(drawing: Drawing, path: KeyPath, handler: Respond): Handler
     if (/[\x00-\x08\x0a-\x1f\x7f]/.test(String(value))) {
       report.problem(here, 'a header field is one line, without control characters')
     }
+    if (/\$[a-z]/.test(String(value))) {
+      const expected = `headers: { set: { ${name}: … } } where it is a variable`
+      report.warning(here, 'with `respond` this is said as it stands, with its $', { expected })
+    }
     headers[name] = String(value)
   }
   // RFC 9110 §15.3.5, §15.4.5: these never have a body.

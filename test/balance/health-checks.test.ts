@@ -1,5 +1,7 @@
 /** Servers under watch: real sockets, real programs, the shared memory that threads read. */
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer as createPlain } from 'node:http'
+import { createServer as createSecure } from 'node:https'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,6 +21,7 @@ import { PoolMemory } from '../../src/balance/pool-memory.ts'
 import type { CheckPlan, ProbePlan } from '../../src/site/check-plan.ts'
 import type { PoolPlan, TargetPlan } from '../../src/site/plan.ts'
 import { closedPort, until } from '../transports/backends.ts'
+import { Authority } from '../transports/certificates.ts'
 import { poolPlan, target } from '../transports/front.ts'
 
 const connects: ProbePlan = { kind: 'tcp', send: '', expect: '' }
@@ -134,6 +137,40 @@ describe('checks', () => {
     ])
     const [server] = under.health.status.backend!.servers
     expect(server).toMatchObject({ verdict: 'up', why: '', check: 'test', weight: -1 })
+  })
+
+  it('tell of a server that is down what is in its way now', async () => {
+    const path = join(folder, 'state')
+    const probe = { kind: 'file', path, dynamic: false } as const
+    const under = watch([checked(1, { probe })])
+    const why = (): string => under.health.status.backend!.servers[0]!.why
+    under.health.start()
+    await until(() => why() === 'no such file')
+    writeFileSync(path, '4')
+    await until(() => why().endsWith('says 4'))
+    expect(under.told).toHaveLength(1)
+  })
+
+  it.each([
+    ['of nobody', 'signed by a CA that is not trusted: name its PEM file in tls: { ca: … }'],
+    ['that is none', 'does not speak TLS there: http:// in place of https://'],
+  ])('say what to do about a certificate %s', async (which, words) => {
+    using ca = new Authority()
+    const { certificate, key } = ca.issue(['IP:127.0.0.1'])
+    const files = { cert: readFileSync(certificate), key: readFileSync(key) }
+    const answer = (): void => {}
+    const server = which === 'of nobody' ? createSecure(files, answer) : createPlain(answer)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    open.push(() => server.close())
+    const probe: ProbePlan = {
+      ...{ kind: 'http', version: 1, tls: { verify: true, name: '' }, method: 'GET', path: '/' },
+      ...{ host: '', fields: [], status: [200, 399], body: '', digest: '' },
+    }
+    const { port } = server.address() as { port: number }
+    const under = watch([checked(port, { probe, timeoutMs: 5_000 })])
+    under.health.start()
+    await until(() => under.told.length === 1, 5_000)
+    expect(under.told[0]!.why).toContain(words)
   })
 
   it('are heard of by every thread within 10 ms', async () => {

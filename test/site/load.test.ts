@@ -148,6 +148,14 @@ describe('warnings', () => {
     ])
   })
 
+  it('say that variables of headers need the longer form where the answer is fixed', async () => {
+    const site = 'routes: { /: { respond: a, headers: { X-Host: $host, X-Price: $5 } } }\n'
+    const { warnings } = await load(folderWith({ 'site.yaml': site }))
+    expect(warnings).toMatchObject([
+      { path: ['routes', '/', 'headers', 'X-Host'], expected: expect.stringContaining('{ set: ') },
+    ])
+  })
+
   it('say what no route leads to', async () => {
     const site = `${HELLO}apps: { shop: { python: shop } }\npools: { p: { servers: ["a:1"] } }\n`
     const { warnings } = await load(folderWith({ 'site.yaml': site, 'shop.py': '' }))

@@ -10,6 +10,9 @@ const UNKNOWN_SIGNER: ReadonlySet<string> = new Set([
   'CERT_UNTRUSTED',
 ])
 
+const SELF_SIGNED =
+  'its certificate is signed by itself: to trust it, name its PEM file in tls: { ca: … }'
+
 /** The longest chain that is looked at; a root names itself as its signer. */
 const MOST_CERTIFICATES = 10
 
@@ -36,13 +39,24 @@ export function whyRefused(
     return `the certificate of ${whose(early)} is valid only from ${early.valid_from} on: look at the clocks`
   }
   if (code === 'DEPTH_ZERO_SELF_SIGNED_CERT') {
-    return `its certificate is signed by itself: to trust it, name its PEM file in tls: { ca: … }`
+    return SELF_SIGNED
   }
   if (UNKNOWN_SIGNER.has(code)) {
     const last = chain.at(-1) ?? certificate
     return `its certificate is signed by ${nameOf(last.issuer)}, who is not trusted: name the PEM file of that CA in tls: { ca: … }, or have the server send the certificates between`
   }
   return `its certificate is not accepted (${code})`
+}
+
+/** As `whyRefused`, where nobody has the certificate any more; '' for what has nothing to do with it. */
+export function whyUnverified(code: string): string {
+  if (code === 'DEPTH_ZERO_SELF_SIGNED_CERT') return SELF_SIGNED
+  if (code === 'CERT_HAS_EXPIRED')
+    return 'its certificate, or that of its CA, has expired: renew it'
+  if (code === 'CERT_NOT_YET_VALID') return 'its certificate is not valid yet: look at the clocks'
+  return UNKNOWN_SIGNER.has(code)
+    ? 'its certificate is signed by a CA that is not trusted: name its PEM file in tls: { ca: … }, or have the server send the certificates between'
+    : ''
 }
 
 /** Why there was no handshake; '' for what has nothing to do with TLS. */
