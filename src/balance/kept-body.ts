@@ -7,6 +7,8 @@ import type { BodySink, Exchange } from '../request/exchange.ts'
 
 /** Of all bodies in a thread together, bytes: beyond, they are sent once. */
 const MOST_IN_ALL = 64 * 1024 * 1024
+const FIRST = 4_096
+const NOTHING = Buffer.alloc(0)
 
 let inAll = 0
 
@@ -18,10 +20,10 @@ export function bytesKept(): number {
 export class KeptBody implements BodySink {
   readonly #exchange: Exchange
   readonly #most: number
-  #chunks: Uint8Array[] = []
-  /** Of these, bytes. */
+  /** In one piece, since a visitor may send it byte by byte; the first `#held` are in use. */
+  #bytes: Buffer = NOTHING
   #held = 0
-  /** Chunks that the sink has had. */
+  /** Of these, what the sink has had. */
   #given = 0
   #begun = false
   /** Nobody else will have it, so that what the sink has had is not kept. */
@@ -69,8 +71,8 @@ export class KeptBody implements BodySink {
   drop(): void {
     this.#sink = null
     this.settle()
-    this.#chunks = []
-    this.#count()
+    this.#keep(NOTHING, 0)
+    this.#given = 0
   }
 
   resume(): void {
@@ -85,17 +87,29 @@ export class KeptBody implements BodySink {
     const sink = this.#sink
     if (this.#settled) {
       if (sink === null) return true
-      if (this.#chunks.length === 0 && !this.#giving && !this.#paused) {
+      if (this.#held === 0 && !this.#giving && !this.#paused) {
         this.#paused = !sink.data(chunk)
         this.#waits = this.#paused
         return !this.#waits
       }
     }
-    this.#chunks.push(Buffer.from(chunk))
-    this.#count()
+    this.#add(chunk)
     this.#go()
     this.#waits = this.#paused
     return !this.#waits
+  }
+
+  #add(chunk: Uint8Array): void {
+    const held = this.#held
+    const length = held + chunk.length
+    let bytes = this.#bytes
+    if (length > bytes.length) {
+      // The sink may still look at the old one.
+      bytes = Buffer.allocUnsafeSlow(Math.max(FIRST, length, Math.min(held * 2, this.#most)))
+      this.#bytes.copy(bytes, 0, 0, held)
+    }
+    bytes.set(chunk, held)
+    this.#keep(bytes, length)
   }
 
   end(trailers: string): void {
@@ -113,9 +127,11 @@ export class KeptBody implements BodySink {
   #go(): void {
     if (this.#giving) return
     this.#giving = true
-    while (this.#sink !== null && !this.#paused && this.#given < this.#chunks.length) {
+    while (this.#sink !== null && !this.#paused && this.#given < this.#held) {
       const sink: BodySink = this.#sink
-      const goesOn = sink.data(this.#chunks[this.#given++]!)
+      const rest = this.#bytes.subarray(this.#given, this.#held)
+      this.#given = this.#held
+      const goesOn = sink.data(rest)
       // The sink may have been replaced meanwhile.
       if (sink === this.#sink && !goesOn) this.#paused = true
     }
@@ -131,7 +147,7 @@ export class KeptBody implements BodySink {
       this.#told = true
       return sink.abort(this.#error)
     }
-    if (this.#paused || this.#given < this.#chunks.length) return
+    if (this.#paused || this.#given < this.#held) return
     if (this.#ended) {
       this.#told = true
       return sink.end(this.#trailers)
@@ -144,14 +160,14 @@ export class KeptBody implements BodySink {
   /** What the last one has had is of no use any more. */
   #forget(): void {
     if (!this.#settled || this.#given === 0) return
-    this.#chunks = this.#chunks.slice(this.#given)
+    const rest = this.#bytes.subarray(this.#given, this.#held)
     this.#given = 0
-    this.#count()
+    this.#keep(rest.length === 0 ? NOTHING : Buffer.from(rest), rest.length)
   }
 
-  #count(): void {
-    const before = this.#held
-    this.#held = this.#chunks.reduce((sum, { length }) => sum + length, 0)
-    inAll += this.#held - before
+  #keep(bytes: Buffer, held: number): void {
+    inAll += held - this.#held
+    this.#bytes = bytes
+    this.#held = held
   }
 }
