@@ -34,6 +34,8 @@ interface Column<Row> {
   cell(row: Row): string
 }
 
+const LONGEST_STATE = 50
+
 type Paint = 'plain' | 'head' | 'busy' | 'bad' | 'dim'
 
 const SGR: Readonly<Record<Paint, string>> = {
@@ -104,7 +106,13 @@ const SERVER_COLUMNS: readonly Column<ServerRow>[] = [
     spare: 3,
     cell: ({ server }) => (server.checks === 0 ? '-' : showMs(server.lastMs)),
   },
-  { title: 'STATE', spare: 0, left: true, cell: ({ server }) => serverState(server) },
+  // In full it would push the others out of most terminals: `portico pool` has it.
+  {
+    title: 'STATE',
+    spare: 0,
+    left: true,
+    cell: ({ server }) => serverState(server).slice(0, LONGEST_STATE),
+  },
 ]
 
 const WORKER_COLUMNS: readonly Column<WorkerRow>[] = [

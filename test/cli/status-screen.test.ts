@@ -60,7 +60,7 @@ describe('the live view', () => {
       ...{ check: 'tcp', checks: 5, failures: 0, lastMs: 1.5, verdict: 'up', why: '', since: 1 },
       ...more,
     })
-    const why = 'connection refused'
+    const why = `connection refused ${'x'.repeat(300)}`
     const servers = [server('10.0.0.1:80', {}), server('10.0.0.2:80', { verdict: 'down', why })]
     const pools = { backend: { servers } } as unknown as SiteStatus['pools']
     const all = drawScreen({ ...later, pools }, null, { ...view, color: true })
