@@ -15,7 +15,11 @@ export interface RequestLine {
   readonly path: string
   /** After the first `?`, as it came; '' when absent. */
   readonly query: string
-  /** The target in origin form, as it came (`/a%20b?c`): what an upstream is asked for. */
+  /**
+   * The target in origin form: what an upstream is asked for. As it came (`/a%20b?c`), except that dot
+   * segments are resolved and backslashes encoded, which URL parsers take for slashes: who routes and who
+   * answers must mean the same path.
+   */
   readonly origin: string
   /** 0 or 1, of HTTP/1. */
   readonly minor: number
@@ -68,7 +72,13 @@ export function parseRequestLine(line: string): RequestLine {
   const mark = origin.indexOf('?')
   const rawPath = mark < 0 ? origin : origin.slice(0, mark)
   const query = mark < 0 ? '' : origin.slice(mark + 1)
-  return { method, target, path: decodePath(rawPath), query, origin, minor, host, hostPort }
+  const decoded = decode(rawPath)
+  const path = resolveDots(decoded)
+  if (path !== decoded || rawPath.includes('\\')) {
+    const told = path === decoded ? rawPath.replaceAll('\\', '%5C') : encodePath(path)
+    origin = mark < 0 ? told : `${told}?${query}`
+  }
+  return { method, target, path, query, origin, minor, host, hostPort }
 }
 
 /** RFC 9112 §2.3: `HTTP/` DIGIT `.` DIGIT, case-sensitive. */
@@ -82,19 +92,24 @@ function parseVersion(text: string): number {
 
 /** Percent-decodes to latin-1 bytes and resolves dot segments. Throws BAD_PATH. */
 export function decodePath(raw: string): string {
-  let path = raw
-  if (raw.includes('%')) {
-    if (/%(?![0-9A-Fa-f]{2})/.test(raw))
-      throw new PorticoError('BAD_PATH', 'a % without two hex digits')
-    path = raw.replace(/%[0-9A-Fa-f]{2}/g, (escaped) =>
-      String.fromCharCode(Number.parseInt(escaped.slice(1), 16)),
-    )
-    if (path.includes('\0')) throw new PorticoError('BAD_PATH', 'NUL')
-  }
-  return path.includes('/.') ? resolveDots(path) : path
+  return resolveDots(decode(raw))
 }
 
+function decode(raw: string): string {
+  if (!raw.includes('%')) return raw
+  if (/%(?![0-9A-Fa-f]{2})/.test(raw)) {
+    throw new PorticoError('BAD_PATH', 'a % without two hex digits')
+  }
+  const path = raw.replace(/%[0-9A-Fa-f]{2}/g, (escaped) =>
+    String.fromCharCode(Number.parseInt(escaped.slice(1), 16)),
+  )
+  if (path.includes('\0')) throw new PorticoError('BAD_PATH', 'NUL')
+  return path
+}
+
+/** RFC 3986 §5.2.4. */
 function resolveDots(path: string): string {
+  if (!path.includes('/.')) return path
   const kept: string[] = []
   const segments = path.split('/')
   for (let i = 1; i < segments.length; i++) {

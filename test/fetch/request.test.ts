@@ -84,11 +84,20 @@ const hosts = fc.oneof(
   fc.domain(),
 )
 
+test('a backslash is none of the slashes of a path', () => {
+  const url = (target: string): string =>
+    makeRequest(incoming(`GET ${target} HTTP/1.1\r\nHost: a\r\n`)).url
+  expect(url('/x\\..\\admin?b=\\')).toBe('http://a/x%5C..%5Cadmin?b=\\')
+  expect(url('/\\evil.example/')).toBe('http://a/%5Cevil.example/')
+  expect(url('/x\\/../admin')).toBe('http://a/admin')
+})
+
 test('url is what a URL parser makes of it', () => {
   fc.assert(
     fc.property(hosts, targets, (host, target) => {
       const request = makeRequest(incoming(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n`))
-      const wanted = URL.parse(`http://${host}${target}`) ?? URL.parse(`http://localhost${target}`)
+      const { origin } = parseRequestLine(`GET ${target} HTTP/1.1`)
+      const wanted = URL.parse(`http://${host}${origin}`) ?? URL.parse(`http://localhost${origin}`)
       expect(request.url).toBe(wanted?.href)
     }),
     { numRuns: 3000 },

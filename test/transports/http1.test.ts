@@ -46,7 +46,7 @@ describe('requests', () => {
       'GET /a%20b/../c?d=e&f HTTP/1.1\r\nHost: Example.com:81\r\nuSER-Agent:x \r\nAccept: a\r\nX-Empty:\r\nAccept: b\r\nConnection: close\r\n\r\n',
     )
     expect(head).toBe(
-      'GET /a%20b/../c?d=e&f HTTP/1.1\r\nHost: Example.com:81\r\nuSER-Agent: x\r\nAccept: a\r\nX-Empty: \r\nAccept: b\r\n' +
+      'GET /c?d=e&f HTTP/1.1\r\nHost: Example.com:81\r\nuSER-Agent: x\r\nAccept: a\r\nX-Empty: \r\nAccept: b\r\n' +
         'Via: 1.1 portico\r\nX-Forwarded-Proto: http\r\nX-Forwarded-For: 127.0.0.1\r\nX-Real-IP: 127.0.0.1\r\n' +
         'X-Forwarded-Host: Example.com:81\r\nForwarded: for=127.0.0.1;host="Example.com:81";proto=http\r\n',
     )

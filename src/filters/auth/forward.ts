@@ -12,12 +12,12 @@ import type { ForwardAuthPlan } from '../../site/filters-plan.ts'
 import { type FieldList, fieldValue, parseFields } from '../../wire/fields.ts'
 import { speaksOfTheVisitor } from '../../wire/forwarded.ts'
 import type { RequestFields } from '../../wire/request-fields.ts'
-import { encodePath, parseRequestLine, type RequestLine } from '../../wire/request-line.ts'
+import { parseRequestLine, type RequestLine } from '../../wire/request-line.ts'
 import { editFields, type Field } from '../edit-fields.ts'
 import { edits } from '../edits.ts'
 import type { FilterHost } from '../filter.ts'
 import { goOn } from '../go-on.ts'
-import { expand, hasDots, parseTarget, type RuleTarget } from '../rewrite/target.ts'
+import { expand, parseTarget, type RuleTarget } from '../rewrite/target.ts'
 import { claimTest } from './claims-of.ts'
 
 const MOST_FIELDS = 200
@@ -36,7 +36,7 @@ export function forwardAuth(
   return {
     name: next.name,
     handle(visitor) {
-      const exchange = withoutDots(visitor)
+      const exchange = resolved(visitor)
       if (exempt?.(exchange.peer.address) === true) {
         const plain = editFields(exchange.fields, claims, [])
         return next.handle(new ExchangeThrough(exchange, plain))
@@ -51,12 +51,10 @@ export function forwardAuth(
  * `/open/../admin` is one path to who asks and another to who answers, if one of them resolves the dots and
  * the other does not: then both are told where they lead.
  */
-function withoutDots(exchange: Exchange): Exchange {
+function resolved(exchange: Exchange): Exchange {
   const { line, fields } = exchange
-  const mark = line.origin.indexOf('?')
-  if (!hasDots(mark < 0 ? line.origin : line.origin.slice(0, mark))) return exchange
-  const origin = encodePath(line.path) + (mark < 0 ? '' : line.origin.slice(mark))
-  return new ExchangeThrough(exchange, fields, { ...line, target: origin, origin })
+  if (line.target === line.origin) return exchange
+  return new ExchangeThrough(exchange, fields, { ...line, target: line.origin })
 }
 
 /** What a visitor chose is encoded where it stands: it adds no question of its own. */

@@ -118,10 +118,9 @@ function inPath(name: string): Part {
   return (exchange) => encodePath(checked(value(exchange)))
 }
 
-/** The path as it came, or where that has dots that mean another one, the path that they mean. */
-function pathAsked({ origin, path }: RequestLine): string {
-  const raw = origin.replace(/\?.*$/s, '')
-  return hasDots(raw) ? encodePath(path) : raw
+/** The path as it came, without dots. */
+function pathAsked({ origin }: RequestLine): string {
+  return origin.replace(/\?.*$/s, '')
 }
 
 /** Whether `.` or `..` is a segment, however it is spelled. */
