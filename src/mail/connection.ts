@@ -58,6 +58,8 @@ const LONGEST_LINE = 12_290
 const LONGEST_REPLY = 8_192
 /** What a visitor may say ahead of us, bytes. */
 const MOST_AHEAD = 65_536
+/** Of what a visitor was told and has not taken, bytes: beyond it is not heard, or its answers would fill memory. */
+const MOST_OWED = 65_536
 /** Lines that are no commands until the connection is closed. */
 const MOST_ERRORS = 10
 
@@ -126,6 +128,8 @@ export class MailConnection implements Relay, Dialer {
   #before = { received: 0, sent: 0 }
   #counted = { received: 0, sent: 0 }
   #isOver = false
+  /** It takes no answers, and is not heard until it does. */
+  #deaf = false
   #silent = false
 
   constructor(stream: ByteStream, peer: Peer, host: MailHost) {
@@ -185,6 +189,8 @@ export class MailConnection implements Relay, Dialer {
     if (this.#phase === 'leave') return false
     this.#lines.push(bytes.subarray(0, length))
     if (this.#phase === 'talk') this.#hear()
+    this.#deaf = this.visitor.stream.writableLength > MOST_OWED
+    if (this.#deaf) return false
     // While we are busy with its login, it waits.
     return this.#phase === 'talk' || this.#lines.length < MOST_AHEAD
   }
@@ -204,6 +210,14 @@ export class MailConnection implements Relay, Dialer {
       this.#deadline = this.#later(this.#host.plan.loginTimeoutMs)
       this.#follow(this.#front.hear(text, this.#lines.empty))
     }
+  }
+
+  /** Where it has taken what it was told. */
+  #hearAgain(): void {
+    const { stream } = this.visitor
+    if (!this.#deaf || stream.writableLength > MOST_OWED) return
+    this.#deaf = false
+    stream.resume()
   }
 
   #follow(step: Step): void {
@@ -481,6 +495,7 @@ export class MailConnection implements Relay, Dialer {
   check(now: number): void {
     this.#tally()
     if (now > this.#deadline) return this.#late()
+    if (this.#phase === 'talk') return this.#hearAgain()
     if (this.#phase !== 'relay') return
     const idleMs = this.#host.plan.idleMs + TICK_MS
     const server = this.#server!

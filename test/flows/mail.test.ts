@@ -1,6 +1,8 @@
 /** IMAP, POP3 and SMTP through the whole Portico: real dovecot and postfix behind, and whoever says who may. */
 import { createHmac } from 'node:crypto'
+import { connect } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { until } from '../supervisor/site.ts'
 import { connectionLines, lineWhere } from './support/connection-lines.ts'
 import type { Daemon } from './support/daemon.ts'
 import { dovecot } from './support/dovecot.ts'
@@ -111,6 +113,29 @@ describe('IMAP', () => {
     const line = await lineWhere(portico, from, ({ protocol }) => protocol === 'imap')
     expect(line).toMatchObject({ user: 'joe', server: `127.0.0.1:${imap}` })
     expect(JSON.stringify(line)).not.toContain('word')
+  })
+
+  test('who asks on and on and takes no answer is not heard until it does', async () => {
+    const port = Number(new URL(portico.urls[0]!).port)
+    const socket = connect(port, '127.0.0.1')
+    // Nothing is read.
+    socket.pause()
+    const piece = 'c CAPABILITY\r\n'.repeat(4_096)
+    let taken = 0
+    const ask = (): boolean => socket.write(piece, () => taken++ < 1_000 && ask())
+    ask()
+    let before = -1
+    const isStill = async (): Promise<boolean> => {
+      before = taken
+      await new Promise((resolve) => setTimeout(resolve, 2_500))
+      return taken === before
+    }
+    // All that there is room for on the way, and no more.
+    await until('it is not heard any more', isStill, 10_000)
+    expect(before).toBeLessThan(120)
+    socket.resume()
+    await until('it is heard again', () => taken > before)
+    socket.destroy()
   })
 
   test('a digest, with the password of whoever knows it', async () => {
