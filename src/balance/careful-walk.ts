@@ -235,7 +235,7 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
   }
 
   refused(one: Try, error: PorticoError): void {
-    one.target.rest()
+    one.target.rest(error)
     this.#blame(one)
     this.setAside(one.target)
     // Nothing was asked of it.

@@ -25,6 +25,8 @@ export interface MembersOptions {
   readonly scheduler?: Scheduler
   /** Visitors that belong to a server; null: there are none. */
   readonly whose?: Persistence | null
+  /** Takes lines about servers that cannot be reached. */
+  readonly log?: (line: string) => void
 }
 
 /** `carrierOf`: how a server is reached. */
@@ -36,7 +38,7 @@ export function createMembers<Carrier>(
   const { whose = null } = options
   const memory = new PoolMemory(plan, options.memory ?? PoolMemory.allocate(plan))
   const tiers: Tier<Carrier>[] = []
-  const members = { inNeed: false, tiers }
+  const members = { inNeed: false, tiers, complain: options.log }
   const targets = plan.servers.map(
     (target, index) => new Target(target, carrierOf(target, index), memory.target(index), members),
   )

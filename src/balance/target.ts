@@ -1,4 +1,5 @@
 /** One backend of a pool: what this thread knows of its state, and what all threads know together. */
+import type { PorticoError } from '../errors.ts'
 import { clock } from '../request/clock.ts'
 import type { Backend } from '../schedulers/scheduler.ts'
 import type { TargetPlan } from '../site/plan.ts'
@@ -21,11 +22,15 @@ import { SLOW_START_CELLS, SlowStart } from './slow-start.ts'
 
 /** How long one that refused is asked last, ms: long enough to spare visitors a connect timeout. */
 const REST_MS = 2_000
+/** How often the log hears of one that cannot be connected to, ms. */
+const COMPLAINT_MS = 60_000
 
 /** What the targets of a pool have in common. */
 export interface Common {
   /** Those that rest are asked, too: there is nobody else. */
   inNeed: boolean
+  /** Takes a line for the log. */
+  readonly complain?: ((line: string) => void) | undefined
 }
 
 /** `Carrier`: what brings it exchanges, or connections. */
@@ -42,6 +47,7 @@ export class Target<Carrier = Transport> implements Backend {
   readonly #most: number
   /** It could not be connected to: others are asked first until then, ms on the coarse clock. */
   #restsUntil = 0
+  #quietUntil = 0
   #breaker: Breaker | null = null
   #slowStart: SlowStart | null = null
   /** What it is owed of the requests offered to it, where it takes a part. */
@@ -121,8 +127,13 @@ export class Target<Carrier = Transport> implements Backend {
   }
 
   /** It could not be connected to. */
-  rest(): void {
-    this.#restsUntil = clock.now + REST_MS
+  rest(why?: PorticoError): void {
+    const { now } = clock
+    this.#restsUntil = now + REST_MS
+    // What TLS has to say, its opener has said.
+    if (why === undefined || why.code === 'BACKEND_TLS' || now < this.#quietUntil) return
+    this.#quietUntil = now + COMPLAINT_MS
+    this.#common.complain?.(why.message)
   }
 
   /** Asked only in need: it could not be connected to, or has failed too often. */

@@ -35,7 +35,7 @@ export class Walk extends Candidates<Transport> implements Attempt {
   refused(error: PorticoError): void {
     const { target } = this
     target.release()
-    target.rest()
+    target.rest(error)
     this.setAside(target)
     this.next(error)
   }
