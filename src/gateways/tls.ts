@@ -150,9 +150,11 @@ export class TlsGateway implements Gateway {
     if (demand === null || serverName === '' || contexts.knows(serverName)) {
       return this.#choose(connection)
     }
-    void demand(serverName).then(() => {
-      if (this.#early.has(connection)) this.#choose(connection)
-    })
+    demand(serverName)
+      .then(() => {
+        if (this.#early.has(connection)) this.#choose(connection)
+      })
+      .catch((error: unknown) => this.#failed(connection, 'TLS', error))
   }
 
   #choose(connection: TlsConnection): void {
@@ -161,8 +163,7 @@ export class TlsGateway implements Gateway {
     try {
       choice = this.#options.contexts.choose(serverName)
     } catch (error) {
-      this.#complain(`no TLS for ${JSON.stringify(serverName)}: ${reason(error)}`)
-      return this.refuse(connection, Alert.INTERNAL)
+      return this.#failed(connection, 'TLS', error)
     }
     if (choice === null) return this.refuse(connection, Alert.UNRECOGNIZED_NAME)
     this.#secure(connection, choice, this.#alpn)
@@ -170,18 +171,22 @@ export class TlsGateway implements Gateway {
 
   #beginChallenge(connection: TlsConnection): void {
     const { serverName } = connection.hello!
-    this.#options.challenge(serverName).then(
-      (choice) => {
+    this.#options
+      .challenge(serverName)
+      .then((choice) => {
         if (!this.#early.has(connection)) return
         if (choice === null) return this.refuse(connection, Alert.UNRECOGNIZED_NAME)
         connection.isChallenge = true
         this.#secure(connection, choice, alpnList([ACME]))
-      },
-      (error: unknown) => {
-        this.#complain(`no challenge for ${JSON.stringify(serverName)}: ${reason(error)}`)
-        this.refuse(connection, Alert.INTERNAL)
-      },
+      })
+      .catch((error: unknown) => this.#failed(connection, 'challenge', error))
+  }
+
+  #failed(connection: TlsConnection, what: string, error: unknown): void {
+    this.#complain(
+      `no ${what} for ${JSON.stringify(connection.hello!.serverName)}: ${reason(error)}`,
     )
+    this.refuse(connection, Alert.INTERNAL)
   }
 
   #secure(
