@@ -198,7 +198,7 @@ function inWords({ message }: Error, code: string): string {
   // Over a socket of ours, Node leaves OpenSSL's reason in the text: `…:wrong version number:…`.
   const reason = /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1]?.toUpperCase()
   const fault = reason === undefined ? code : `ERR_SSL_${reason.replaceAll(' ', '_')}`
-  return whyUnverified(code) || whyNoHandshake({ name: '', message, code: fault }) || message
+  return whyUnverified(code) || whyNoHandshake({ message, code: fault }) || message
 }
 
 /** On one line, in words; what servers send is nothing for a terminal. */

@@ -3,7 +3,12 @@
  * this Node's handles are as we know them (see light-stream.ts), else on a net.Socket.
  */
 import { lookup } from 'node:dns'
-import { isIP, type NetConnectOpts, connect as netConnect } from 'node:net'
+import {
+  getDefaultAutoSelectFamilyAttemptTimeout,
+  isIP,
+  type NetConnectOpts,
+  connect as netConnect,
+} from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import type { Address } from '../site/plan.ts'
 import type { ByteStream, Connection } from './byte-stream.ts'
@@ -29,6 +34,8 @@ interface Wrap {
   readonly Handle: new (type: number) => DialHandle
   readonly Request: new () => ConnectRequest
   readonly type: number
+  /** Whether its handles are as we know them; null: none was made yet. */
+  usable: boolean | null
 }
 
 function findWrap(binding: string, handle: string, request: string): Wrap | null {
@@ -42,7 +49,12 @@ function findWrap(binding: string, handle: string, request: string): Wrap | null
     if (typeof constants !== 'object' || constants === null) return null
     const type: unknown = Reflect.get(constants, 'SOCKET')
     if (typeof type !== 'number') return null
-    return { Handle: Handle as Wrap['Handle'], Request: Request as Wrap['Request'], type }
+    return {
+      Handle: Handle as Wrap['Handle'],
+      Request: Request as Wrap['Request'],
+      type,
+      usable: null,
+    }
   } catch {
     return null
   }
@@ -53,6 +65,8 @@ const pipeWrap = findWrap('pipe_wrap', 'Pipe', 'PipeConnectWrap')
 
 /** Nothing is read before `start`. */
 export interface DialedStream extends ByteStream {
+  /** Like `write`: latin-1. */
+  writeText(text: string): void
   start(connection: Connection): void
 }
 
@@ -83,13 +97,16 @@ export function dial(address: Address, dialer: Dialer): Dial {
 function newHandle(wrap: Wrap | null): DialHandle | null {
   if (wrap === null) return null
   const handle = new wrap.Handle(wrap.type)
-  return isStreamHandle(handle) ? handle : null
+  wrap.usable ??= isStreamHandle(handle)
+  return wrap.usable ? handle : null
 }
 
 class Attempt implements Dial {
   readonly #dialer: Dialer
   #handle: StreamHandle | { close(): void } | null = null
   #over = false
+  /** Ends the attempt at one of several addresses. */
+  #patience: NodeJS.Timeout | undefined
 
   constructor(dialer: Dialer) {
     this.#dialer = dialer
@@ -97,6 +114,7 @@ class Attempt implements Dial {
 
   cancel(): void {
     this.#over = true
+    clearTimeout(this.#patience)
     this.#close()
   }
 
@@ -121,8 +139,16 @@ class Attempt implements Dial {
     const [host, ...others] = hosts
     if (host === undefined) return this.#refuse('ENOTFOUND')
     const failed = (reason: string): void => {
+      clearTimeout(this.#patience)
       if (others.length > 0) this.toHosts(others, port)
       else this.#refuse(reason)
+    }
+    // An address that does not answer must not keep the others from it.
+    if (others.length > 0) {
+      this.#patience = setTimeout(() => {
+        this.#close()
+        failed('ETIMEDOUT')
+      }, getDefaultAutoSelectFamilyAttemptTimeout())
     }
     const handle = newHandle(tcpWrap)
     if (handle === null || tcpWrap === null) return this.#plainly({ host, port }, failed)
@@ -164,6 +190,7 @@ class Attempt implements Dial {
 
   #made(handle: StreamHandle): void {
     this.#over = true
+    clearTimeout(this.#patience)
     handle.setNoDelay?.(true)
     this.#dialer.connected(new LightStream(handle, shared))
   }
@@ -186,8 +213,9 @@ class Attempt implements Dial {
     socket.on('error', onError)
     socket.on('close', onClose)
     socket.once('connect', () => {
-      if (this.#over) return
+      if (this.#over || this.#handle !== handle) return
       this.#over = true
+      clearTimeout(this.#patience)
       socket.off('close', onClose)
       this.#dialer.connected(new NodeStream(socket))
     })

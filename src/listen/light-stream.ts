@@ -141,6 +141,16 @@ export class LightStream implements ByteStream {
     this.#wrote(request, failed, bytes, bytes.length)
   }
 
+  /** Latin-1. */
+  writeText(text: string): void {
+    if (this.#corked !== null) return this.write(Buffer.from(text, 'latin1'))
+    if (this.#state !== State.OPEN || text === '') return
+    const request = newRequest()
+    const failed = this.#handle.writeLatin1String(request, text)
+    // Of text that takes its time, the handle keeps its own copy.
+    this.#wrote(request, failed, null, text.length)
+  }
+
   cork(): void {
     this.#corked ??= []
   }

@@ -87,6 +87,11 @@ export class NodeStream implements ByteStream {
     this.#socket.write(bytes)
   }
 
+  /** Latin-1. */
+  writeText(text: string): void {
+    this.#socket.write(text, 'latin1')
+  }
+
   cork(): void {
     this.#socket.cork()
   }
@@ -108,7 +113,10 @@ export class NodeStream implements ByteStream {
   }
 
   resetAndDestroy(): void {
-    this.#socket.resetAndDestroy()
+    // Unix sockets and TLS know no reset, and net.Socket throws.
+    const resets = this.#socket.remoteAddress !== undefined && !('encrypted' in this.#socket)
+    if (resets) this.#socket.resetAndDestroy()
+    else this.#socket.destroy()
   }
 
   resume(): void {

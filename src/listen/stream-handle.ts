@@ -22,6 +22,7 @@ export interface StreamHandle {
   readStart(): number
   readStop(): number
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number
+  writeLatin1String(request: WriteRequest, text: string): number
   writev(request: WriteRequest, bytes: readonly Uint8Array[], allBuffers: true): number
   shutdown(request: object): number
   close(done: () => void): void
@@ -83,6 +84,7 @@ export function isStreamHandle(handle: unknown): handle is StreamHandle {
     'readStart',
     'readStop',
     'writeBuffer',
+    'writeLatin1String',
     'writev',
     'shutdown',
     'close',

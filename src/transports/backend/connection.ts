@@ -2,8 +2,8 @@
  * One connection to a backend, through its life: connecting, then in turn busy with an exchange and
  * idle, at last perhaps a tunnel. Hot: a proxied request costs no closure, promise or timer of its own.
  */
-import type { Socket } from 'node:net'
 import { PorticoError } from '../../errors.ts'
+import type { Dial, DialedStream } from '../../listen/dial.ts'
 import { mayRunAhead } from '../../request/ahead.ts'
 import { clock } from '../../request/clock.ts'
 import type { Exchange } from '../../request/exchange.ts'
@@ -11,29 +11,25 @@ import type { Attempt } from '../transport.ts'
 import type { AnswerReceiver, ReceivedHead } from './answer.ts'
 import type { Dialect } from './dialect.ts'
 import { forwardedTrailers } from './end-to-end.ts'
-import type { Opener } from './open.ts'
+import type { Opener, OpenerUser } from './open.ts'
 import { Tunnel } from './tunnel.ts'
 import { mayUpgradeTo } from './upgrade.ts'
-import { Upload, type UploadWatcher } from './upload.ts'
+import { Upload, type UploadWatcher, write } from './upload.ts'
 import { answerAtOnce } from './whole-answer.ts'
 
-/** One read at most; all of a thread's connections read into this one buffer. */
-const READ_BUFFER = 65_536
 /** Added to every deadline, ms: the clock may be a tick behind, and late is better than early. */
 const TICK_MS = 250
 const MOST_TRAILERS = 100
 /** A backend that is told that its visitor left has this long to take note, ms. */
 const FAREWELL_MS = 1000
 const NEVER = Number.POSITIVE_INFINITY
-const EMPTY = new Uint8Array(0)
+const EMPTY = Buffer.alloc(0)
 
 /** Bytes that a unix socket carries in one piece: whoever reads that much has all of them or none. */
 const ONE_PIECE = 16_384
 
 /** Repeating these changes nothing more (RFC 9110 §9.2.2), so they may be sent twice. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
-
-const shared = Buffer.allocUnsafeSlow(READ_BUFFER)
 
 const Phase = { CONNECTING: 0, BUSY: 1, IDLE: 2, TUNNEL: 3, CLOSED: 4 } as const
 
@@ -61,13 +57,15 @@ export interface ConnectionOwner {
   sendFresh(exchange: Exchange, attempt: Attempt): void
 }
 
-export class BackendConnection implements AnswerReceiver, UploadWatcher {
+export class BackendConnection implements AnswerReceiver, OpenerUser, UploadWatcher {
   /** When `expire` is due on the coarse clock, ms. */
   deadline: number
   /** Only exchanges with this key may use it: see Opener. */
   readonly key: string
   readonly #owner: ConnectionOwner
-  readonly #socket: Socket
+  readonly #opening: Dial
+  /** Null: it is being opened. */
+  #stream: DialedStream | null = null
   readonly #dialect: Dialect
   #phase: number = Phase.CONNECTING
   #exchange: Exchange | null
@@ -82,7 +80,6 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
   #started = false
   /** The backend sends no more. */
   #ended = false
-  #trouble: NodeJS.ErrnoException | null = null
   #answer: ReceivedHead | null = null
   /** Views of the body in the read at hand. */
   #view: Uint8Array | null = null
@@ -100,7 +97,7 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
   readonly #onDrain = (): void => {
     this.#ahead = 0
     this.deadline = this.#later(this.#owner.bodyTimeoutMs)
-    this.#socket.resume()
+    this.#stream!.resume()
   }
 
   /** Connects, then sends the exchange. */
@@ -113,15 +110,7 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     exchange.onGone = this.#onGone
     const { opener } = owner
     this.key = opener.keyed ? opener.keyOf(exchange) : ''
-    const onread = { buffer: shared, callback: (length: number): boolean => this.#read(length) }
-    const socket = opener.open(exchange, onread, () => this.#connected())
-    socket.on('end', () => this.#backendEnded())
-    socket.on('drain', () => this.#drained())
-    socket.on('close', () => this.#closed())
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#trouble = error
-    })
-    this.#socket = socket
+    this.#opening = opener.dial(exchange, this)
   }
 
   /** Sends another exchange over the idle connection. */
@@ -147,13 +136,21 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     if (this.#phase === Phase.TUNNEL) this.#tunnel?.destroy()
     else this.#phase = Phase.CLOSED
     this.deadline = NEVER
-    this.#socket.destroy()
+    if (this.#stream !== null) return this.#stream.destroy()
+    this.#opening.cancel()
+    this.#owner.closed(this)
   }
 
   // The request.
 
-  #connected(): void {
-    if (this.#phase === Phase.CONNECTING && this.#exchange !== null) this.#begin(this.#exchange)
+  connected(stream: DialedStream): void {
+    this.#stream = stream
+    stream.start(this)
+    this.#begin(this.#exchange!)
+  }
+
+  refused(error: PorticoError): void {
+    this.#notConnected(error)
   }
 
   #begin(exchange: Exchange): void {
@@ -172,12 +169,12 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     }
     this.#dialect.reader.expect(line.method)
     if (fields.chunked || fields.contentLength > 0) {
-      this.#upload = new Upload(exchange, this.#dialect, this.#socket, this)
+      this.#upload = new Upload(exchange, this.#dialect, this.#stream!, this)
       this.uploadChanged()
       this.#upload.start(head)
     } else {
       this.#upload = null
-      this.#socket.write(head, 'latin1')
+      write(this.#stream!, head)
     }
   }
 
@@ -197,31 +194,35 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     this.#fail(error)
   }
 
-  #drained(): void {
+  drained(): void {
     this.#tunnel?.backendDrained()
     this.#upload?.drained()
   }
 
   // The answer.
 
-  /** `length` bytes are in the shared buffer. False: read no more until the socket is resumed. */
-  #read(length: number): boolean {
-    if (this.#phase === Phase.BUSY) return this.#readAnswer(length)
-    if (this.#phase === Phase.TUNNEL) return this.#readTunnel(0, length)
+  read(bytes: Buffer, length: number): boolean {
+    if (this.#phase === Phase.BUSY) return this.#readAnswer(bytes, length)
+    if (this.#phase === Phase.TUNNEL) return this.#readTunnel(bytes, 0, length)
     // Nobody asked: whatever it is, it must not become the answer to the next request.
     this.destroy()
     return false
   }
 
-  #readAnswer(length: number): boolean {
+  #readAnswer(bytes: Buffer, length: number): boolean {
     if (!this.#heard) {
+      if (this.#upload === null && this.#stream!.trouble !== '') {
+        // The request has not left: the backend has said this to nobody, and closed.
+        this.#lost()
+        return false
+      }
       this.#heard = true
       this.#attempt?.heard?.()
     }
     let consumed: number
     const { reader } = this.#dialect
     try {
-      consumed = reader.decode(shared, length)
+      consumed = reader.decode(bytes, length)
     } catch (error) {
       this.#refuseOrFail(asPorticoError(error))
       return false
@@ -229,7 +230,7 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     const exchange = this.#exchange
     // An interim answer may have found the visitor gone.
     if (exchange === null) return false
-    if (reader.done) return this.#complete(exchange, consumed, length)
+    if (reader.done) return this.#complete(exchange, bytes, consumed, length)
     // A head has until its first deadline, however it trickles in.
     if (this.#answer === null) return true
     this.deadline = this.#later(this.#owner.bodyTimeoutMs)
@@ -279,9 +280,11 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
   }
 
   /** The answer is complete; the read may hold more bytes behind it. */
-  #complete(exchange: Exchange, consumed: number, length: number): boolean {
+  #complete(exchange: Exchange, bytes: Buffer, consumed: number, length: number): boolean {
     const answer = this.#answer!
-    if (answer.head.status === 101) return this.#switchProtocol(exchange, answer, consumed, length)
+    if (answer.head.status === 101) {
+      return this.#switchProtocol(exchange, answer, bytes, consumed, length)
+    }
     const { reader } = this.#dialect
     const started = this.#started
     // Several views become bytes of our own; a single one stays a view of the shared buffer.
@@ -315,6 +318,7 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
   #switchProtocol(
     exchange: Exchange,
     answer: ReceivedHead,
+    bytes: Buffer,
     consumed: number,
     length: number,
   ): boolean {
@@ -327,7 +331,7 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     this.#touchTunnel()
     this.#tunnel = new Tunnel(
       exchange.upgrade(answer.head),
-      this.#socket,
+      this.#stream!,
       () => this.#touchTunnel(),
       () => {
         this.#phase = Phase.CLOSED
@@ -335,15 +339,15 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
         attempt.done()
       },
     )
-    return consumed === length || this.#readTunnel(consumed, length)
+    return consumed === length || this.#readTunnel(bytes, consumed, length)
   }
 
   #touchTunnel(): void {
     this.deadline = this.#later(this.#owner.tunnelIdleMs)
   }
 
-  #readTunnel(from: number, to: number): boolean {
-    return this.#tunnel === null || this.#tunnel.fromBackend(shared.subarray(from, to))
+  #readTunnel(bytes: Buffer, from: number, to: number): boolean {
+    return this.#tunnel === null || this.#tunnel.fromBackend(bytes.subarray(from, to))
   }
 
   // Ends.
@@ -386,12 +390,12 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
   /** The visitor has left: the backend is told, where its protocol has a word for that. */
   #takeLeave(): void {
     const { farewell } = this.#dialect
-    const socket = this.#socket
-    if (farewell === null || socket.destroyed || socket.writableLength > 0) return this.destroy()
+    const stream = this.#stream!
+    if (farewell === null || stream.destroyed || stream.writableLength > 0) return this.destroy()
     this.#phase = Phase.CLOSED
     this.deadline = this.#later(FAREWELL_MS)
-    socket.write(farewell)
-    socket.destroySoon()
+    stream.write(farewell)
+    stream.destroySoon()
   }
 
   #notConnected(error: PorticoError): void {
@@ -401,23 +405,19 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     attempt.refused(error)
   }
 
-  #backendEnded(): void {
-    // In the midst of a handshake: the error behind it says so.
-    if (this.#phase === Phase.CONNECTING) return
+  ended(): void {
     this.#ended = true
     if (this.#phase === Phase.TUNNEL) this.#tunnel?.backendEnded()
     else if (this.#phase === Phase.BUSY) this.#lost()
     else this.destroy()
   }
 
-  #closed(): void {
+  closed(): void {
     if (this.#phase === Phase.TUNNEL) {
-      this.#tunnel?.backendClosed(this.#trouble !== null || !this.#ended)
+      this.#tunnel?.backendClosed(this.#trouble !== '' || !this.#ended)
       return
     }
-    if (this.#phase === Phase.CONNECTING) {
-      this.#notConnected(this.#owner.opener.explain(this.#trouble))
-    } else if (this.#phase === Phase.BUSY) this.#lost()
+    if (this.#phase === Phase.BUSY) this.#lost()
     else this.destroy()
     this.#owner.closed(this)
   }
@@ -429,11 +429,11 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
     // Without an error, the end of the connection may be the end of the answer (RFC 9112 §6.3 item 8).
     if (
       this.#ended &&
-      this.#trouble === null &&
+      this.#trouble === '' &&
       this.#answer !== null &&
       this.#dialect.reader.finish()
     ) {
-      this.#complete(exchange, 0, 0)
+      this.#complete(exchange, EMPTY, 0, 0)
       return
     }
     const unread = this.#wasUnread(exchange)
@@ -455,18 +455,23 @@ export class BackendConnection implements AnswerReceiver, UploadWatcher {
    */
   #wasUnread({ rereadable }: Exchange): boolean {
     const upload = this.#upload
-    const code = this.#trouble?.code
+    const code = this.#trouble
     if (this.#heard || !this.#owner.readsWhole || (code !== 'EPIPE' && code !== 'ECONNRESET')) {
       return false
     }
     return upload === null || (rereadable === true && upload.sent && upload.bytes <= ONE_PIECE)
   }
 
+  /** `error.code` of what broke the connection, '' for none. */
+  get #trouble(): string {
+    return this.#stream?.trouble ?? ''
+  }
+
   #whyLost(): PorticoError {
     const { name, opener } = this.#owner
-    const code = this.#trouble?.code ?? ''
+    const code = this.#trouble
     // A server that wants a certificate says so only when TLS 1.3's handshake is over for us.
-    if (code.startsWith('ERR_SSL')) return opener.explain(this.#trouble)
+    if (code.startsWith('ERR_SSL')) return opener.explain({ code, message: '' })
     return new PorticoError('BACKEND_CLOSED', `${name} ${code}`.trim())
   }
 

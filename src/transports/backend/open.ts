@@ -1,6 +1,8 @@
 /** How connections to one backend are opened, and which of its connections an exchange may go over. */
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { PorticoError } from '../../errors.ts'
+import type { Connection } from '../../listen/byte-stream.ts'
+import { type Dial, type DialedStream, dial } from '../../listen/dial.ts'
 import type { Exchange } from '../../request/exchange.ts'
 import type { Address, TargetPlan } from '../../site/plan.ts'
 import { type ProxyVersion, writeProxyHeader } from '../../wire/proxy-protocol-writer.ts'
@@ -11,17 +13,32 @@ export interface OnRead {
   callback(length: number): boolean
 }
 
+/** Who has a connection opened, and is what it belongs to. It is told the one or the other, once. */
+export interface OpenerUser extends Connection {
+  /** A request may be sent. Nothing is read before `start`. */
+  connected(stream: DialedStream): void
+  refused(error: PorticoError): void
+}
+
+/** What is known of an error. */
+export interface Trouble {
+  readonly code?: string | undefined
+  readonly message: string
+}
+
 export interface Opener {
   /** Connections differ: each is only for exchanges with its own key. */
   readonly keyed: boolean
   keyOf(exchange: Exchange): string
+  /** A new connection, for the key of `exchange`. `user` hears of it only when this has returned. */
+  dial(exchange: Exchange, user: OpenerUser): Dial
   /**
-   * A new connection, for the key of `exchange`. `ready` is called when a request may be sent. It can be
-   * half open, and fails with errors that `explain` knows.
+   * The same on a socket: `ready` is called when a request may be sent. It can be half open, and fails with
+   * errors that `explain` knows.
    */
   open(exchange: Exchange, onread: OnRead, ready: () => void): Socket
   /** Why it could not be opened. */
-  explain(error: NodeJS.ErrnoException | null): PorticoError
+  explain(error: Trouble | null): PorticoError
 }
 
 export class PlainOpener implements Opener {
@@ -41,6 +58,17 @@ export class PlainOpener implements Opener {
     return this.#proxyProtocol === null ? '' : headerFor(exchange, this.#proxyProtocol)
   }
 
+  dial(exchange: Exchange, user: OpenerUser): Dial {
+    const header = this.keyOf(exchange)
+    return dial(this.#address, {
+      connected: (stream) => {
+        if (header !== '') stream.writeText(header)
+        user.connected(stream)
+      },
+      refused: (code) => user.refused(this.explain({ code, message: code })),
+    })
+  }
+
   open(exchange: Exchange, onread: OnRead, ready: () => void): Socket {
     const socket = connect({ ...connectTo(this.#address), onread })
     if (this.#proxyProtocol !== null) socket.write(this.keyOf(exchange), 'latin1')
@@ -48,7 +76,7 @@ export class PlainOpener implements Opener {
     return socket
   }
 
-  explain(error: NodeJS.ErrnoException | null): PorticoError {
+  explain(error: Trouble | null): PorticoError {
     return error instanceof PorticoError ? error : notReached(this.#name, error)
   }
 }
@@ -68,7 +96,7 @@ export function headerFor({ peer }: Exchange, version: ProxyVersion): string {
   return writeProxyHeader(version, address === '' ? null : visitor).toString('latin1')
 }
 
-export function notReached(name: string, error: NodeJS.ErrnoException | null): PorticoError {
+export function notReached(name: string, error: Trouble | null): PorticoError {
   const why = error?.code ?? error?.message ?? ''
   const code = why === 'ETIMEDOUT' ? 'BACKEND_UNREACHABLE' : 'BACKEND_REFUSED'
   return new PorticoError(code, `${name} ${why}`)

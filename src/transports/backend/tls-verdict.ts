@@ -1,5 +1,6 @@
 /** What is wrong with a backend's certificate, or with how it speaks TLS, in words and with the remedy. Pure. */
 import type { DetailedPeerCertificate } from 'node:tls'
+import type { Trouble } from './open.ts'
 
 /** OpenSSL's names of what may be wrong with the one who signed. */
 const UNKNOWN_SIGNER: ReadonlySet<string> = new Set([
@@ -60,7 +61,7 @@ export function whyUnverified(code: string): string {
 }
 
 /** Why there was no handshake; '' for what has nothing to do with TLS. */
-export function whyNoHandshake({ code = '', message }: NodeJS.ErrnoException): string {
+export function whyNoHandshake({ code = '', message }: Trouble): string {
   if (
     /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|BAD_PACKET|UNKNOWN_TYPE/.test(code)
   ) {
@@ -85,7 +86,7 @@ export function whyNoHandshake({ code = '', message }: NodeJS.ErrnoException): s
   if (/HANDSHAKE_FAILURE/.test(code)) {
     return 'it refuses the handshake: no cipher in common, or it wants a certificate of ours (tls: { certificate: …, key: … })'
   }
-  if (code.startsWith('ERR_SSL') || code === 'EPROTO') return `${code} ${message}`
+  if (code.startsWith('ERR_SSL') || code === 'EPROTO') return `${code} ${message}`.trim()
   // Node's own words for an end in the midst of the handshake.
   if (/before secure TLS connection/.test(message)) {
     return 'it closed the connection during the handshake: is this its TLS port?'

@@ -5,12 +5,22 @@
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
 import type { ConnectionOptions, PeerCertificate, SecureContext, TLSSocket } from 'node:tls'
 import { PorticoError } from '../../errors.ts'
+import type { Dial } from '../../listen/dial.ts'
+import { NodeStream } from '../../listen/node-stream.ts'
 import { clock } from '../../request/clock.ts'
 import type { Exchange } from '../../request/exchange.ts'
 import type { Address, TargetPlan } from '../../site/plan.ts'
 import { type PoolTlsPlan, SERVERS_HOST, VISITORS_HOST } from '../../site/pool-tls-plan.ts'
 import type { ProxyVersion } from '../../wire/proxy-protocol-writer.ts'
-import { connectTo, headerFor, notReached, type OnRead, type Opener } from './open.ts'
+import {
+  connectTo,
+  headerFor,
+  notReached,
+  type OnRead,
+  type Opener,
+  type OpenerUser,
+  type Trouble,
+} from './open.ts'
 import { whyNoHandshake, whyRefused } from './tls-verdict.ts'
 
 /** Names whose sessions are remembered, for each backend. */
@@ -18,6 +28,10 @@ const MOST_SESSIONS = 256
 /** The same complaint is made once in this time, ms, and not more than so many different ones. */
 const COMPLAINT_MS = 60_000
 const MOST_COMPLAINTS = 10
+/** One read at most; all of a thread's connections read into this one buffer. */
+const READ_BUFFER = 65_536
+
+let shared: Buffer | null = null
 
 /** Loaded where a pool speaks TLS. */
 function nodeTls(): typeof import('node:tls') {
@@ -105,7 +119,43 @@ export class TlsOpener implements Opener {
     return proxyProtocol === null ? name : `${name}\n${headerFor(exchange, proxyProtocol)}`
   }
 
+  dial(exchange: Exchange, user: OpenerUser): Dial {
+    shared ??= Buffer.allocUnsafeSlow(READ_BUFFER)
+    const buffer = shared
+    const onread = { buffer, callback: (length: number) => user.read(buffer, length) }
+    let over = false
+    let trouble: Error | null = null
+    // What NodeStream asks for.
+    const socket = this.#connect(exchange, { onread, highWaterMark: 1 }, () => {
+      over = true
+      user.connected(new NodeStream(socket))
+    })
+    socket.on('error', (error) => {
+      trouble = error
+    })
+    socket.on('close', () => {
+      if (!over) user.refused(this.explain(trouble))
+      over = true
+    })
+    const cancel = (): void => {
+      over = true
+      socket.destroy()
+    }
+    return { cancel }
+  }
+
   open(exchange: Exchange, onread: OnRead, ready: () => void): Socket {
+    const socket = this.#connect(exchange, { onread }, ready)
+    if (this.#settings.proxyProtocol !== null) readInto(socket, onread)
+    return socket
+  }
+
+  /** `options.onread` is of use only where there is no other socket below. */
+  #connect(
+    exchange: Exchange,
+    options: { readonly onread: OnRead; readonly highWaterMark?: number },
+    ready: () => void,
+  ): TLSSocket {
     const { context, proxyProtocol, plan } = this.#settings
     const name = this.#nameFor(exchange)
     const session = this.#sessions.get(name)
@@ -123,16 +173,17 @@ export class TlsOpener implements Opener {
     const where = connectTo(this.#address)
     let socket: TLSSocket
     if (proxyProtocol === null) {
-      const all = { ...where, ...common, onread }
+      const all = { ...where, ...common, ...options }
       socket = nodeTls().connect(all as ConnectionOptions)
       socket.once('connect', () => socket.setNoDelay(true))
     } else {
       // Several addresses that are tried in turn would each be another handle.
       const bare = connectPlain({ ...where, autoSelectFamily: false })
       bare.write(headerFor(exchange, proxyProtocol), 'latin1')
-      socket = nodeTls().connect({ ...common, socket: bare })
+      const { highWaterMark } = options
+      const all = { ...common, socket: bare, highWaterMark }
+      socket = nodeTls().connect(all as ConnectionOptions)
       bare.on('error', (error) => socket.destroy(error))
-      readInto(socket, onread)
     }
     let accepted = false
     let early: Buffer | null = null
@@ -153,13 +204,13 @@ export class TlsOpener implements Opener {
     return socket
   }
 
-  explain(error: NodeJS.ErrnoException | null): PorticoError {
+  explain(error: Trouble | null): PorticoError {
     const known = error instanceof PorticoError ? error : this.#explained(error)
     if (known.code === 'BACKEND_TLS') this.#complain(known.message)
     return known
   }
 
-  #explained(error: NodeJS.ErrnoException | null): PorticoError {
+  #explained(error: Trouble | null): PorticoError {
     const why = error === null ? '' : whyNoHandshake(error)
     return why === ''
       ? notReached(this.#target, error)

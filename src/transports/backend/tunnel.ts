@@ -2,18 +2,18 @@
  * After 101: two connections become one (RFC 9110 §7.8). Each side's end closes only the other's
  * direction, each side's slowness holds the other back, and a side that breaks takes the other along.
  */
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { ByteStream } from '../../listen/byte-stream.ts'
 
 export class Tunnel {
   readonly #visitor: Duplex
-  readonly #backend: Socket
+  readonly #backend: ByteStream
   readonly #moved: () => void
   readonly #over: () => void
   #open = 2
 
   /** `moved`: bytes passed; `over`: nothing is left of either side. */
-  constructor(visitor: Duplex, backend: Socket, moved: () => void, over: () => void) {
+  constructor(visitor: Duplex, backend: ByteStream, moved: () => void, over: () => void) {
     this.#visitor = visitor
     this.#backend = backend
     this.#moved = moved
@@ -27,7 +27,7 @@ export class Tunnel {
     visitor.resume()
   }
 
-  /** `view` is valid only during the call. False: read no more until the socket is resumed. */
+  /** `view` is valid only during the call. False: read no more until the stream is resumed. */
   fromBackend(view: Uint8Array): boolean {
     this.#moved()
     return this.#visitor.write(Buffer.from(view)) || this.#visitor.writableLength === 0
@@ -55,15 +55,13 @@ export class Tunnel {
 
   #fromVisitor(chunk: Buffer): void {
     this.#moved()
-    if (!this.#backend.write(chunk) && this.#backend.writableLength > 0) this.#visitor.pause()
+    this.#backend.write(chunk)
+    if (this.#backend.writableLength > 0) this.#visitor.pause()
   }
 
   #visitorClosed(): void {
     // In order: its last bytes may still be on their way. Else the backend must not take it for that.
     if (this.#visitor.readableEnded) this.#backend.destroySoon()
-    // Unix sockets and TLS know no reset, and net.Socket throws. TLS ends without its close_notify.
-    else if (this.#backend.remoteAddress === undefined || 'encrypted' in this.#backend)
-      this.#backend.destroy()
     else this.#backend.resetAndDestroy()
     this.#closed()
   }

@@ -1,11 +1,13 @@
 /** Carries the body of one request to a backend, framed as its protocol has it, with back-pressure. */
-import type { Socket } from 'node:net'
 import type { PorticoError } from '../../errors.ts'
+import type { DialedStream } from '../../listen/dial.ts'
 import type { BodySink, Exchange } from '../../request/exchange.ts'
 import type { Dialect } from './dialect.ts'
 
 /** Parts below this many bytes wait for others of the same turn, to share a write. */
 const SMALL_PART = 4096
+/** The visitor is held back when so many bytes wait for the backend. */
+const MOST_WAITING = 65_536
 
 export interface UploadWatcher {
   /** The upload waits for the backend, no longer does, or is complete. */
@@ -21,27 +23,27 @@ export class Upload implements BodySink {
   bytes = 0
   /** The visitor is held back until the backend has taken what was written. */
   waits = false
-  readonly #socket: Socket
+  readonly #stream: DialedStream
   readonly #watcher: UploadWatcher
   readonly #dialect: Dialect
   /** Null: the rest of the body has no reader any more. */
   #exchange: Exchange | null
   #corked = false
 
-  constructor(exchange: Exchange, dialect: Dialect, socket: Socket, watcher: UploadWatcher) {
+  constructor(exchange: Exchange, dialect: Dialect, stream: DialedStream, watcher: UploadWatcher) {
     this.#exchange = exchange
     this.#dialect = dialect
-    this.#socket = socket
+    this.#stream = stream
     this.#watcher = watcher
   }
 
   /** Writes the head and, in the same write, what of the body is already here. */
   start(head: string | Uint8Array): void {
-    this.#socket.cork()
+    this.#stream.cork()
     this.bytes += head.length
-    this.#socket.write(head, 'latin1')
+    write(this.#stream, head)
     this.#exchange?.receive(this)
-    this.#socket.uncork()
+    this.#uncork()
   }
 
   /** What still comes is dropped: the answer was complete before the body. */
@@ -60,11 +62,10 @@ export class Upload implements BodySink {
   data(chunk: Uint8Array): boolean {
     // An empty chunk would end a chunked body.
     if (this.#exchange === null || chunk.length === 0) return true
-    const socket = this.#socket
     this.bytes += chunk.length
     if (chunk.length < SMALL_PART) this.#corkForThisTurn()
-    const taken = socket.write(this.#dialect.part(chunk))
-    if (taken || socket.writableLength === 0) return true
+    this.#stream.write(this.#dialect.part(chunk))
+    if (this.#stream.writableLength < MOST_WAITING) return true
     this.waits = true
     this.#watcher.uploadChanged()
     return false
@@ -73,7 +74,7 @@ export class Upload implements BodySink {
   end(trailers: string): void {
     if (this.#exchange === null) return
     const rest = this.#dialect.end(trailers)
-    if (rest !== '') this.#socket.write(rest, 'latin1')
+    if (rest !== '') write(this.#stream, rest)
     this.sent = true
     this.#watcher.uploadChanged()
   }
@@ -85,10 +86,23 @@ export class Upload implements BodySink {
   #corkForThisTurn(): void {
     if (this.#corked) return
     this.#corked = true
-    this.#socket.cork()
+    this.#stream.cork()
     process.nextTick(() => {
       this.#corked = false
-      this.#socket.uncork()
+      this.#uncork()
     })
   }
+
+  #uncork(): void {
+    this.#stream.uncork()
+    // What the kernel takes at once is not followed by `drained`.
+    if (!this.waits || this.#stream.writableLength > 0) return
+    process.nextTick(() => this.drained())
+  }
+}
+
+/** Text is latin-1. */
+export function write(stream: DialedStream, part: string | Uint8Array): void {
+  if (typeof part === 'string') stream.writeText(part)
+  else stream.write(part)
 }
