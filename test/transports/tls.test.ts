@@ -210,7 +210,9 @@ describe('a server over TLS', () => {
     gone.close()
     const { port, log } = await over(gone.port)
     expect((await get(port, '/', named('localhost'))).status).toBe(502)
-    expect(log).toEqual([])
+    expect(log).toEqual([
+      expect.stringMatching(/^the backend refused the connection: \S+ ECONNREFUSED$/),
+    ])
   })
 
   it('keeps connections, each for the name that was verified, and resumes sessions', async () => {
