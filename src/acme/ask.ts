@@ -1,6 +1,6 @@
 /** One request over HTTPS, bounded in time and size. */
-import { request as plainRequest } from 'node:http'
 import { type RequestOptions, request as tlsRequest } from 'node:https'
+import { http } from '../system/http.ts'
 
 export interface Asked {
   readonly method: 'GET' | 'HEAD' | 'POST'
@@ -45,7 +45,7 @@ export function ask(url: string, asked: Asked): Promise<Answer> {
       const why = timeout.aborted ? `no answer within ${timeoutMs / 1000} s` : reasonOf(cause)
       reject(new Error(`${new URL(url).host}: ${why}`, { cause }))
     }
-    const send = url.startsWith('http:') ? plainRequest : tlsRequest
+    const send = url.startsWith('http:') ? http.request : tlsRequest
     const request = send(url, options, (response) => {
       const chunks: Buffer[] = []
       let size = 0

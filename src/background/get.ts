@@ -1,7 +1,8 @@
 /** Asks for a page and throws it away: the status is what matters. */
-import { type RequestOptions, request } from 'node:http'
+import type { RequestOptions } from 'node:http'
 import type { ActionPlan } from '../site/background-plan.ts'
 import { showDuration } from '../site/units.ts'
+import { http } from '../system/http.ts'
 import type { Front } from './actions.ts'
 import type { Outcome } from './task.ts'
 
@@ -25,8 +26,8 @@ export function get(
     const headers = { 'User-Agent': 'portico', ...(isPath ? { Host: host } : {}) }
     const options: RequestOptions = { agent: false, headers, signal }
     const sent = isPath
-      ? request({ ...options, ...front, path: url })
-      : request(url, { ...options })
+      ? http.request({ ...options, ...front, path: url })
+      : http.request(url, { ...options })
     const timer = timeoutMs === 0 ? undefined : setTimeout(() => sent.destroy(late), timeoutMs)
     const late = new Error(`timed out after ${showDuration(timeoutMs)}`)
     sent.on('error', (error) => fail(error.message))

@@ -1,6 +1,7 @@
 /** An HTTP server answers a request as it should: with a status, a text or a digest of its answer. */
-import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http'
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import type { HttpCheckPlan } from '../site/check-plan.ts'
+import { http as builtin } from '../system/http.ts'
 import { ownHost } from '../transports/backend/own-host.ts'
 import type { PoolFiles } from '../transports/backend/tls.ts'
 import { type Check, type Peer, Unwell } from './check.ts'
@@ -51,7 +52,7 @@ function ask(plan: HttpCheckPlan, secured: Trust | null, peer: Peer): ClientRequ
     maxHeaderSize: LONGEST_HEAD,
     createConnection: () => connection(plan, secured, peer, host, []),
   }
-  return request(options)
+  return builtin.request(options)
 }
 
 function answer(asked: ClientRequest): Promise<Answer> {

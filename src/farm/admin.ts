@@ -1,8 +1,8 @@
 /** The farm's admin socket: GET /status, for its own user alone. */
 import { mkdirSync } from 'node:fs'
-import { createServer } from 'node:http'
 import { dirname } from 'node:path'
 import { openUnix, removeSocketFile } from '../listen/open.ts'
+import { http } from '../system/http.ts'
 import type { FarmStatus } from './farm.ts'
 
 const MODE = 0o600
@@ -12,7 +12,7 @@ const BACKLOG = 64
 export function openFarmAdmin(path: string, status: () => FarmStatus): { close(): void } {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
   const { fd, inode } = openUnix(path, MODE, BACKLOG)
-  const server = createServer((request, response) => {
+  const server = http.createServer((request, response) => {
     const known = request.method === 'GET' && request.url === '/status'
     response.writeHead(known ? 200 : 404, { 'Content-Type': 'application/json' })
     response.end(`${JSON.stringify(known ? status() : { error: 'GET /status is all there is' })}\n`)

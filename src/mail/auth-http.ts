@@ -2,11 +2,12 @@
  * Asks over HTTP whether a visitor may log in, and where to, as nginx's ngx_mail_auth_http_module does:
  * the request's fields say who it is, those of the answer what follows.
  */
-import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { distinguishedName, fingerprint, type TlsFacts } from '../request/tls-facts.ts'
 import type { Address } from '../site/plan.ts'
 import type { MailScheme } from '../site/stream-plan.ts'
+import { http } from '../system/http.ts'
 import type { LoginAsked } from './front.ts'
 import { isSayable } from './sasl.ts'
 
@@ -51,7 +52,7 @@ export interface AuthOptions {
 
 export class AuthHttp {
   readonly #options: AuthOptions
-  readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 8 })
+  readonly #agent = new http.Agent({ keepAlive: true, maxFreeSockets: 8 })
   readonly #where: { readonly path: string; readonly [key: string]: unknown }
 
   constructor(options: AuthOptions) {
@@ -74,7 +75,7 @@ export class AuthHttp {
       asking.destroy()
       finish(new Error(`no answer within ${timeoutMs} ms`))
     }, timeoutMs)
-    asking = request({
+    asking = http.request({
       ...this.#where,
       agent: this.#agent,
       headers: { ...fieldsOf(question), ...headers },

@@ -1,6 +1,6 @@
 /** What a visitor sees of an error: a page, JSON or one line of text, as the Accept field asks. */
-import { STATUS_CODES } from 'node:http'
 import type { PorticoError } from '../errors.ts'
+import { http } from '../system/http.ts'
 import { fieldValue, listMembers } from '../wire/fields.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
 import type { ErrorPage } from './exchange.ts'
@@ -14,7 +14,7 @@ export function errorPage(
   fields: RequestFields | null,
   dev: boolean,
 ): ErrorPage {
-  const phrase = STATUS_CODES[error.status] ?? 'Error'
+  const phrase = http.STATUS_CODES[error.status] ?? 'Error'
   const detail = dev || error.fault === 'visitor' ? error.message : ''
   const form = wanted((fields === null ? undefined : fieldValue(fields, 'accept')) ?? '')
   const retry =

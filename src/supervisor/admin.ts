@@ -13,7 +13,7 @@
  *     POST /stop      202; the process ends when everything in hand is finished
  */
 import { mkdirSync } from 'node:fs'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { dirname } from 'node:path'
 import type { LastRun } from '../background/task.ts'
 import { type Order, orders } from '../balance/cells.ts'
@@ -21,6 +21,7 @@ import { OPENMETRICS_TYPE } from '../handlers/metrics.ts'
 import { ListenError, openUnix, removeSocketFile } from '../listen/open.ts'
 import { WHOLE_SITE } from '../site/plan.ts'
 import { renderMetrics } from '../stats/openmetrics.ts'
+import { http } from '../system/http.ts'
 import type { ClosedResult } from './closed.ts'
 import type { Ordered } from './pool-health.ts'
 import type { OneApp, ReloadResult, RequestsStatus, SiteStatus } from './status.ts'
@@ -54,7 +55,7 @@ export interface AdminSocket {
 /** Throws a ListenError when another supervisor answers there already. */
 export function openAdmin(path: string, actions: AdminActions): AdminSocket {
   const { fd, inode } = openSocket(path)
-  const server: Server = createServer((request, response) => {
+  const server: Server = http.createServer((request, response) => {
     handle(request, response, actions).catch((error: unknown) => {
       const message = error instanceof Error ? error.message : String(error)
       if (response.headersSent) response.destroy()

@@ -1,5 +1,6 @@
 /** Asks a running supervisor, over its admin socket. */
-import { request } from 'node:http'
+
+import { http } from '../system/http.ts'
 import { neighboursOf } from './neighbours.ts'
 
 export interface AdminAnswer {
@@ -12,7 +13,7 @@ const LONGEST_ANSWER = 67_108_864
 /** Throws an Error with the remedy when nobody answers there. */
 export function askAdmin(socketPath: string, method: string, path: string): Promise<AdminAnswer> {
   return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, method, path, agent: false }, (response) => {
+    const sent = http.request({ socketPath, method, path, agent: false }, (response) => {
       const chunks: Buffer[] = []
       let size = 0
       response.on('data', (chunk: Buffer) => {

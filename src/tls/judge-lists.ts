@@ -1,5 +1,5 @@
 /** Whether OpenSSL understands what a site file lists in its words. */
-import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import type { SecureContextOptions } from 'node:tls'
 
 export interface Lists {
   readonly ciphers: string
@@ -26,7 +26,7 @@ export function judgeLists({
 
 function isKnown(options: SecureContextOptions): boolean {
   try {
-    createSecureContext({ ca: [], ...options })
+    process.getBuiltinModule('node:tls').createSecureContext({ ca: [], ...options })
     return true
   } catch {
     return false

@@ -6,7 +6,6 @@ import {
   type KeyObject,
   X509Certificate,
 } from 'node:crypto'
-import { createSecureContext } from 'node:tls'
 import type { CertificatePem } from './certificates.ts'
 
 export interface Certificate {
@@ -49,7 +48,10 @@ export function readCertificate(pem: CertificatePem, now: number = Date.now()): 
   const [leaf] = chain as [X509Certificate, ...X509Certificate[]]
   if (!leaf.checkPrivateKey(key)) throw new CertificateError(from, whyNoMatch(chain, key))
   try {
-    createSecureContext({ cert: pem.cert, key: pem.key, ca: [] })
+    // Loaded where there are certificates.
+    process
+      .getBuiltinModule('node:tls')
+      .createSecureContext({ cert: pem.cert, key: pem.key, ca: [] })
   } catch (cause) {
     throw new CertificateError(from, whyRefused(cause), { cause })
   }

@@ -1,6 +1,6 @@
 /** Hot: heads of answers as web servers in front of us read them. They add Date, Server and framing. */
-import { STATUS_CODES } from 'node:http'
 import type { AnswerHead } from '../../request/exchange.ts'
+import { http } from '../../system/http.ts'
 
 /** As uWSGI answers: a plain HTTP head, with the version that was asked in. `length` in bytes, or -1. */
 export function httpHead(protocol: string, head: AnswerHead, length: number): string {
@@ -13,7 +13,7 @@ export function cgiHead(head: AnswerHead, length: number): string {
 }
 
 function statusOf(head: AnswerHead): string {
-  return `${head.status} ${head.reason === '' ? (STATUS_CODES[head.status] ?? '') : head.reason}`
+  return `${head.status} ${head.reason === '' ? (http.STATUS_CODES[head.status] ?? '') : head.reason}`
 }
 
 function lengthLine(length: number): string {

@@ -1,7 +1,7 @@
 /** Hot: turns answer heads into bytes (RFC 9112 §4, §6). What repeats is remembered per head. */
-import { STATUS_CODES } from 'node:http'
 import { clock } from '../../request/clock.ts'
 import { type AnswerHead, HAS_DATE, HAS_SERVER } from '../../request/exchange.ts'
+import { http } from '../../system/http.ts'
 
 /** How the body's end is told: nothing said (1xx, 204, close-delimited, 304 without one), a length, or chunks. */
 export const Framing = { NONE: -1, CHUNKED: -2 } as const
@@ -88,7 +88,7 @@ function recall(head: AnswerHead, server: string): Remembered {
 }
 
 function common(head: AnswerHead, server: string): string {
-  const reason = head.reason === '' ? (STATUS_CODES[head.status] ?? '') : head.reason
+  const reason = head.reason === '' ? (http.STATUS_CODES[head.status] ?? '') : head.reason
   const date = (head.has & HAS_DATE) === 0 ? clock.date : ''
   const named = (head.has & HAS_SERVER) === 0 && server !== '' ? `Server: ${server}\r\n` : ''
   return `HTTP/1.1 ${head.status} ${reason}\r\n${named}${date}${head.fields}`

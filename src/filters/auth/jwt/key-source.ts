@@ -3,10 +3,10 @@
  * time, and when a token names a key that nobody knows. The last good keys hold until there are better ones.
  */
 import { readFileSync, statSync } from 'node:fs'
-import { get as getPlain } from 'node:http'
 import { get } from 'node:https'
 import { clock } from '../../../request/clock.ts'
 import type { JwtPlan } from '../../../site/filters-plan.ts'
+import { http } from '../../../system/http.ts'
 import { type Key, parseKeys, secretKey } from './keys.ts'
 
 export interface KeySource {
@@ -142,7 +142,7 @@ class UrlKeys implements KeySource {
   #ask(): void {
     if (this.#asking !== null) return
     this.#asked = clock.now
-    const ask = this.#url.startsWith('https:') ? get : getPlain
+    const ask = this.#url.startsWith('https:') ? get : http.get
     const request = ask(this.#url, { agent: false, timeout: ANSWER_TIMEOUT_MS })
     this.#asking = request
     const expire = setTimeout(
