@@ -1,5 +1,5 @@
 /** The site that is soaked: an application of each kind, and one that leaks. */
-import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PYTHON } from '../harness/machine.ts'
 
@@ -68,5 +68,7 @@ apps:
 
 /** What the applications read when they are loaded, and tell in every answer. */
 export function writeVersion(folder: string, version: number): void {
-  writeFileSync(join(folder, 'version'), String(version))
+  // At once: whoever reads it meanwhile must not find half of it.
+  writeFileSync(join(folder, 'version.new'), String(version))
+  renameSync(join(folder, 'version.new'), join(folder, 'version'))
 }

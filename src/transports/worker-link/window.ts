@@ -12,6 +12,8 @@ const SLOW_US = 5_000
 /** Fast requests for which the window opens by one. */
 const STEP = 250
 const MOST = 128
+/** Fast requests for which the window stays shut after one that never ended. */
+const AFTER_A_HANG = 100_000
 
 export class Window {
   /** Smoothed service time, µs; starts as if slow. */
@@ -19,16 +21,19 @@ export class Window {
   #fast = 0
   size = 1
 
-  /** A request ran past its deadline: nobody knows how long it would have taken. */
+  /**
+   * A request ran past its deadline. What stood behind it waited as long; an answer before it, which the
+   * worker held back to send several at once, is lost with it. It may happen again.
+   */
   close(): void {
-    this.#fast = 0
+    this.#fast = -AFTER_A_HANG
     this.size = 1
   }
 
   /** One more request was served, in `us` microseconds. */
   served(us: number): void {
     this.#mean += (us - this.#mean) / 32
-    if (us >= SLOW_US) this.#fast = 0
+    if (us >= SLOW_US) this.#fast = Math.min(this.#fast, 0)
     else this.#fast++
     const fitting = WORK_US / Math.max(1, this.#mean)
     this.size = Math.max(1, Math.floor(Math.min(fitting, this.#fast / STEP, MOST)))
