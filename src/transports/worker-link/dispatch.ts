@@ -380,6 +380,8 @@ export class Dispatch implements LinkOwner {
     for (const link of this.#links.values()) {
       if (link.claimed === 0 || link.shut || link.slow || this.#capacity(link) !== 1) continue
       if (othersWait && link.batch === 0) continue
+      // Alone it is known whether a worker that died had read it: only then may another one have it.
+      if (link.last?.repeatable === false) continue
       open.push(link)
       load += link.inHand
     }

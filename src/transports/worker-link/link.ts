@@ -143,6 +143,11 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
     } else job.upload.open(this)
   }
 
+  /** The request that was written last, unless something else was written behind it. */
+  get last(): Job | null {
+    return this.#writer.last
+  }
+
   /** Requests written since the last flush. */
   get batch(): number {
     return this.#writer.batch

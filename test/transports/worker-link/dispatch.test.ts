@@ -200,7 +200,7 @@ test.each([
   },
 )
 
-test('a worker that ended before it read a batch: the next one gets it', async () => {
+test('nothing stands behind a POST: it would not be known whether that was read', async () => {
   const thread = new Thread(new Claims(Claims.allocate(1, 1), 1, 1, 0))
   await sleep(10)
   // The window opens for applications that have proved fast.
@@ -211,6 +211,27 @@ test('a worker that ended before it read a batch: the next one gets it', async (
   const before = thread.answered
   thread.ask('POST')
   for (let i = 0; i < 3; i++) thread.ask()
+  await sleep(10)
+  expect(thread.link.inHand).toBe(1)
+  thread.lose('ECONNRESET')
+  thread.connect()
+  await sleep(10)
+  while (thread.link.inHand > 0) {
+    thread.answer()
+    await sleep(5)
+  }
+  expect([thread.answered - before, thread.failed]).toEqual([4, 0])
+})
+
+test('a worker that ended before it read a batch: the next one gets it', async () => {
+  const thread = new Thread(new Claims(Claims.allocate(1, 1), 1, 1, 0))
+  await sleep(10)
+  for (let i = 0; i < 1_000; i++) {
+    thread.ask()
+    thread.answer()
+  }
+  const before = thread.answered
+  for (let i = 0; i < 4; i++) thread.ask()
   await sleep(10)
   expect(thread.link.inHand).toBe(4)
   // What had been written alone has been read, or not; the batch behind it has not.
