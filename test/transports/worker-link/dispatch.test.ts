@@ -200,14 +200,27 @@ test.each([
   },
 )
 
-test('nothing stands behind a POST: it would not be known whether that was read', async () => {
+async function answerAll(thread: Thread): Promise<void> {
+  await sleep(10)
+  while (thread.link.inHand > 0) {
+    thread.answer()
+    await sleep(5)
+  }
+}
+
+/** The window opens for applications that have proved fast. */
+async function provedFast(): Promise<Thread> {
   const thread = new Thread(new Claims(Claims.allocate(1, 1), 1, 1, 0))
   await sleep(10)
-  // The window opens for applications that have proved fast.
   for (let i = 0; i < 1_000; i++) {
     thread.ask()
     thread.answer()
   }
+  return thread
+}
+
+test('nothing stands behind a POST: it would not be known whether that was read', async () => {
+  const thread = await provedFast()
   const before = thread.answered
   thread.ask('POST')
   for (let i = 0; i < 3; i++) thread.ask()
@@ -215,21 +228,12 @@ test('nothing stands behind a POST: it would not be known whether that was read'
   expect(thread.link.inHand).toBe(1)
   thread.lose('ECONNRESET')
   thread.connect()
-  await sleep(10)
-  while (thread.link.inHand > 0) {
-    thread.answer()
-    await sleep(5)
-  }
+  await answerAll(thread)
   expect([thread.answered - before, thread.failed]).toEqual([4, 0])
 })
 
 test('a worker that ended before it read a batch: the next one gets it', async () => {
-  const thread = new Thread(new Claims(Claims.allocate(1, 1), 1, 1, 0))
-  await sleep(10)
-  for (let i = 0; i < 1_000; i++) {
-    thread.ask()
-    thread.answer()
-  }
+  const thread = await provedFast()
   const before = thread.answered
   for (let i = 0; i < 4; i++) thread.ask()
   await sleep(10)
@@ -237,11 +241,7 @@ test('a worker that ended before it read a batch: the next one gets it', async (
   // What had been written alone has been read, or not; the batch behind it has not.
   thread.lose('EPIPE')
   thread.connect()
-  await sleep(10)
-  while (thread.link.inHand > 0) {
-    thread.answer()
-    await sleep(5)
-  }
+  await answerAll(thread)
   expect([thread.answered - before, thread.failed]).toEqual([3, 1])
 })
 
@@ -261,12 +261,7 @@ test('a link that has ended gets nothing more before it is closed', async () => 
 })
 
 test('a request that its link had no time to send goes to the next worker', async () => {
-  const thread = new Thread(new Claims(Claims.allocate(1, 1), 1, 1, 0))
-  await sleep(10)
-  for (let i = 0; i < 1_000; i++) {
-    thread.ask()
-    thread.answer()
-  }
+  const thread = await provedFast()
   for (let i = 0; i < 3; i++) thread.ask()
   await sleep(10)
   for (let i = 0; i < 3; i++) thread.answer()
