@@ -7,6 +7,7 @@
  */
 import { PorticoError } from '../errors.ts'
 import type { AnswerHead, Exchange, FileOrder, Handler } from '../request/exchange.ts'
+import { ReplaceableExchange } from '../request/replaceable.ts'
 import { ExchangeThrough } from '../request/through.ts'
 import type { SendFilesPlan } from '../site/plan.ts'
 import { decodePath } from '../wire/request-line.ts'
@@ -18,9 +19,6 @@ import { isInside, realPath, realPathInside, statOf } from './files/inspect.ts'
 import { PreparedFiles } from './files/prepared.ts'
 import { retell } from './files/representation.ts'
 import { below } from './files/resolve.ts'
-
-/** Of a body in whose place a file is sent, a backend may finish this much, bytes. */
-const MOST_DROPPED = 262_144
 
 /** Fields about the body that was dropped, and those that the gateway adds. */
 const OF_THE_BODY =
@@ -60,89 +58,25 @@ export function sendFiles(
   }
 }
 
-class OrderingExchange extends ExchangeThrough {
+class OrderingExchange extends ReplaceableExchange {
   readonly #folders: readonly Folder[]
   readonly #log: (line: string) => void
-  /** A file was sent in place of the answer: what the handler still does has no effect. */
-  #ordered = false
-  #dropped = 0
-  #onGone: (() => void) | null = null
 
   constructor(visitor: Exchange, folders: readonly Folder[], log: (line: string) => void) {
     super(visitor)
     this.#folders = folders
     this.#log = log
-    const send = this.sendFile
-    if (send !== undefined) {
-      this.sendFile = (fd, offset, length, done) => {
-        if (this.#ordered) done(-1)
-        else send(fd, offset, length, done)
-      }
-    }
   }
 
-  readonly #gone = (): void => this.#onGone?.()
-
-  override get answered(): boolean {
-    return this.#ordered || this.visitor.answered
-  }
-
-  override get onGone(): (() => void) | null {
-    return this.#onGone
-  }
-
-  override set onGone(call: (() => void) | null) {
-    this.#onGone = call
-    if (!this.#ordered) this.visitor.onGone = call === null ? null : this.#gone
-  }
-
-  override get onDrain(): (() => void) | null {
-    return this.#ordered ? null : this.visitor.onDrain
-  }
-
-  override set onDrain(call: (() => void) | null) {
-    if (!this.#ordered) this.visitor.onDrain = call
-  }
-
-  override inform(status: number, fields: string): void {
-    if (!this.#ordered) this.visitor.inform(status, fields)
-  }
-
-  override respond(head: AnswerHead, body: Uint8Array, length?: number): void {
-    if (head.file === undefined) this.visitor.respond(head, body, length)
-    else this.#order(head, head.file)
-  }
-
-  override start(head: AnswerHead, length: number): void {
-    if (head.file === undefined) this.visitor.start(head, length)
-    else this.#order(head, head.file)
-  }
-
-  override write(chunk: Uint8Array, owned: boolean): boolean {
-    if (!this.#ordered) return this.visitor.write(chunk, owned)
-    this.#dropped += chunk.length
-    // To whoever sends so much for nothing it is as if the visitor had left.
-    if (this.#dropped > MOST_DROPPED) {
-      const gone = this.#onGone
-      this.#onGone = null
-      gone?.()
-    }
+  protected override replace(head: AnswerHead): boolean {
+    if (head.file === undefined) return false
+    this.takeOver()
+    this.#order(head, head.file)
     return true
-  }
-
-  override end(trailers?: string): void {
-    if (!this.#ordered) this.visitor.end(trailers)
-  }
-
-  override fail(error: PorticoError): void {
-    if (!this.#ordered) this.visitor.fail(error)
   }
 
   #order(head: AnswerHead, order: FileOrder): void {
     const { visitor } = this
-    this.#ordered = true
-    visitor.onGone = null
-    visitor.onDrain = null
     try {
       this.#send(head, order)
     } catch (cause) {
