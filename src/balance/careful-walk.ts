@@ -10,12 +10,12 @@
  */
 import { type ErrorCode, PorticoError } from '../errors.ts'
 import type { AnswerHead, BodySink, Exchange } from '../request/exchange.ts'
+import { KeptBody } from '../request/kept-body.ts'
 import type { Trouble } from '../site/resilience-plan.ts'
 import type { Transport } from '../transports/transport.ts'
 import { Candidates } from './candidates.ts'
 import type { Care } from './care.ts'
 import type { Hedgeable } from './hedges.ts'
-import { KeptBody } from './kept-body.ts'
 import type { Ticket } from './places.ts'
 import { mayBecomeFree, type PlaceQueue, type Waiter } from './queue.ts'
 import type { Target } from './target.ts'

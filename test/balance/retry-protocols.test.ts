@@ -1,7 +1,7 @@
 /** Retries over the protocols of applications, where a body of unknown length is gathered first. */
 import type { Socket } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
-import { bytesKept } from '../../src/balance/kept-body.ts'
+import { bytesKept } from '../../src/request/kept-body.ts'
 import type { TargetPlan } from '../../src/site/plan.ts'
 import { get, rawBackend } from '../transports/backends.ts'
 import { front, poolPlan, target } from '../transports/front.ts'

@@ -2,9 +2,10 @@
  * An exchange whose body may be sent again: a backend that leaves has often not processed what was sent to
  * it last, and says so only when the body is under way.
  */
-import { KeptBody } from '../../balance/kept-body.ts'
+
 import type { PorticoError } from '../../errors.ts'
 import type { AnswerHead, BodySink, Exchange } from '../../request/exchange.ts'
+import { KeptBody } from '../../request/kept-body.ts'
 import { ExchangeThrough } from '../../request/through.ts'
 
 /** Larger bodies are sent once, bytes. */

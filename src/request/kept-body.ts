@@ -3,7 +3,7 @@
  * given to each sink from the beginning.
  */
 import type { PorticoError } from '../errors.ts'
-import type { BodySink, Exchange } from '../request/exchange.ts'
+import type { BodySink, Exchange } from './exchange.ts'
 
 /** Of all bodies in a thread together, bytes: beyond, they are sent once. */
 const MOST_IN_ALL = 64 * 1024 * 1024

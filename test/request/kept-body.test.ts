@@ -1,9 +1,9 @@
 /** Whatever the order of pieces, pauses and new sinks: each sink gets the body from its beginning. */
 import fc from 'fast-check'
 import { afterEach, expect, it } from 'vitest'
-import { bytesKept, KeptBody } from '../../src/balance/kept-body.ts'
 import { PorticoError } from '../../src/errors.ts'
 import type { BodySink, Exchange } from '../../src/request/exchange.ts'
+import { bytesKept, KeptBody } from '../../src/request/kept-body.ts'
 
 afterEach(() => expect(bytesKept()).toBe(0))
 
