@@ -94,6 +94,7 @@ async function rig(light: boolean, change: Partial<TlsGatewayOptions> = {}): Pro
     contexts: tls.contexts({ ...listener, address, tls: change.plan ?? PLAN })!,
     protocols: new Map([['echo', echo]]),
     otherwise: echo,
+    demand: null,
     challenge: async () => null,
     plainAnswer: Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'),
     counts: {
@@ -103,7 +104,7 @@ async function rig(light: boolean, change: Partial<TlsGatewayOptions> = {}): Pro
     most: 100,
     complain: () => {},
     ...change,
-  } as TlsGatewayOptions)
+  })
   const server = createServer({ allowHalfOpen: true, highWaterMark: 1 })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
