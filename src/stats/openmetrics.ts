@@ -1,7 +1,8 @@
 /** The status as OpenMetrics text (https://openmetrics.io, specification 1.0). */
 import { BOUNDS_MS, type Histogram } from '../request/histogram.ts'
 import type { SiteStatus } from '../supervisor/status.ts'
-import { METRICS, type Metric } from './metrics.ts'
+import type { Metric } from './metric.ts'
+import { METRICS } from './metrics.ts'
 import { renderUserMetrics } from './user-metrics.ts'
 
 const SUFFIX = { counter: '_total', gauge: '', info: '_info' } as const

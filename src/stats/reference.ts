@@ -1,7 +1,8 @@
 /** docs/metrics.md, made from the declaration of the metrics. */
 import { BOUNDS_MS } from '../request/histogram.ts'
 import { RESTART_REASONS } from '../supervisor/restarts.ts'
-import { METRICS, type Metric } from './metrics.ts'
+import type { Metric } from './metric.ts'
+import { METRICS } from './metrics.ts'
 import { unitOf } from './openmetrics.ts'
 
 export function metricsMarkdown(): string {

@@ -5,7 +5,8 @@
 import { BOUNDS_MS, type Histogram } from '../request/histogram.ts'
 import type { SiteStatus } from '../supervisor/status.ts'
 import { timesSince } from './histograms.ts'
-import { METRICS, type Metric } from './metrics.ts'
+import type { Metric } from './metric.ts'
+import { METRICS } from './metrics.ts'
 import { userStatsdLines } from './user-metrics.ts'
 
 /** What fits into a datagram that no network on the way cuts, bytes. */
