@@ -6,8 +6,12 @@
  *       └──────────── the trial went well ─────────────────┼───────────────┤
  *                                                          └─── it failed ─┘ twice as long
  *
+ * The head of an answer decides a trial. One that is called off makes way for another at once, and one of which
+ * nothing is heard after the first rest's time.
+ *
  * Counts are exact: what a window holds is one cell, changed by compare-and-swap.
  */
+import { TICK_MS } from '../request/clock.ts'
 import type { BreakerPlan } from '../site/resilience-plan.ts'
 import { elapsed, instant, recently } from './instant.ts'
 
@@ -36,6 +40,15 @@ export interface Consent {
 
 /** Closed, half open and this is the trial, or neither. */
 export type Admission = 'yes' | 'trial' | 'no'
+
+/** What shows whether somebody works again. Only the first thing it shows counts. */
+export interface Trial {
+  /** Nobody else has one until then, as an instant. */
+  readonly until: number
+  /** How often the breaker had opened before. */
+  readonly openings: number
+  isOver: boolean
+}
 
 export class Breaker {
   readonly #cells: Int32Array
@@ -81,16 +94,49 @@ export class Breaker {
     return Atomics.compareExchange(this.#cells, UNTIL, until, next) === until ? 'trial' : 'no'
   }
 
-  /** `trial`: as it was admitted. */
-  good(trial: boolean): void {
+  /** What was just admitted as a trial. */
+  beginTrial(): Trial {
+    const cells = this.#cells
+    return {
+      until: Atomics.load(cells, UNTIL),
+      openings: Atomics.load(cells, OPENINGS),
+      isOver: false,
+    }
+  }
+
+  /** The trial shows that it works. True: it has closed because of this. */
+  pass(trial: Trial): boolean {
+    if (!this.#endTrial(trial)) return false
+    const cells = this.#cells
+    if (Atomics.load(cells, ROW) !== 0) Atomics.store(cells, ROW, 0)
+    Atomics.store(cells, CLOSED, instant(performance.now()))
+    Atomics.store(cells, UNTIL, 0)
+    return true
+  }
+
+  /** It shows nothing: somebody else may be the trial at once. */
+  giveBack(trial: Trial): void {
+    if (!this.#endTrial(trial)) return
+    // Over for each thread's coarse clock.
+    const past = (instant(performance.now()) - 2 * TICK_MS) | 0 || 1
+    Atomics.compareExchange(this.#cells, UNTIL, trial.until, past)
+  }
+
+  /** False: it says nothing any more. It has been over, or another one has shown something meanwhile. */
+  #endTrial(trial: Trial): boolean {
+    if (trial.isOver) return false
+    trial.isOver = true
+    return this.tripped && Atomics.load(this.#cells, OPENINGS) === trial.openings
+  }
+
+  good(): void {
     const cells = this.#cells
     if (Atomics.load(cells, ROW) !== 0) Atomics.store(cells, ROW, 0)
     if (this.#plan.share > 0) this.#count(0)
-    if (trial) this.#close()
   }
 
-  /** True: it has opened because of this. */
-  bad(trial: boolean): boolean {
+  /** `trial`: null if it is none. True: it has opened because of this. */
+  bad(trial: Trial | null): boolean {
     const { failures, share, least } = this.#plan
     const row = Atomics.add(this.#cells, ROW, 1) + 1
     let tooMany = failures > 0 && row >= failures
@@ -99,7 +145,7 @@ export class Breaker {
       const requests = (window >>> 12) & MOST
       if (requests >= least && (window & MOST) >= share * requests) tooMany = true
     }
-    if (trial) return this.#openAgain()
+    if (trial !== null && this.#endTrial(trial)) return this.#openAgain()
     return tooMany && this.#open()
   }
 
@@ -164,10 +210,5 @@ export class Breaker {
   #end(now: number, openings: number): number {
     const { restMs, longestMs } = this.#plan
     return (now + Math.min(Math.max(restMs, longestMs), restMs * 2 ** openings)) | 0 || 1
-  }
-
-  #close(): void {
-    Atomics.store(this.#cells, CLOSED, instant(performance.now()))
-    Atomics.store(this.#cells, UNTIL, 0)
   }
 }

@@ -3,6 +3,7 @@
  * those that rest after failures: they may be back.
  */
 import type { Key, Order } from '../schedulers/scheduler.ts'
+import type { Trial } from './breaker.ts'
 import type { Members } from './members.ts'
 import type { Target } from './target.ts'
 
@@ -17,8 +18,8 @@ export class Candidates<Carrier> {
   #exhausted = false
   #tier = 0
   #inNeed = false
-  /** Whoever was found last is asked whether it works again. */
-  trial = false
+  /** Whoever was found last is asked whether it works again; null: it is not. */
+  trial: Trial | null = null
   /** Those of this tier that do not take all they are offered, and not this; null: none. */
   #passed: Target<Carrier>[] | null = null
   /** Those that were asked already; null: none yet. */
@@ -54,10 +55,10 @@ export class Candidates<Carrier> {
       }
       if (this.#asked?.has(target) === true || !target.take()) continue
       const { breaker } = target
-      this.trial = false
+      this.trial = null
       if (breaker === null || this.#inNeed) return target
       const admission = breaker.admit()
-      this.trial = admission === 'trial'
+      if (admission === 'trial') this.trial = breaker.beginTrial()
       if (admission !== 'no') return target
       target.release()
     }

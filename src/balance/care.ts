@@ -3,7 +3,7 @@ import type { Persistence } from '../persistence/persistence.ts'
 import type { Exchange } from '../request/exchange.ts'
 import type { PoolPlan } from '../site/plan.ts'
 import type { ResiliencePlan } from '../site/resilience-plan.ts'
-import { Breaker } from './breaker.ts'
+import { Breaker, type Trial } from './breaker.ts'
 import { Budget } from './budget.ts'
 import { Figures } from './figures.ts'
 import { HEDGE_SHARE, Hedges } from './hedges.ts'
@@ -96,16 +96,20 @@ export class Care {
     return sum
   }
 
-  /** It has answered well; `trial`: as it was admitted. */
-  good(target: Target, trial: boolean): void {
-    target.breaker?.good(trial)
-    if (!trial) return
+  /** It has answered well. */
+  good(target: Target): void {
+    target.breaker?.good()
+  }
+
+  /** It begins to answer well; `trial`: null if that was none. */
+  passed(target: Target, trial: Trial | null): void {
+    if (trial === null || target.breaker?.pass(trial) !== true) return
     target.comesBack()
     this.#complain(`pool ${this.pool.name}: ${target.name} works again`)
   }
 
   /** It has failed. */
-  bad(target: Target, trial: boolean): void {
+  bad(target: Target, trial: Trial | null): void {
     const { breaker } = target
     if (breaker?.bad(trial) !== true) return
     this.figures.add('leftOut')
@@ -114,7 +118,7 @@ export class Care {
   }
 
   /** The pool as a whole has failed a visitor. */
-  failed(trial: boolean): void {
+  failed(trial: Trial | null): void {
     this.figures.add('failed')
     const { breaker } = this
     if (breaker?.bad(trial) !== true) return

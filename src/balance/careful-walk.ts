@@ -13,6 +13,7 @@ import type { AnswerHead, BodySink, Exchange } from '../request/exchange.ts'
 import { KeptBody } from '../request/kept-body.ts'
 import type { Trouble } from '../site/resilience-plan.ts'
 import type { Transport } from '../transports/transport.ts'
+import type { Trial } from './breaker.ts'
 import { Candidates } from './candidates.ts'
 import type { Care } from './care.ts'
 import type { Hedgeable } from './hedges.ts'
@@ -51,8 +52,8 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
   #ticket: Ticket | null = null
   /** Whose the visitor is, where it may have to wait. */
   #own: Target | null = null
-  /** It is to show whether the pool works again. */
-  #poolTrial = false
+  /** It is to show whether the pool works again; null: it is not. */
+  #poolTrial: Trial | null = null
   /** The visitor has left. */
   #over = false
 
@@ -74,7 +75,7 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
       if (admission === 'no') {
         return this.#turnAway('POOL_RESTS', Math.ceil(breaker.leftMs(performance.now()) / 1_000))
       }
-      this.#poolTrial = admission === 'trial'
+      if (admission === 'trial') this.#poolTrial = breaker.beginTrial()
     }
     budget?.earn()
     hedges?.budget.earn()
@@ -108,14 +109,14 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
     else this.#fail(error ?? new PorticoError('NO_BACKEND'))
   }
 
-  #send(target: Target, trial: boolean): void {
+  #send(target: Target, trial: Trial | null): void {
     const one = this.#make(target, trial)
     this.#first = one
     target.transport.send(one, one)
     if (this.#tries === 1 && this.hedgeable) this.#care.hedges?.watch(this, one.sentAt)
   }
 
-  #make(target: Target, trial: boolean): Try {
+  #make(target: Target, trial: Trial | null): Try {
     const { connectMs, responseMs, eachMs } = this.#care
     this.#tries++
     // Who has no other chance has all the time there is.
@@ -155,7 +156,7 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
     if (target === undefined) return false
     if (this.#care.budget?.spend() === false) {
       this.#care.figures.add('retriesRefused')
-      this.#giveBack(target)
+      this.#giveBack(target, this.trial)
       return false
     }
     this.#care.figures.add('retries')
@@ -179,7 +180,7 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
     this.setAside(first.target)
     const target = this.find(false)
     if (target === undefined) return
-    if (hedges?.budget.spend() !== true) return this.#giveBack(target)
+    if (hedges?.budget.spend() !== true) return this.#giveBack(target, this.trial)
     figures.add('hedges')
     const second = this.#make(target, this.trial)
     this.#second = second
@@ -210,6 +211,7 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
   takes(one: Try, { status }: AnswerHead): boolean {
     const { retry, passive } = this.#care.plan
     if (passive?.on.statuses.includes(status) === true) this.#blame(one)
+    else this.#care.passed(one.target, one.trial)
     const beside = this.#beside(one)
     if (retry?.on.statuses.includes(status) === true) {
       if (beside?.open === true) {
@@ -230,7 +232,7 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
   }
 
   answered(one: Try): void {
-    if (!one.blamed) this.#care.good(one.target, one.trial)
+    if (!one.blamed) this.#care.good(one.target)
     if (one === this.#first) this.#body?.drop()
   }
 
@@ -249,6 +251,7 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
     const { plan, timed } = this.#care
     if (error.fault === 'visitor') {
       this.#body?.drop()
+      this.#settle()
       if (!told) this.#visitor.fail(error)
       return
     }
@@ -268,15 +271,17 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
   }
 
   left(one: Try): void {
-    this.#giveBack(one.target)
+    this.#giveBack(one.target, null)
   }
 
   informs(one: Try): boolean {
     return this.#beside(one) === null
   }
 
-  #giveBack(target: Target): void {
+  /** `trial`: what it was to show, and did not; null: nothing. */
+  #giveBack(target: Target, trial: Trial | null): void {
     const { queue } = this.#care
+    if (trial !== null) target.breaker?.giveBack(trial)
     if (queue === null) target.release()
     else queue.release(target)
   }
@@ -319,9 +324,9 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
     }
   }
 
-  granted(target: Target, trial: boolean): void {
+  granted(target: Target, trial: Trial | null): void {
     this.#ticket = null
-    if (this.#over) this.#giveBack(target)
+    if (this.#over) this.#giveBack(target, trial)
     else this.#send(target, trial)
   }
 
@@ -341,6 +346,7 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
 
   #gone(): void {
     this.#over = true
+    this.#settle()
     this.#ticket?.leave()
     const [first, second] = [this.#first, this.#second]
     this.#body?.drop()
@@ -353,13 +359,22 @@ export class CarefulWalk extends Candidates<Transport> implements TryOwner, Hedg
     const { breaker, plan } = this.#care
     if (breaker === null) return
     if (plan.breaker?.on.statuses.includes(status) === true) this.#care.failed(this.#poolTrial)
-    else breaker.good(this.#poolTrial)
+    else {
+      if (this.#poolTrial !== null) breaker.pass(this.#poolTrial)
+      breaker.good()
+    }
+  }
+
+  /** What the pool has not shown by now, another request may. */
+  #settle(): void {
+    if (this.#poolTrial !== null) this.#care.breaker?.giveBack(this.#poolTrial)
   }
 
   /** No server has answered. */
   #fail(error: PorticoError): void {
     this.#body?.drop()
     if (error.fault === 'backend') this.#care.failed(this.#poolTrial)
+    this.#settle()
     this.#sorry(error)
   }
 

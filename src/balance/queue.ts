@@ -1,13 +1,14 @@
 /** Requests of one thread that wait for a place at the servers of a pool: see Places. */
 import { onTick } from '../request/clock.ts'
 import type { Transport } from '../transports/transport.ts'
+import type { Trial } from './breaker.ts'
 import type { Figures } from './figures.ts'
 import { ANY, type Places, type Ticket } from './places.ts'
 import type { Target } from './target.ts'
 
 export interface Waiter<Carrier = Transport> {
-  /** It has a place at `target`; `trial`: it is to show whether that works again. */
-  granted(target: Target<Carrier>, trial: boolean): void
+  /** It has a place at `target`; `trial`: it is to show whether that works again, else null. */
+  granted(target: Target<Carrier>, trial: Trial | null): void
   /** It has waited too long, or has left. */
   inVain(): void
 }
@@ -50,8 +51,9 @@ export class PlaceQueue<Carrier = Transport> {
     const settled = (place: number): void => {
       this.#own--
       this.#figures.add('queuedMs', Math.round(performance.now() - since))
-      if (place < 0) waiter.inVain()
-      else waiter.granted(this.#targets[place >> 1]!, (place & 1) === 1)
+      if (place < 0) return waiter.inVain()
+      const target = this.#targets[place >> 1]!
+      waiter.granted(target, (place & 1) === 1 ? (target.breaker?.beginTrial() ?? null) : null)
     }
     const kind = own === null ? ANY : this.#kind(own)
     const ticket = this.#places.wait(timeoutMs, settled, kind)
@@ -85,9 +87,11 @@ export class PlaceQueue<Carrier = Transport> {
   #offer(): void {
     for (const [at, target] of this.#targets.entries()) {
       while (this.#places.depth > 0 && target.ready && target.take()) {
-        const admission = target.breaker?.admit() ?? 'yes'
+        const { breaker } = target
+        const admission = breaker?.admit() ?? 'yes'
         const place = (at << 1) | (admission === 'trial' ? 1 : 0)
         if (admission !== 'no' && this.#places.grant(place, at + 1)) continue
+        if (admission === 'trial') breaker?.giveBack(breaker.beginTrial())
         target.release()
         break
       }

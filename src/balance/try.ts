@@ -11,6 +11,7 @@ import type { PorticoError } from '../errors.ts'
 import type { AnswerHead, BodySink, Exchange } from '../request/exchange.ts'
 import { ExchangeThrough } from '../request/through.ts'
 import type { Attempt } from '../transports/transport.ts'
+import type { Trial } from './breaker.ts'
 import type { Target } from './target.ts'
 
 /** More of an answer that nobody wants is not waited for: its connection is closed, bytes. */
@@ -40,8 +41,8 @@ export interface TryOwner {
 
 export class Try extends ExchangeThrough implements Attempt {
   readonly target: Target
-  /** It is to show whether the server works again. */
-  readonly trial: boolean
+  /** It is to show whether the server works again; null: it is not. */
+  readonly trial: Trial | null
   readonly responseTimeoutMs: number
   readonly connectTimeoutMs: number
   /** On `performance.now()`. */
@@ -58,7 +59,7 @@ export class Try extends ExchangeThrough implements Attempt {
     owner: TryOwner,
     visitor: Exchange,
     target: Target,
-    trial: boolean,
+    trial: Trial | null,
     connectMs: number,
     responseMs: number,
   ) {
@@ -75,10 +76,16 @@ export class Try extends ExchangeThrough implements Attempt {
     return this.#state === State.ASKED
   }
 
+  /** What it has not shown by now, another one may. */
+  settle(): void {
+    if (this.trial !== null) this.target.breaker?.giveBack(this.trial)
+  }
+
   /** Nobody waits for it any more. */
   callOff(): void {
     if (this.#state === State.OVER) return
     this.#state = State.OVER
+    this.settle()
     const gone = this.#onGone
     this.#onGone = null
     this.#onDrain = null
@@ -183,6 +190,7 @@ export class Try extends ExchangeThrough implements Attempt {
     const told = before === State.ANSWERS
     if (told) this.visitor.fail(error)
     this.#owner.failed(this, error, told)
+    this.settle()
   }
 
   override upgrade(head: AnswerHead): Duplex {

@@ -3,6 +3,7 @@
  * until both sides have said all, or one breaks. A side's end closes only that direction of the other; a
  * reset is passed on.
  */
+import type { Trial } from '../balance/breaker.ts'
 import type { Ticket } from '../balance/places.ts'
 import type { Waiter } from '../balance/queue.ts'
 import { PorticoError } from '../errors.ts'
@@ -75,8 +76,8 @@ export class StreamConnection implements Relay, Dialer, Waiter<Way> {
   #servers: Servers | null = null
   /** Counts us until we are over. */
   #target: Server | null = null
-  /** It is asked whether it works again. */
-  #trial = false
+  /** It is asked whether it works again; null: it is not. */
+  #trial: Trial | null = null
   /** For a place at a server. */
   #ticket: Ticket | null = null
   #dial: Dial | null = null
@@ -176,9 +177,9 @@ export class StreamConnection implements Relay, Dialer, Waiter<Way> {
     this.visitor.stream.destroy()
   }
 
-  granted(target: Server, trial: boolean): void {
+  granted(target: Server, trial: Trial | null): void {
     this.#ticket = null
-    if (this.#isOver) this.#pool!.release(target)
+    if (this.#isOver) this.#pool!.release(target, trial)
     else this.#dialTo(target, trial)
   }
 
@@ -187,7 +188,7 @@ export class StreamConnection implements Relay, Dialer, Waiter<Way> {
     if (!this.#isOver && !this.visitor.gone) this.#unreachable()
   }
 
-  #dialTo(target: Server, trial: boolean): void {
+  #dialTo(target: Server, trial: Trial | null): void {
     this.#target = target
     this.#trial = trial
     this.serverIs = target.name
@@ -264,7 +265,7 @@ export class StreamConnection implements Relay, Dialer, Waiter<Way> {
     if (this.#isOver) return
     this.#isOver = true
     this.#ticket?.leave()
-    if (this.#target !== null) this.#pool!.release(this.#target)
+    if (this.#target !== null) this.#pool!.release(this.#target, this.#trial)
     this.#target = null
     this.#held = null
     this.#tally()

@@ -2,6 +2,7 @@
  * A pool as connections use it: the same members, schedulers, shared counts, checks, rests and queue as
  * requests have. What needs a request (retries after an answer, hedges, cookies) is not for connections.
  */
+import type { Trial } from '../balance/breaker.ts'
 import { Candidates } from '../balance/candidates.ts'
 import { Figures } from '../balance/figures.ts'
 import { createMembers, type Members } from '../balance/members.ts'
@@ -83,17 +84,17 @@ export class StreamPool {
   }
 
   /** It was reached within `ms`. */
-  reached(server: Server, trial: boolean, ms: number): void {
+  reached(server: Server, trial: Trial | null, ms: number): void {
     if (this.#timed) server.learn(ms, performance.now())
-    server.breaker?.good(trial)
-    if (!trial) return
+    server.breaker?.good()
+    if (trial === null || server.breaker?.pass(trial) !== true) return
     server.comesBack()
     this.#complain(`pool ${this.name}: ${server.name} works again`)
   }
 
   /** It could not be: whoever asked it asks another one, and it rests. */
-  notReached(server: Server, trial: boolean): void {
-    this.release(server)
+  notReached(server: Server, trial: Trial | null): void {
+    this.release(server, null)
     server.rest()
     if (server.breaker?.bad(trial) !== true) return
     this.#figures?.add('leftOut')
@@ -101,8 +102,9 @@ export class StreamPool {
     this.#complain(`pool ${this.name}: ${server.name} fails, and is left out for ${seconds}s`)
   }
 
-  /** A connection to it is over. */
-  release(server: Server): void {
+  /** A connection to it is over. `trial`: what it was to show, should it not have; null: nothing. */
+  release(server: Server, trial: Trial | null): void {
+    if (trial !== null) server.breaker?.giveBack(trial)
     if (this.#queue === null) server.release()
     else this.#queue.release(server)
   }

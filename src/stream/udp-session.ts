@@ -5,6 +5,7 @@
  */
 import { createSocket, type Socket } from 'node:dgram'
 import { isIP } from 'node:net'
+import type { Trial } from '../balance/breaker.ts'
 import { clock, TICK_MS } from '../request/clock.ts'
 import type { Peer } from '../request/exchange.ts'
 import type { Server, Servers, StreamPool } from './pool.ts'
@@ -49,8 +50,8 @@ export class UdpSession {
   readonly #pool: StreamPool
   readonly #servers: Servers
   #target: Server | null = null
-  /** It is asked whether it works again. */
-  #trial = false
+  /** It is asked whether it works again; null: it is not. */
+  #trial: Trial | null = null
   /** When it was first asked. */
   #began = 0
   #socket: Socket | null = null
@@ -143,9 +144,7 @@ export class UdpSession {
   }
 
   #answer(bytes: Uint8Array): void {
-    if (this.#answered++ === 0) {
-      this.#pool.reached(this.#target!, this.#trial, performance.now() - this.#began)
-    }
+    if (this.#answered++ === 0) this.#reached()
     this.sent += bytes.length
     this.moved = clock.now
     this.#forget()
@@ -155,6 +154,10 @@ export class UdpSession {
     if (!this.#isOver && this.#host.responses > 0 && this.#awaits) this.#await()
   }
 
+  #reached(): void {
+    this.#pool.reached(this.#target!, this.#trial, performance.now() - this.#began)
+  }
+
   get #awaits(): boolean {
     return this.#answered < this.asked * this.#host.responses
   }
@@ -162,6 +165,8 @@ export class UdpSession {
   /** Ends when there is nothing to wait for. */
   #look(): void {
     if (this.#isOver || this.#host.responses < 0 || this.#awaits) return
+    // Who is to answer nothing has done well by not refusing.
+    if (this.#answered === 0) this.#reached()
     this.end('done')
   }
 
@@ -205,7 +210,7 @@ export class UdpSession {
     if (this.#isOver) return
     this.#isOver = true
     this.#closeSocket()
-    if (this.#target !== null) this.#pool.release(this.#target)
+    if (this.#target !== null) this.#pool.release(this.#target, this.#trial)
     this.#target = null
     this.#forget()
     this.#host.over(this, end)

@@ -38,47 +38,47 @@ function create(changes: Partial<BreakerPlan> = {}): Breaker {
 describe('a breaker', () => {
   it('opens after failures in a row', () => {
     const breaker = create()
-    const opened = [0, 1, 2].map(() => breaker.bad(false))
+    const opened = [0, 1, 2].map(() => breaker.bad(null))
     expect([opened, breaker.open, breaker.admit()]).toEqual([[false, false, true], true, 'no'])
   })
 
   it('forgets them at a success', () => {
     const breaker = create()
     for (let i = 0; i < 10; i++) {
-      breaker.bad(false)
-      breaker.bad(false)
-      breaker.good(false)
+      breaker.bad(null)
+      breaker.bad(null)
+      breaker.good()
     }
     expect(breaker.open).toBe(false)
   })
 
   it('opens at a share of failures, when there are enough requests', () => {
     const breaker = create({ failures: 0, share: 0.3, least: 10, windowMs: 1_000_000_000 })
-    for (let i = 0; i < 4; i++) expect(breaker.bad(false)).toBe(false)
-    for (let i = 0; i < 12; i++) breaker.good(false)
-    expect(breaker.bad(false)).toBe(false)
-    expect(breaker.bad(false)).toBe(true)
+    for (let i = 0; i < 4; i++) expect(breaker.bad(null)).toBe(false)
+    for (let i = 0; i < 12; i++) breaker.good()
+    expect(breaker.bad(null)).toBe(false)
+    expect(breaker.bad(null)).toBe(true)
   })
 
   it('counts a share in windows', () => {
     const breaker = create({ failures: 0, share: 0.5, least: 4, windowMs: 1_000 })
-    for (let i = 0; i < 3; i++) breaker.bad(false)
+    for (let i = 0; i < 3; i++) breaker.bad(null)
     pass(2_000)
-    expect(breaker.bad(false)).toBe(false)
+    expect(breaker.bad(null)).toBe(false)
   })
 
   it('tells a share of very many', () => {
     const breaker = create({ failures: 0, share: 0.5, least: 4, windowMs: 1_000_000_000 })
-    for (let i = 0; i < 20_000; i++) breaker.good(false)
+    for (let i = 0; i < 20_000; i++) breaker.good()
     let failures = 0
-    while (!breaker.bad(false)) failures++
+    while (!breaker.bad(null)) failures++
     expect(failures).toBeGreaterThan(2_000)
     expect(failures).toBeLessThan(4_096)
   })
 
   it('admits one after its rest, and closes when that goes well', () => {
     const breaker = create()
-    for (let i = 0; i < 3; i++) breaker.bad(false)
+    for (let i = 0; i < 3; i++) breaker.bad(null)
     pass(999)
     expect(breaker.admit()).toBe('no')
     pass(2)
@@ -88,22 +88,23 @@ describe('a breaker', () => {
       'no',
       true,
     ])
+    const trial = breaker.beginTrial()
     // Those that were on their way before say nothing.
-    breaker.good(false)
+    breaker.good()
     expect(breaker.tripped).toBe(true)
-    breaker.good(true)
+    expect(breaker.pass(trial)).toBe(true)
     expect([breaker.tripped, breaker.admit()]).toEqual([false, 'yes'])
   })
 
   it('rests twice as long each time, up to a bound', () => {
     const breaker = create()
-    for (let i = 0; i < 3; i++) breaker.bad(false)
+    for (let i = 0; i < 3; i++) breaker.bad(null)
     const rests: number[] = []
     for (let i = 0; i < 5; i++) {
       rests.push(breaker.leftMs(now))
       pass(breaker.leftMs(now) + 1)
       expect(breaker.admit()).toBe('trial')
-      expect(breaker.bad(true)).toBe(true)
+      expect(breaker.bad(breaker.beginTrial())).toBe(true)
     }
     expect(rests).toEqual([1_000, 2_000, 4_000, 4_000, 4_000])
   })
@@ -111,11 +112,11 @@ describe('a breaker', () => {
   it('forgets one long rest for each rest’s length without trouble', () => {
     const breaker = create()
     const trip = (): number => {
-      for (let i = 0; i < 3; i++) breaker.bad(false)
+      for (let i = 0; i < 3; i++) breaker.bad(null)
       const rest = breaker.leftMs(now)
       pass(rest + 1)
       breaker.admit()
-      breaker.good(true)
+      breaker.pass(breaker.beginTrial())
       return rest
     }
     expect([trip(), trip()]).toEqual([1_000, 2_000])
@@ -127,11 +128,65 @@ describe('a breaker', () => {
 
   it('has another trial when nothing is heard of the one before', () => {
     const breaker = create()
-    for (let i = 0; i < 3; i++) breaker.bad(false)
+    for (let i = 0; i < 3; i++) breaker.bad(null)
     pass(1_001)
     expect(breaker.admit()).toBe('trial')
     pass(1_001)
     expect(breaker.admit()).toBe('trial')
+  })
+
+  function halfOpen(changes: Partial<BreakerPlan> = {}): Breaker {
+    const breaker = create(changes)
+    for (let i = 0; i < 3; i++) breaker.bad(null)
+    pass(1_001)
+    breaker.admit()
+    return breaker
+  }
+
+  it('has another trial at once when one shows nothing', () => {
+    const breaker = halfOpen()
+    breaker.giveBack(breaker.beginTrial())
+    // The coarse clock is behind.
+    clock.now = now - 249
+    expect([breaker.open, breaker.tripped, breaker.admit(), breaker.admit()]).toEqual([
+      false,
+      true,
+      'trial',
+      'no',
+    ])
+  })
+
+  it('gives back no trial but its own', () => {
+    const breaker = halfOpen()
+    const first = breaker.beginTrial()
+    pass(1_001)
+    breaker.admit()
+    breaker.giveBack(first)
+    expect(breaker.admit()).toBe('no')
+  })
+
+  it('hears the first of what a trial shows', () => {
+    const breaker = halfOpen()
+    const trial = breaker.beginTrial()
+    expect([breaker.pass(trial), breaker.bad(trial), breaker.pass(trial)]).toEqual([
+      true,
+      false,
+      false,
+    ])
+    breaker.giveBack(trial)
+    expect([breaker.tripped, breaker.admit()]).toEqual([false, 'yes'])
+  })
+
+  it('rests once for trials that hung one after the other', () => {
+    const breaker = halfOpen({ longestMs: 60_000 })
+    const hung = [breaker.beginTrial()]
+    for (let i = 0; i < 4; i++) {
+      pass(1_001)
+      breaker.admit()
+      hung.push(breaker.beginTrial())
+    }
+    expect(hung.map((trial) => breaker.bad(trial))).toEqual([true, false, false, false, false])
+    expect(breaker.leftMs(now)).toBe(2_000)
   })
 })
 
@@ -148,7 +203,7 @@ describe('of the servers of a pool', () => {
   }
 
   const leftOut = (targets: readonly Target<null>[]): boolean[] =>
-    targets.map(({ breaker }) => breaker!.bad(false))
+    targets.map(({ breaker }) => breaker!.bad(null))
 
   it.each([
     [1, 1, 0],
@@ -168,7 +223,7 @@ describe('of the servers of a pool', () => {
 
   it('the last one that is left is asked, however it fails', () => {
     const targets = pool(3, 1)
-    for (const { breaker } of targets) breaker!.bad(false)
+    for (const { breaker } of targets) breaker!.bad(null)
     expect(targets.map(({ ready }) => ready)).toEqual([false, false, true])
   })
 })

@@ -20,7 +20,7 @@ Atomics.wait(start, 0, 0)
 let opened = 0
 let spent = 0
 for (let i = 0; i < failures; i++) {
-  if (own.bad(false)) opened++
+  if (own.bad(null)) opened++
   tokens.earn()
   if (tokens.spend()) spent++
 }

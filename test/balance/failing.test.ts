@@ -1,9 +1,10 @@
 /** Servers that fail visitors, pools that do, and what visitors get then. */
+import { type RequestListener, request } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { ResiliencePlan } from '../../src/site/resilience-plan.ts'
 import { closedPort, get, httpBackend, rawBackend, sleep } from '../transports/backends.ts'
 import { type Front, front, poolPlan, target } from '../transports/front.ts'
-import { breakerPlan, passivePlan, resilience, retryPlan } from './resilience.ts'
+import { breakerPlan, hedgePlan, passivePlan, resilience, retryPlan } from './resilience.ts'
 
 const open: { close(): void }[] = []
 afterEach(() => {
@@ -127,6 +128,103 @@ describe('a server that fails', () => {
     const second = await part()
     await sleep(1_800)
     expect([first < 8, second > first, second < 18, await part()]).toEqual([true, true, true, 20])
+  })
+})
+
+describe('a trial', () => {
+  /** Fails until told to do something else. */
+  async function failing(): Promise<{ port: number; asked: number; serve: RequestListener }> {
+    const own = {
+      port: 0,
+      asked: 0,
+      serve: ((_req, res) => res.writeHead(503).end()) as RequestListener,
+    }
+    const { port } = keep(
+      await httpBackend((req, res) => {
+        own.asked++
+        own.serve(req, res)
+      }),
+    )
+    return Object.assign(own, { port })
+  }
+
+  const works: RequestListener = (_req, res) => res.end('back')
+  const hangs: RequestListener = () => {}
+  const streams: RequestListener = (_req, res) => res.writeHead(200).write('on and on')
+
+  /** Of four visitors in a row, how many it answers. */
+  const answered = async (port: number): Promise<number> => {
+    let count = 0
+    for (let i = 0; i < 4; i++) if ((await get(port, '/')).body === 'back') count++
+    return count
+  }
+
+  /** Visits until `own` is asked once more; returns who ends that visit. */
+  async function visit(port: number, own: { readonly asked: number }): Promise<() => void> {
+    const before = own.asked
+    for (;;) {
+      const visitor = request({ port, host: '127.0.0.1', agent: false })
+      visitor.on('error', () => {}).on('response', (answer) => answer.resume())
+      visitor.end()
+      await sleep(60)
+      if (own.asked > before) return () => visitor.socket?.resetAndDestroy()
+      visitor.destroy()
+    }
+  }
+
+  it.each([
+    ['that is called off makes way for another at once', hangs, true],
+    ['goes well when its answer begins', streams, false],
+  ])('of a server %s', async (_what, first, leaves) => {
+    const [bad, good] = [await failing(), await server('good')]
+    const { port } = await pool([bad.port, good.port], {
+      passive: passivePlan({ failures: 1, restMs: 1_500 }),
+    })
+    await statuses(port, 2)
+    bad.serve = first
+    await sleep(1_900)
+    const leave = await visit(port, bad)
+    bad.serve = works
+    if (leaves) leave()
+    await sleep(60)
+    expect(await answered(port)).toBe(2)
+    leave()
+  })
+
+  it('of a server that loses against a hedge makes way for another at once', async () => {
+    const [bad, good] = [await failing(), await server('good')]
+    const { port } = await pool([bad.port, good.port], {
+      passive: passivePlan({ failures: 1, restMs: 1_500 }),
+      hedge: hedgePlan({ afterMs: 30 }),
+    })
+    await statuses(port, 2)
+    bad.serve = hangs
+    await sleep(1_900)
+    const before = bad.asked
+    await statuses(port, 2)
+    expect(bad.asked).toBe(before + 1)
+    bad.serve = works
+    expect(await answered(port)).toBe(2)
+  })
+
+  it.each([
+    ['that is called off makes way for another at once', hangs, true],
+    ['goes well when its answer begins', streams, false],
+    ['is not failed by the end of its answer', streams, true],
+  ])('of a pool %s', async (_what, first, leaves) => {
+    const bad = await failing()
+    const { port } = await pool([bad.port], {
+      breaker: breakerPlan({ failures: 2, restMs: 1_500 }),
+    })
+    await statuses(port, 2)
+    bad.serve = first
+    await sleep(1_600)
+    const leave = await visit(port, bad)
+    bad.serve = works
+    if (leaves) leave()
+    await sleep(60)
+    expect(await answered(port)).toBe(4)
+    leave()
   })
 })
 
