@@ -194,15 +194,14 @@ export class StreamConnection implements Relay, Dialer, Waiter<Way> {
     this.serverIs = target.name
     this.#deadline = clock.now + this.#pool!.connectTimeoutMs + TICK_MS
     this.#dialed = performance.now()
-    const { address, tally } = target.transport
-    tally.opened()
-    this.#dial = dial(address, this)
+    this.#dial = dial(target.transport.address, this)
   }
 
   refused(reason: string): void {
     const target = this.#target
     if (target === null || this.#isOver) return
     this.#dial = null
+    target.transport.tally.failed()
     this.#host.complain(`${target.name}: ${reason}`)
     this.#pool!.notReached(target, this.#trial)
     this.#servers!.setAside(target)
@@ -212,6 +211,7 @@ export class StreamConnection implements Relay, Dialer, Waiter<Way> {
   connected(stream: DialedStream): void {
     this.#dial = null
     this.#deadline = NEVER
+    this.#target!.transport.tally.opened()
     this.#pool!.reached(this.#target!, this.#trial, performance.now() - this.#dialed)
     const { visitor } = this
     const server = new Side(stream, this)

@@ -109,8 +109,7 @@ export class UdpSession {
     this.#trial = this.#servers.trial
     this.#began = performance.now()
     this.serverIs = target.name
-    const { address, tally } = target.transport
-    tally.opened()
+    const { address } = target.transport
     if (address.kind === 'unix') return this.#refused('not an address for datagrams')
     const { host, port } = address
     const family = isIP(host.split('%')[0] ?? '')
@@ -155,6 +154,7 @@ export class UdpSession {
   }
 
   #reached(): void {
+    if (this.#answered > 0) this.#target!.transport.tally.opened()
     this.#pool.reached(this.#target!, this.#trial, performance.now() - this.#began)
   }
 
@@ -178,6 +178,7 @@ export class UdpSession {
   #refused(reason: string): void {
     const target = this.#target
     if (target === null || this.#isOver) return
+    if (this.#answered === 0) target.transport.tally.failed()
     this.#closeSocket()
     this.#host.complain(`${target.name}: ${reason}`)
     this.#pool.notReached(target, this.#trial)
@@ -210,7 +211,11 @@ export class UdpSession {
     if (this.#isOver) return
     this.#isOver = true
     this.#closeSocket()
-    if (this.#target !== null) this.#pool.release(this.#target, this.#trial)
+    if (this.#target !== null) {
+      // Who says nothing has not refused.
+      if (this.#answered === 0) this.#target.transport.tally.opened()
+      this.#pool.release(this.#target, this.#trial)
+    }
     this.#target = null
     this.#forget()
     this.#host.over(this, end)

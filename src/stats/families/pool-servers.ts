@@ -38,9 +38,16 @@ export const POOL_SERVERS: readonly Metric[] = [
   counter(
     'pool_server_connections_opened',
     'pool.{pool}.{server}.opened',
-    'Connections made to it, or tried, since this server process began.',
+    'Connections made to it since this server process began.',
     SERVER,
     perServer(({ connections }) => connections?.opened ?? 0),
+  ),
+  counter(
+    'pool_server_connections_failed',
+    'pool.{pool}.{server}.failed',
+    'Connections to it that could not be made: refused, not in time, or without the TLS they need.',
+    SERVER,
+    perServer(({ connections }) => connections?.failed ?? 0),
   ),
   counter(
     'pool_server_connections_reused',

@@ -47,6 +47,10 @@ export interface ConnectionOwner {
   readonly readsWhole: boolean
   /** How the protocol is spoken on a new connection. */
   speak(receiver: AnswerReceiver): Dialect
+  /** A connection has been made. */
+  connected(): void
+  /** One could not be. */
+  notConnected(): void
   /** The connection is free for another exchange. False: it is not wanted. */
   keep(connection: BackendConnection): boolean
   /** It is no longer free, without having been taken. */
@@ -126,6 +130,7 @@ export class BackendConnection implements AnswerReceiver, OpenerUser, UploadWatc
   expire(): void {
     const { name } = this.#owner
     if (this.#phase === Phase.CONNECTING) {
+      this.#owner.notConnected()
       this.#notConnected(new PorticoError('BACKEND_UNREACHABLE', name))
     } else if (this.#phase === Phase.BUSY) this.#fail(new PorticoError('BACKEND_SLOW', name))
     else this.destroy()
@@ -145,11 +150,13 @@ export class BackendConnection implements AnswerReceiver, OpenerUser, UploadWatc
 
   connected(stream: DialedStream): void {
     this.#stream = stream
+    this.#owner.connected()
     stream.start(this)
     this.#begin(this.#exchange!)
   }
 
   refused(error: PorticoError): void {
+    this.#owner.notConnected()
     this.#notConnected(error)
   }
 

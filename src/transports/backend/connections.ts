@@ -94,8 +94,15 @@ export class Connections implements Transport, ConnectionOwner {
 
   sendFresh(exchange: Exchange, attempt: Attempt): void {
     this.#counter?.opened()
-    this.#tally?.opened()
     this.#all.add(new BackendConnection(this, exchange, attempt))
+  }
+
+  connected(): void {
+    this.#tally?.opened()
+  }
+
+  notConnected(): void {
+    this.#tally?.failed()
   }
 
   close(): void {

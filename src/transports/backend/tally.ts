@@ -1,20 +1,23 @@
 /**
- * Connections to the servers of pools, opened and used again, in shared memory: each thread writes its own
+ * Connections to the servers of pools, opened, in vain and used again, in shared memory: each thread writes its own
  * places alone, so that a count is a plain store. Float64 holds whole numbers exactly to 2^53.
  */
 import type { SitePlan } from '../../site/plan.ts'
 
 const OPENED = 0
 const REUSED = 1
-const PLACES = 2
+const FAILED = 2
+const PLACES = 3
 /** Whole cache lines for each thread. */
 const LINE = 8
 
 type Plan = Pick<SitePlan, 'pools' | 'threads'>
 
 export interface ConnectionCounts {
-  /** Connections that were made, or tried. */
+  /** Connections that were made. */
   readonly opened: number
+  /** Those that could not be: refused, not answered in time, or without TLS where that is needed. */
+  readonly failed: number
   /** Requests that went over one that was there already. */
   readonly reused: number
 }
@@ -30,6 +33,10 @@ export class Tally {
 
   opened(): void {
     this.#counts[this.#at + OPENED]!++
+  }
+
+  failed(): void {
+    this.#counts[this.#at + FAILED]!++
   }
 
   reused(): void {
@@ -63,12 +70,14 @@ export function readTally(
   const counts = new Float64Array(memory)
   const first = (firstOf(plan, pool) + server) * PLACES
   let opened = 0
+  let failed = 0
   let reused = 0
   for (let at = first; at < counts.length; at += placesOf(plan)) {
     opened += counts[at + OPENED]!
+    failed += counts[at + FAILED]!
     reused += counts[at + REUSED]!
   }
-  return { opened, reused }
+  return { opened, failed, reused }
 }
 
 /** Of one thread. */

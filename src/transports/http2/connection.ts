@@ -75,6 +75,10 @@ export interface Http2Owner {
   readonly secure: boolean
   /** The head of a request. Throws PorticoError. */
   blockOf(exchange: Exchange): Buffer
+  /** A connection has been made. */
+  connected(): void
+  /** One could not be. */
+  notConnected(): void
   /** The exchange has to be sent on another connection. */
   again(exchange: Exchange, attempt: Attempt): void
   /** The backend cannot be reached for it. */
@@ -184,6 +188,7 @@ export class Http2Backend implements StreamCarrier {
       return
     }
     this.#phase = Phase.OPEN
+    this.#owner.connected()
     this.#deadline = this.#later(this.#owner.keepAliveMs)
     this.#out.put(PREFACE)
     this.#out.put(SETTINGS)
@@ -492,6 +497,8 @@ export class Http2Backend implements StreamCarrier {
     const trouble = this.#trouble
     this.#owner.closed(this)
     if (connecting) {
+      // Without trouble nobody waits for it any more.
+      if (trouble !== null) this.#owner.notConnected()
       const error = this.#owner.opener.explain(trouble)
       for (const { exchange, attempt } of this.#waiting.splice(0)) {
         exchange.onGone = null

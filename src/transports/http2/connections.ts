@@ -81,7 +81,6 @@ export class Http2Connections implements Transport, Http2Owner {
       this.#tally?.reused()
       return known.send(exchange, attempt)
     }
-    this.#tally?.opened()
     const made = new Http2Backend(this, exchange)
     this.#all.push(made)
     made.send(exchange, attempt)
@@ -106,6 +105,14 @@ export class Http2Connections implements Transport, Http2Owner {
     // Another backend could not have the body.
     attempt.done(error)
     exchange.fail(error)
+  }
+
+  connected(): void {
+    this.#tally?.opened()
+  }
+
+  notConnected(): void {
+    this.#tally?.failed()
   }
 
   closed(connection: Http2Backend): void {
