@@ -187,6 +187,7 @@ export class Http2Connection implements Kept {
     this.#phase = Phase.CLOSED
     this.out.drop()
     this.#loseStreams()
+    this.windows.drop()
     this.#gateway.forget(this)
   }
 
@@ -323,10 +324,11 @@ export class Http2Connection implements Kept {
     this.#sendDeadline = clock.now + this.timeouts.sendMs
   }
 
-  /** Bodies are read: the window of the connection is not to be what limits them. */
-  enlarge(): void {
-    this.windows.enlarge()
-    this.credit(0)
+  /** One more body is read fast: the window of the connection is not to be what limits it. */
+  enlarge(): boolean {
+    const told = this.windows.enlarge()
+    if (told > 0 && this.#phase === Phase.OPEN) this.widen(0, told)
+    return told >= 0
   }
 
   /** So many bytes are off our hands. */

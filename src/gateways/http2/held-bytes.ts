@@ -2,17 +2,8 @@
  * Bytes of a body that nobody takes yet: in one buffer, so that many small frames take no more memory than
  * the window lets in.
  */
-const FIRST = 4_096
-/** Held by this thread, bytes: beyond it, windows are not opened wider. */
-const MOST = 67_108_864
+const FIRST = 1_024
 const NOTHING = Buffer.alloc(0)
-
-let all = 0
-
-/** Whether visitors may send more than they may at first. */
-export function mayOpenWider(): boolean {
-  return all < MOST
-}
 
 export class HeldBytes {
   #bytes: Buffer | null = null
@@ -33,14 +24,12 @@ export class HeldBytes {
       this.#bytes = larger
     }
     bytes.copy(this.#bytes, this.#length, from, to)
-    all += to - from
     this.#length = length
   }
 
   /** All there is; nothing is held afterwards. */
   take(): Buffer {
     const view = this.#bytes?.subarray(0, this.#length) ?? NOTHING
-    all -= this.#length
     this.#bytes = null
     this.#length = 0
     return view

@@ -28,12 +28,13 @@ import type { Carrier } from '../exchange.ts'
 import type { Http2Connection } from './connection.ts'
 import { encodeBlock, writeBlock, writeHead, writeWhole } from './encode.ts'
 import type { Http2Exchange } from './exchange.ts'
-import { HeldBytes, mayOpenWider } from './held-bytes.ts'
+import { HeldBytes } from './held-bytes.ts'
 import { SendQueue } from './send-queue.ts'
 import type { Http2Tunnel } from './tunnel.ts'
+import { READ_WINDOW } from './windows.ts'
 
-/** Of a body that somebody reads, the window, bytes: more than one at first, or uploads would wait for us. */
-const READ_WINDOW = 262_144
+/** A body of unknown length that moves half of its first window in this time gets a wider one, ms. */
+const FAST_MS = 500
 /** Of a body that nobody wants: how much of it we read to spare its visitor a reset. */
 const WORTH_DISCARDING = 262_144
 const UNMEASURED = -1
@@ -65,10 +66,14 @@ export class Http2Stream implements Carrier {
   #receiveWindow = DEFAULT_WINDOW
   #taken = 0
   #target = DEFAULT_WINDOW
+  /** On `clock.now`, when the visitor was last told. */
+  #toldAt = clock.now
   /** Bytes of the body still to come, or UNMEASURED. */
   #bodyLeft: number
   /** What came and nobody has taken. */
   readonly #held = new HeldBytes()
+  /** Bytes that wait in the tunnel. */
+  #inTunnel = 0
   /** Behind what is held. */
   #bodyTrailers = ''
   /** Bytes taken for nobody. */
@@ -305,7 +310,7 @@ export class Http2Stream implements Carrier {
         throw new Http2Fault(Http2Code.PROTOCOL_ERROR, 'another length than announced', this.id)
       }
     }
-    if (end) this.remoteClosed = true
+    if (end) this.#lastCame()
     if (padding > 0) this.#credit(padding)
     if (to > from) this.#take(bytes, from, to)
     if (end) this.#ended()
@@ -317,9 +322,17 @@ export class Http2Stream implements Carrier {
     if (this.#bodyLeft > 0) {
       throw new Http2Fault(Http2Code.PROTOCOL_ERROR, 'another length than announced', this.id)
     }
-    this.remoteClosed = true
+    this.#lastCame()
     this.#bodyTrailers = block
     this.#ended()
+  }
+
+  /** The visitor's side is over: it needs no window any more. */
+  #lastCame(): void {
+    this.remoteClosed = true
+    if (this.#target === DEFAULT_WINDOW) return
+    this.#target = DEFAULT_WINDOW
+    this.#connection.windows.reduce()
   }
 
   /** All of the body is here. */
@@ -349,8 +362,12 @@ export class Http2Stream implements Carrier {
 
   #deliver(view: Buffer): void {
     const { length } = view
-    if (this.#tunnel !== null) this.#tunnel.receive(view)
-    else if (this.exchange !== null) this.exchange.feed(view)
+    if (this.#tunnel !== null) {
+      if (!this.#tunnel.receive(view)) {
+        this.#inTunnel = length
+        return
+      }
+    } else if (this.exchange !== null) this.exchange.feed(view)
     else {
       this.#discarded += length
       if (this.#discarded > WORTH_DISCARDING) return this.#leave()
@@ -360,20 +377,20 @@ export class Http2Stream implements Carrier {
 
   /** Somebody wants (more of) the body. */
   bodyWanted(): void {
-    // Who takes a body is given it faster than it is at first.
-    if (this.#target === DEFAULT_WINDOW && !this.remoteClosed) this.#enlarge()
+    // Who takes a long body is given it faster than it is at first.
+    if (this.#bodyLeft > this.#receiveWindow) this.#enlarge()
+    this.#leftTunnel()
     if (this.#held.length > 0 && this.#taking) this.#deliver(this.#held.take())
     if (this.remoteClosed) this.#ended()
     this.watch()
     this.#connection.touch()
   }
 
+  /** Opens the window wider, as long as there is room for it. */
   #enlarge(): void {
-    // All of the rest may come as it is.
-    if (this.#bodyLeft !== UNMEASURED && this.#bodyLeft <= this.#receiveWindow) return
-    if (!mayOpenWider()) return
+    if (this.#target !== DEFAULT_WINDOW || this.remoteClosed) return
+    if (!this.#connection.enlarge()) return
     this.#target = READ_WINDOW
-    this.#connection.enlarge()
     this.#taken += READ_WINDOW - DEFAULT_WINDOW
     this.#credit(0)
   }
@@ -386,10 +403,23 @@ export class Http2Stream implements Carrier {
     this.#receiveWindow += this.#taken
     this.#connection.widen(this.id, this.#taken)
     this.#taken = 0
+    const fast = clock.now - this.#toldAt <= FAST_MS
+    this.#toldAt = clock.now
+    if (this.exchange === null) return
+    if (this.#bodyLeft === UNMEASURED ? fast : this.#bodyLeft > this.#receiveWindow) this.#enlarge()
+  }
+
+  /** The tunnel's reader has what waited there. */
+  #leftTunnel(): void {
+    const bytes = this.#inTunnel
+    if (bytes === 0) return
+    this.#inTunnel = 0
+    this.#credit(bytes)
   }
 
   /** The rest of the body is for nobody. */
   #discard(): void {
+    this.#leftTunnel()
     if (this.#held.length > 0) this.#credit(this.#held.take().length)
   }
 
@@ -449,7 +479,7 @@ export class Http2Stream implements Carrier {
   /** Nothing comes or goes any more: the connection has forgotten it. */
   close(): void {
     this.localClosed = true
-    this.remoteClosed = true
+    this.#lastCame()
     this.#queue.drop()
     this.#discard()
     const { exchange } = this

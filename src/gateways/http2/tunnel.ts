@@ -1,4 +1,7 @@
-/** What an extended CONNECT has opened (RFC 8441), as a Duplex: DATA frames both ways, within their windows. */
+/**
+ * What an extended CONNECT has opened (RFC 8441), as a Duplex: DATA frames both ways, within their windows.
+ * It holds one piece that its reader has not taken; what comes behind that waits in the stream, in one piece.
+ */
 import { Duplex } from 'node:stream'
 import type { Http2Stream } from './stream.ts'
 
@@ -12,13 +15,14 @@ export class Http2Tunnel extends Duplex {
   #ended = false
 
   constructor(stream: Http2Stream) {
-    super({ allowHalfOpen: true })
+    super({ allowHalfOpen: true, readableHighWaterMark: 1 })
     this.#stream = stream
   }
 
-  /** Bytes from the visitor; they are copied. */
-  receive(bytes: Uint8Array): void {
+  /** Bytes from the visitor; they are copied. False: they wait here until the reader wants more. */
+  receive(bytes: Uint8Array): boolean {
     this.wanting = this.push(Buffer.from(bytes))
+    return this.wanting
   }
 
   /** The visitor will send no more. */

@@ -1,5 +1,6 @@
 /** Connections over HTTP/2: streams, windows, limits, floods, deadlines and ends (RFC 9113 §5 to §7, §10.5). */
 import { describe, expect, it } from 'vitest'
+import { reserved } from '../../../src/gateways/http2/wider.ts'
 import type { BodySink } from '../../../src/request/exchange.ts'
 import {
   encodeSettings,
@@ -269,6 +270,8 @@ describe('floods are ended', () => {
   it('of priorities', () =>
     calm((peer) => peer.send(many(10_000, frame(FrameType.PRIORITY, 0, 1, Buffer.alloc(5))))))
   it('of empty DATA', () => calm((peer) => peer.send(many(10_000, frame(FrameType.DATA, 0, 1))), 1))
+  it('of DATA by the byte', () =>
+    calm((peer) => peer.send(many(10_000, frame(FrameType.DATA, 0, 1, Buffer.of(1)))), 1))
   it('of window updates', () =>
     calm((peer) => {
       for (let i = 0; i < 10_000; i++) peer.update(0, 1)
@@ -491,4 +494,71 @@ it('what was said last is not cut off because its visitor reads it slowly', asyn
   socket.writableLength = 0
   await until(() => socket.destroyed)
   connection.closed()
+})
+
+describe('windows of bodies', () => {
+  const told = (peer: Peer): number =>
+    peer
+      .of(FrameType.WINDOW_UPDATE)
+      .filter(({ stream }) => stream === 0)
+      .reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 0)
+
+  it('are opened wider as long as the thread has room, and again when visitors have left', async () => {
+    const held = new Held()
+    const { visitor, totals } = await serve({ routes: { '/': held } })
+    const ask = async (): Promise<Peer> => {
+      const peer = await visitor()
+      for (const stream of [1, 3, 5, 7]) {
+        peer.ask(stream, request('/', { ':method': 'POST', 'content-length': '900000' }), false)
+      }
+      await peer.send(frame(FrameType.PING, 0, 0, Buffer.alloc(8))).until(() => pinged(peer))
+      return peer
+    }
+    const pinged = (peer: Peer): boolean => peer.of(FrameType.PING).length > 0
+    const peers: Peer[] = []
+    for (let i = 0; i < 80; i++) peers.push(await ask())
+    for (const exchange of held.exchanges) {
+      exchange.receive({ data: () => false, end: () => {}, abort: () => {} })
+    }
+    const all = (): number => peers.reduce((sum, peer) => sum + told(peer), 0)
+    await sleep(100)
+    await peers[0]!.until(() => told(peers[0]!) > 900_000)
+    expect(all()).toBeGreaterThan(66_000_000)
+    expect(all()).toBeLessThanOrEqual(67_108_864)
+    expect(told(peers.at(-1)!)).toBe(0)
+    expect(reserved()).toBe(all())
+    for (const peer of peers) peer.leave()
+    await until(() => totals().active === 0 && reserved() === 0)
+    const peer = await ask()
+    held.last.receive({ data: () => true, end: () => {}, abort: () => {} })
+    await peer.until(() => told(peer) > 190_000)
+    peer.leave()
+    await until(() => reserved() === 0)
+  })
+
+  it('give back what they do not need any more', async () => {
+    const { visitor } = await serve({ routes: { '/': echo() } })
+    const peer = await visitor()
+    const size = 500_000
+    for (let i = 0; i < 3; i++) {
+      const stream = 1 + i * 2
+      const length = String(size)
+      peer.ask(stream, request('/', { ':method': 'POST', 'content-length': length }), false)
+      for (let sent = 0; sent < size; sent += 10_000) {
+        const opened = (one: number): number =>
+          peer
+            .of(FrameType.WINDOW_UPDATE)
+            .filter((update) => update.stream === one)
+            .reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 65_535)
+        await peer.until(
+          () => opened(stream) >= sent + 10_000 && opened(0) >= i * size + sent + 10_000,
+        )
+        peer.data(stream, Buffer.alloc(10_000), sent + 10_000 === size)
+      }
+      expect((await peer.over(stream)).body.length).toBe(size)
+      expect(reserved()).toBeLessThanOrEqual(262_144)
+    }
+    peer.leave()
+    await until(() => reserved() === 0)
+  })
 })

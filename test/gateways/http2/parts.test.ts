@@ -1,12 +1,15 @@
 /** The parts of a connection that hold something. */
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Blocks } from '../../../src/gateways/http2/blocks.ts'
 import { Closed, ClosedStreams } from '../../../src/gateways/http2/closed-streams.ts'
-import { HeldBytes, mayOpenWider } from '../../../src/gateways/http2/held-bytes.ts'
+import { HeldBytes } from '../../../src/gateways/http2/held-bytes.ts'
 import { SendQueue } from '../../../src/gateways/http2/send-queue.ts'
 import { Turns } from '../../../src/gateways/http2/turns.ts'
+import { reserved } from '../../../src/gateways/http2/wider.ts'
+import { Windows } from '../../../src/gateways/http2/windows.ts'
 import { unsent } from '../../../src/listen/unsent.ts'
-import { Http2Fault } from '../../../src/wire/http2.ts'
+import { DEFAULT_WINDOW, Http2Fault } from '../../../src/wire/http2.ts'
 import { parsePriority, type USUAL_PRIORITY } from '../../../src/wire/priority.ts'
 import { encode, type Fields, request } from './peer.ts'
 
@@ -21,17 +24,56 @@ describe('held bytes', () => {
     expect(held.take().equals(bytes)).toBe(true)
     expect([held.length, held.take().length]).toEqual([0, 0])
   })
+})
 
-  it('of a thread have an end', () => {
-    const bytes = Buffer.alloc(1_048_576)
-    const all = Array.from({ length: 64 }, () => new HeldBytes())
-    for (const held of all) {
-      expect(mayOpenWider()).toBe(true)
-      held.add(bytes, 0, bytes.length, bytes.length)
-    }
-    expect(mayOpenWider()).toBe(false)
-    for (const held of all) held.take()
-    expect(mayOpenWider()).toBe(true)
+describe('the window of a connection', () => {
+  it('is never more than it may be, whatever comes, and is given back whole', () => {
+    const step = fc.tuple(fc.constantFrom('wide', 'over', 'come', 'take'), fc.nat(200_000))
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const windows = new Windows()
+        let [wide, open, held] = [0, DEFAULT_WINDOW, 0]
+        for (const [what, bytes] of steps) {
+          if (what === 'wide') {
+            open += windows.enlarge()
+            wide++
+          } else if (what === 'over' && wide > 0) {
+            windows.reduce()
+            wide--
+          } else if (what === 'come') {
+            const come = Math.min(bytes, open)
+            windows.receive(come)
+            open -= come
+            held += come
+          } else if (what === 'take') {
+            const taken = Math.min(bytes, held)
+            open += windows.credit(taken)
+            held -= taken
+          }
+          expect(windows.full).toBe(open === 0)
+          // All that the visitor may still fill, or has filled, is accounted for.
+          expect(open + held).toBeLessThanOrEqual(reserved() + DEFAULT_WINDOW)
+          expect(reserved()).toBeLessThanOrEqual(1_048_576 - DEFAULT_WINDOW)
+          // Nobody waits for ever: when all is taken, half of the window is open at least.
+          if (held === 0) expect(open * 2).toBeGreaterThan(DEFAULT_WINDOW)
+        }
+        expect(() => windows.receive(open + 1)).toThrow(Http2Fault)
+        windows.drop()
+        expect(reserved()).toBe(0)
+      }),
+    )
+  })
+
+  it('stays as it was where the thread has no room', () => {
+    const all = Array.from({ length: 300 }, () => new Windows())
+    const wider = all.map((windows) => windows.enlarge())
+    expect(wider.filter((told) => told > 0)).toHaveLength(256)
+    expect(wider.at(-1)).toBe(-1)
+    expect(all.at(-1)!.credit(0)).toBe(0)
+    all[0]!.drop()
+    expect(all.at(-1)!.enlarge()).toBe(262_144)
+    for (const windows of all) windows.drop()
+    expect(reserved()).toBe(0)
   })
 })
 

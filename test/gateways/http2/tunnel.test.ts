@@ -6,7 +6,7 @@ import { FrameType, Http2Code, Setting } from '../../../src/wire/http2.ts'
 import { asksForWebSocket, readHandshake } from '../../../src/wire/websocket-handshake.ts'
 import { handler, OK, says } from '../http1/handlers.ts'
 import { until } from '../http1/visitor.ts'
-import { request } from './peer.ts'
+import { frame, request } from './peer.ts'
 import { serve } from './site.ts'
 
 const CONNECT = request('/chat', { ':method': 'CONNECT', ':protocol': 'websocket' })
@@ -169,4 +169,32 @@ it('is answered as any request where nobody wants it', async () => {
   const peer = await visitor()
   peer.ask(1, ASKED, false)
   expect((await peer.over(1)).body.toString()).toBe('no socket here')
+})
+
+it('keeps small frames that nobody reads in one piece, and asks for no more', async () => {
+  const board = new Switchboard()
+  const { visitor } = await serve({ routes: { '/': board } })
+  const peer = await visitor()
+  peer.ask(1, ASKED, false)
+  await until(() => board.tunnels.length === 1)
+  const [tunnel] = board.tunnels
+  tunnel!.pause()
+  for (let i = 0; i < 100; i++) {
+    peer.send(Buffer.concat(Array(200).fill(frame(FrameType.DATA, 0, 1, Buffer.from('xy')))))
+    if (i % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  peer.send(frame(FrameType.PING, 0, 0, Buffer.alloc(8)))
+  await peer.until(() => peer.of(FrameType.PING).length > 0)
+  expect(tunnel!.readableLength).toBe(2)
+  expect(peer.of(FrameType.WINDOW_UPDATE)).toEqual([])
+  let pieces = 0
+  let bytes = 0
+  tunnel!.on('data', (piece: Buffer) => {
+    pieces++
+    bytes += piece.length
+  })
+  tunnel!.resume()
+  await until(() => bytes === 40_000)
+  expect(pieces).toBeLessThan(5)
+  await peer.until(() => peer.of(FrameType.WINDOW_UPDATE).length > 0)
 })
