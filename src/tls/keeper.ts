@@ -6,7 +6,7 @@
 import type { ListenerPlan, SitePlan } from '../site/plan.ts'
 import type { Logger } from '../supervisor/logger.ts'
 import type { CertificatePem } from './certificates.ts'
-import { expiring } from './expiry.ts'
+import { expiring, invalid } from './expiry.ts'
 import { digest, loadAuthorities, loadCertificates, loadTicketKeys, newTicketKey } from './load.ts'
 import { type Certificate, readCertificate } from './read-certificate.ts'
 import { noSecrets, type TlsSecrets } from './secrets.ts'
@@ -162,8 +162,14 @@ export class TlsKeeper {
     if (this.#told === before) return
     this.#changed(secrets)
     const known = new Set(certificates.map(({ id }) => id))
-    for (const { id, pem, names, notAfter } of this.#certificates) {
+    for (const certificate of this.#certificates) {
+      const { id, pem, names, notAfter } = certificate
       if (known.has(id)) continue
+      const wrong = invalid(certificate, Date.now())
+      if (wrong !== null) {
+        this.#logger.warn(wrong)
+        continue
+      }
       const until = new Date(notAfter).toISOString()
       this.#logger.info(`certificate ${pem.from} for ${names.join(', ')} is served, until ${until}`)
     }

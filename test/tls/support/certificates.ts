@@ -78,15 +78,24 @@ export function authority(name = 'Test authority', by?: Pair): Pair {
 }
 
 /** One whose time was over long ago, which openssl makes none of. */
-export async function expired(name: string): Promise<Pair> {
+export function expired(name: string): Promise<Pair> {
+  return between(name, '2020-01-01T00:00:00Z', '2020-02-01T00:00:00Z')
+}
+
+/** One whose time has not come. */
+export function future(name: string): Promise<Pair> {
+  return between(name, '2099-01-01T00:00:00Z', '2099-02-01T00:00:00Z')
+}
+
+async function between(name: string, from: string, to: string): Promise<Pair> {
   const key = await newKey('p256')
   const cert = issue(
     {
       names: [name],
       subject: name,
       publicKey: createPublicKey(key),
-      from: new Date('2020-01-01T00:00:00Z'),
-      to: new Date('2020-02-01T00:00:00Z'),
+      from: new Date(from),
+      to: new Date(to),
       use: 'server',
     },
     { name, key },
