@@ -15,7 +15,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { createPool } from '../../src/balance/pool.ts'
 import { PorticoError } from '../../src/errors.ts'
+import { proxy } from '../../src/handlers/proxy.ts'
 import { bytesKept } from '../../src/request/kept-body.ts'
 import type { PoolPlan, TargetPlan } from '../../src/site/plan.ts'
 import { PLAIN_TLS } from '../../src/site/pool-tls-plan.ts'
@@ -36,6 +38,9 @@ import {
 } from '../../src/wire/http2.ts'
 import { freePort, Nginx } from '../flows/support/peers.ts'
 import { Visitor } from '../flows/support/visitor.ts'
+import { handler } from '../gateways/http1/handlers.ts'
+import { request } from '../gateways/http2/peer.ts'
+import { serve } from '../gateways/http2/site.ts'
 import { until as eventually } from '../supervisor/site.ts'
 import { type Backend, get, raw, rawBackend, sleep, until } from './backends.ts'
 import { Authority, type Certificate, nginxTls } from './certificates.ts'
@@ -758,6 +763,87 @@ describe('a server that breaks the rules of HTTP/2', () => {
     )
     script = good
     expect((await get(port, '/')).body).toBe('hello')
+  })
+})
+
+describe('trailers', () => {
+  const many = (count: number): Buffer =>
+    block(Array.from({ length: count }, (_, i) => [`x-${i}`, 'y'] as const))
+  const started = (id: number): Buffer[] => [headers(id, OK, Flag.END_HEADERS), data(id, 'abc')]
+
+  /** A visitor over HTTP/2 of a server over HTTP/2, and what its exchanges ended with. */
+  async function both(answer: (stream: number) => readonly Buffer[]) {
+    const server = await liar(answer)
+    const pool = createPool(poolPlan([{ ...target(server.port), scheme: 'h2c' }]))
+    const inner = proxy(pool)
+    const errors: string[] = []
+    const watched = handler((exchange) => {
+      exchange.onFinished = () => errors.push(String(Reflect.get(exchange, 'error')))
+      inner.handle(exchange)
+    })
+    keep({ close: () => inner.close?.() })
+    const { visitor } = await serve({ routes: { '/': watched } })
+    return { peer: await visitor(), errors, name: `127.0.0.1:${server.port}` }
+  }
+
+  it.each([
+    ['too many', many(101)],
+    ['a control in a value', block([['x', 'y\u0001']])],
+    ['a pseudo-field', block([[':status', '200']])],
+    ['upper case', block([['X', 'y']])],
+  ])("with %s are the server's fault, not its visitor's", async (_name, bad) => {
+    const { peer, errors, name } = await both((id) => [
+      Buffer.concat([headers(id, OK, Flag.END_HEADERS), headers(id, bad, END_BOTH)]),
+    ])
+    peer.ask(1, request('/'))
+    const { heads, reset } = await peer.over(1)
+    expect([heads[0]?.[':status'], reset]).toEqual(['502', -1])
+    expect(errors).toEqual([expect.stringContaining(`malformed answer: ${name}: `)])
+  })
+
+  it('that are wrong behind the beginning of an answer cut it off', async () => {
+    const { peer, errors, name } = await both((id) => [
+      Buffer.concat(started(id)),
+      headers(id, many(101), END_BOTH),
+    ])
+    peer.ask(1, request('/'))
+    const { heads, reset, ended } = await peer.over(1)
+    if (heads[0]?.[':status'] === '502') expect(reset).toBe(-1)
+    else expect([reset, ended]).toEqual([Http2Code.INTERNAL_ERROR, false])
+    expect(errors).toEqual([expect.stringContaining(`malformed answer: ${name}: `)])
+  })
+
+  it('pass as many as there may be, in both directions', async () => {
+    const seen: number[] = []
+    const server = await node((stream) => {
+      stream.on('trailers', (fields: IncomingHttpHeaders) => seen.push(Object.keys(fields).length))
+      stream.on('end', () => {
+        if (stream.destroyed) return
+        stream.respond({ ':status': 200 }, { waitForTrailers: true })
+        stream.on('wantTrailers', () =>
+          stream.sendTrailers(
+            Object.fromEntries(Array.from({ length: 90 }, (_, i) => [`y${i}`, '1'])),
+          ),
+        )
+        stream.end('body')
+      })
+      stream.resume()
+    })
+    const inner = proxy(createPool(poolPlan([{ ...target(server.port), scheme: 'h2c' }])))
+    keep({ close: () => inner.close?.() })
+    const { visitor } = await serve({ routes: { '/': inner }, limits: { fields: 300 } })
+    const peer = await visitor()
+    peer.ask(1, request('/', { ':method': 'POST' }), false).data(1, 'x')
+    peer.send(headers(1, many(100), END_BOTH))
+    const { heads, body } = await peer.over(1)
+    expect([heads[0]?.[':status'], body.toString()]).toEqual(['200', 'body'])
+    expect(Object.keys(heads.at(-1)!)).toHaveLength(90)
+    expect(seen).toEqual([100])
+    peer.ask(3, request('/', { ':method': 'POST' }), false).data(3, 'x')
+    peer.send(headers(3, many(101), END_BOTH))
+    expect((await peer.over(3)).reset).toBe(Http2Code.PROTOCOL_ERROR)
+    peer.ask(5, request('/', { ':method': 'POST' }), false).data(5, 'x', true)
+    expect((await peer.over(5)).heads[0]?.[':status']).toBe('200')
   })
 })
 

@@ -9,6 +9,7 @@ import { clock } from '../../request/clock.ts'
 import type { Exchange } from '../../request/exchange.ts'
 import type { Attempt } from '../transport.ts'
 import type { AnswerReceiver, ReceivedHead } from './answer.ts'
+import { blame } from './blame.ts'
 import type { Dialect } from './dialect.ts'
 import { forwardedTrailers } from './end-to-end.ts'
 import type { Opener, OpenerUser } from './open.ts'
@@ -231,7 +232,7 @@ export class BackendConnection implements AnswerReceiver, OpenerUser, UploadWatc
     try {
       consumed = reader.decode(bytes, length)
     } catch (error) {
-      this.#refuseOrFail(asPorticoError(error))
+      this.#refuseOrFail(blame(this.#owner.name, asPorticoError(error)))
       return false
     }
     const exchange = this.#exchange
@@ -330,7 +331,9 @@ export class BackendConnection implements AnswerReceiver, OpenerUser, UploadWatc
     length: number,
   ): boolean {
     if (!mayUpgradeTo(exchange, answer.protocol)) {
-      this.#fail(new PorticoError('BACKEND_LIED', 'a protocol that was not asked for'))
+      this.#fail(
+        new PorticoError('BACKEND_LIED', `${this.#owner.name}: a protocol that was not asked for`),
+      )
       return false
     }
     const attempt = this.#detach()

@@ -32,6 +32,7 @@ import {
 } from '../../wire/http2.ts'
 import { FrameReader } from '../../wire/http2-reader.ts'
 import { LONGEST_HEAD } from '../backend/answer.ts'
+import { blame } from '../backend/blame.ts'
 import type { Opener } from '../backend/open.ts'
 import type { Attempt } from '../transport.ts'
 import { AnswerBlocks } from './answer-block.ts'
@@ -299,7 +300,7 @@ export class Http2Backend implements StreamCarrier {
       const stream = error instanceof Http2Fault ? error.stream : id
       if (stream === 0 || error instanceof HpackFault) throw error
       const code = error instanceof Http2Fault ? error.code : Http2Code.PROTOCOL_ERROR
-      this.#streams.get(stream)?.fail(asPorticoError(error), code)
+      this.#streams.get(stream)?.fail(blame(this.name, asPorticoError(error)), code)
     }
     return this.#phase !== Phase.CLOSED
   }
@@ -478,7 +479,7 @@ export class Http2Backend implements StreamCarrier {
         : error instanceof HpackFault
           ? Http2Code.COMPRESSION_ERROR
           : Http2Code.INTERNAL_ERROR
-    const failure = asPorticoError(error)
+    const failure = blame(this.name, asPorticoError(error))
     this.#out.put(encodeGoaway(0, code))
     this.#out.flush()
     this.#phase = Phase.CLOSED
