@@ -6,6 +6,7 @@
  *     NONE ──start──▶ STREAMING ──end─────────▶ DONE
  *     NONE ──upgrade──▶ TUNNEL          any ──fail/visitor left──▶ DONE (gone)
  */
+import { performance } from 'node:perf_hooks'
 import type { Duplex } from 'node:stream'
 import { PorticoError } from '../errors.ts'
 import { errorPage } from '../request/error-page.ts'

@@ -5,6 +5,7 @@
  *
  * Gateways call `begin` with a complete head and `finished` when the exchange is over.
  */
+import { performance } from 'node:perf_hooks'
 import type { Proofs } from '../acme/proofs.ts'
 import { PorticoError } from '../errors.ts'
 import type { RequestFields } from '../wire/request-fields.ts'

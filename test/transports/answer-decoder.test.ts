@@ -182,3 +182,55 @@ describe('the answer decoder', () => {
     )
   })
 })
+
+describe('answers one after another', () => {
+  const head = (rest: string): string => `HTTP/1.1 200 OK\r\n${rest}\r\n`
+  const answers = fc.constantFrom(
+    {
+      text: `${head('X: 1\r\nContent-Length: 4\r\n')}\r\n\r\n`,
+      story: ['200 X: 1\r\n', '\r\n\r\n'],
+    },
+    {
+      text: `${head('X: 2\r\nContent-Length: 4\r\n')}\r\n\r\n`,
+      story: ['200 X: 2\r\n', '\r\n\r\n'],
+    },
+    { text: head('X: 1\r\nContent-Length: 0\r\n'), story: ['200 X: 1\r\n', ''] },
+    { text: head('Content-Length: 0\r\n'), story: ['200 ', ''] },
+    { text: `${head('Content-Length: 1\r\n')}y`, story: ['200 ', 'y'] },
+    {
+      text: `HTTP/1.1 103 \r\nX: 1\r\n\r\n${head('X: 1\r\nContent-Length: 0\r\n')}`,
+      story: ['103! X: 1\r\n', '200 X: 1\r\n', ''],
+    },
+  )
+
+  it('are each themselves, however like the one before, and wherever they are cut', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(answers, fc.array(fc.nat(), { maxLength: 3 })), { maxLength: 10 }),
+        (given) => {
+          const heard: string[] = []
+          let body = ''
+          const decoder = new AnswerDecoder({
+            interim: ({ head }) => heard.push(`${head.status}! ${head.fields}`),
+            head: ({ head }) => heard.push(`${head.status} ${head.fields}`),
+            body: (view) => {
+              body += Buffer.from(view).toString('latin1')
+            },
+          })
+          for (const [{ text, story }, cuts] of given) {
+            heard.length = 0
+            body = ''
+            decoder.expect('GET')
+            for (const part of cut(Buffer.from(text, 'latin1'), cuts)) {
+              const shared = Buffer.concat([part, Buffer.from('\r\n\r\nHTTP/1.1 200 OK\r\n\r\n')])
+              decoder.decode(shared, part.length)
+            }
+            expect([...heard, body]).toEqual(story)
+            expect(decoder.done).toBe(true)
+          }
+        },
+      ),
+      { numRuns: 500 },
+    )
+  })
+})

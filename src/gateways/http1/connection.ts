@@ -67,6 +67,10 @@ export class Http1Connection implements Connection {
   #processing = false
   /** Several answers of one read leave in one write. */
   #corked = false
+  /** The last head that came, as text, and what it says: visitors repeat themselves. '': forgotten. */
+  #lastHead = ''
+  #lastLine: RequestLine | null = null
+  #lastFields: RequestFields | null = null
   /** A request waits in `#pending` until the visitor has read the answers to those before it. */
   #held = false
   #visitorEnded = false
@@ -225,6 +229,8 @@ export class Http1Connection implements Connection {
       this.#sendStalled = false
       this.#watch()
     }
+    // Whoever is idle for long need not be remembered.
+    if (this.#phase === Phase.IDLE) this.#lastHead = ''
     if (now < this.#deadline) return
     if (this.#sendStalled && this.#progressed()) {
       this.#deadline = now + this.#gateway.timeouts.sendMs
@@ -451,6 +457,11 @@ export class Http1Connection implements Connection {
       if (start - at > 8) return this.#refuse(new PorticoError('BAD_REQUEST_LINE', 'empty lines'))
     }
     if (start === to) return -1
+    const again = start + this.#lastHead.length
+    if (this.#isLastHead(bytes, start, again, to)) {
+      this.#scanned = 0
+      return this.#begin(this.#lastLine!, this.#lastFields!, again, to)
+    }
     const { limits } = this.#gateway
     const reach = Math.min(to, start + limits.head + 4)
     let text = bytes.toString('latin1', start, Math.min(reach, start + USUAL_HEAD))
@@ -483,13 +494,16 @@ export class Http1Connection implements Connection {
       const refused = hasBareLf(text.slice(0, end + 4), 0) ? bareLf() : asPortico(error)
       return this.#refuse(refused, text.slice(0, lineEnd))
     }
-    const next = start + end + 4
-    if (next < to && !this.#corked && fields.contentLength === 0 && !fields.chunked) {
-      this.#corked = true
-      this.socket.cork()
-    }
-    this.#begin(line, fields)
-    return next
+    this.#lastHead = text.length === end + 4 ? text : ''
+    this.#lastLine = line
+    this.#lastFields = fields
+    return this.#begin(line, fields, start + end + 4, to)
+  }
+
+  /** Whether `bytes[start, end)` is what the last head was: cheaper to see than to find its parts again. */
+  #isLastHead(bytes: Buffer, start: number, end: number, to: number): boolean {
+    if (end === start || end > to || bytes[end - 1] !== LF || bytes[end - 3] !== LF) return false
+    return bytes.toString('latin1', start, end) === this.#lastHead
   }
 
   #isPreface(line: string): boolean {
@@ -517,7 +531,12 @@ export class Http1Connection implements Connection {
     else if (more) this.socket.resume()
   }
 
-  #begin(line: RequestLine, fields: RequestFields): void {
+  /** Begins the exchange; returns where its body begins, which is `next`. */
+  #begin(line: RequestLine, fields: RequestFields, next: number, to: number): number {
+    if (next < to && !this.#corked && fields.contentLength === 0 && !fields.chunked) {
+      this.#corked = true
+      this.socket.cork()
+    }
     this.#hasAsked = true
     this.#phase = Phase.BUSY
     if (!this.#sendStalled) this.#deadline = Number.POSITIVE_INFINITY
@@ -534,6 +553,7 @@ export class Http1Connection implements Connection {
     )
     this.#exchange = exchange
     this.#gateway.flow.begin(exchange)
+    return next
   }
 
   /** No complete head yet: refuses what can never become one, keeps the rest. */

@@ -15,6 +15,10 @@ interface Remembered {
   readonly bytes: Buffer
   /** Of a fixed head: its answer as a whole, on a connection that persists. */
   whole: Buffer | null
+  /** How long the last body behind it was. */
+  length: number
+  /** `bytes` and what follows them before a body of that length, once two were; null before. */
+  headed: Buffer | null
   /** Whoever made it names the request by itself; null: nobody has looked. */
   ownsId: boolean | null
 }
@@ -61,6 +65,14 @@ export function encodeWhole(
 }
 
 function assemble(entry: Remembered, body: Uint8Array, connection: string): Buffer {
+  if (connection === '' && entry.length === body.length) {
+    entry.headed ??= Buffer.from(encodeEnd(entry, body.length, ''), 'latin1')
+    return append(entry.headed, body)
+  }
+  if (connection === '') {
+    entry.length = body.length
+    entry.headed = null
+  }
   const tail = `Content-Length: ${body.length}\r\n${connection}\r\n`
   const begun = entry.bytes.length
   const headed = begun + tail.length
@@ -69,6 +81,13 @@ function assemble(entry: Remembered, body: Uint8Array, connection: string): Buff
   answer.write(tail, begun, tail.length, 'latin1')
   answer.set(body, headed)
   return answer
+}
+
+function append(first: Buffer, second: Uint8Array): Buffer {
+  const both = Buffer.allocUnsafe(first.length + second.length)
+  both.set(first)
+  both.set(second, first.length)
+  return both
 }
 
 function ownsId(entry: Remembered): boolean {
@@ -81,7 +100,8 @@ function recall(head: AnswerHead, server: string): Remembered {
   if (entry === undefined || entry.second !== clock.second || entry.server !== server) {
     const text = common(head, server)
     const bytes = Buffer.from(text, 'latin1')
-    entry = { second: clock.second, server, text, bytes, whole: null, ownsId: null }
+    const { second } = clock
+    entry = { second, server, text, bytes, whole: null, length: -1, headed: null, ownsId: null }
     remembered.set(head, entry)
   }
   return entry

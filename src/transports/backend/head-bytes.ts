@@ -4,12 +4,15 @@ import { LONGEST_HEAD } from './answer.ts'
 
 /** Heads are rarely longer: what is looked through as text before a search of the whole read. */
 const USUAL_HEAD = 2048
+const LF = 0x0a
 /** Of an empty line, at most so many bytes were in the read before: `\r\n\r`. */
 const OVERLAP = 3
 
 export class HeadBytes {
   /** The head with its empty line, latin-1, once `take` has found it; '' before. */
   text = ''
+  /** The last head that came in one read: backends repeat themselves. */
+  #last = ''
   readonly #findEnd: (text: string, from: number) => number
   /** The part of a head that came in earlier reads. */
   #held: Buffer | null = null
@@ -30,14 +33,25 @@ export class HeadBytes {
   /** Takes `bytes[at, length)` as far as the head goes; returns where. Throws BACKEND_LIED. */
   take(bytes: Buffer, at: number, length: number): number {
     if (this.#held === null) {
+      const again = at + this.#last.length
+      if (this.#isLast(bytes, at, again, length)) {
+        this.text = this.#last
+        return again
+      }
       const text = bytes.toString('latin1', at, Math.min(length, at + USUAL_HEAD))
       const end = this.#findEnd(text, 0)
       if (end >= 0) {
         this.text = text.slice(0, end)
+        this.#last = this.text
         return at + end
       }
     }
     return this.#collect(bytes, at, length)
+  }
+
+  #isLast(bytes: Buffer, at: number, end: number, length: number): boolean {
+    if (end === at || end > length || bytes[end - 1] !== LF) return false
+    return bytes.toString('latin1', at, end) === this.#last
   }
 
   #collect(bytes: Buffer, at: number, length: number): number {
