@@ -14,14 +14,23 @@ export function isBrokenBody(error: unknown): error is PorticoError {
 /** The whole body, in memory of its own; how much that may be is the route's limit. */
 export function gatherBytes(exchange: FetchExchange): Promise<Uint8Array<ArrayBuffer>> {
   return new Promise((resolve, reject) => {
-    const parts: Uint8Array[] = []
+    let bytes = new Uint8Array(0)
+    let length = 0
     exchange.receive({
       data(chunk) {
-        parts.push(new Uint8Array(chunk))
+        const end = length + chunk.length
+        if (end > bytes.length) {
+          // In one piece: a visitor may send a body byte by byte.
+          const larger = new Uint8Array(Math.max(end, length * 2))
+          larger.set(bytes)
+          bytes = larger
+        }
+        bytes.set(chunk, length)
+        length = end
         return true
       },
       end() {
-        resolve(join(parts))
+        resolve(length === bytes.length ? bytes : bytes.slice(0, length))
       },
       abort(error) {
         reasons.add(error)
@@ -31,31 +40,24 @@ export function gatherBytes(exchange: FetchExchange): Promise<Uint8Array<ArrayBu
   })
 }
 
-function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  let length = 0
-  for (const part of parts) length += part.length
-  const bytes = new Uint8Array(length)
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return bytes
-}
-
 /** Bytes that a stream holds before its reader asks for more. */
 const AHEAD = 65_536
+/** And pieces, each of which takes some hundred more. What comes behind them waits in one piece. */
+const MOST_PIECES = 256
 
 /** The body as a stream: the visitor is asked for no more than AHEAD beyond what is read. */
 export function streamOf(exchange: FetchExchange): ReadableStream<Uint8Array> {
   let controller: ReadableByteStreamController
   let received = false
   let over = false
+  let pieces = 0
   const sink: BodySink = {
     data(chunk) {
       if (over) return true
       controller.enqueue(new Uint8Array(chunk))
-      return (controller.desiredSize ?? 0) > 0
+      const room = controller.desiredSize ?? 0
+      pieces = room === AHEAD ? 0 : pieces + 1
+      return room > 0 && pieces < MOST_PIECES
     },
     end() {
       if (over) return
@@ -78,9 +80,12 @@ export function streamOf(exchange: FetchExchange): ReadableStream<Uint8Array> {
         controller = own as ReadableByteStreamController
       },
       pull() {
-        if (received) return exchange.resume()
-        received = true
-        exchange.receive(sink)
+        if (!received) {
+          received = true
+          return exchange.receive(sink)
+        }
+        if (controller.desiredSize === AHEAD) pieces = 0
+        if (pieces < MOST_PIECES) exchange.resume()
       },
       // The gateway drops what still comes.
       cancel() {

@@ -280,3 +280,40 @@ test('everything else that Node has is there as well', () => {
   expect(request).toBeInstanceOf(PlainRequest)
   expect(plain).toBeInstanceOf(LightRequest)
 })
+
+describe('bodies that come byte by byte', () => {
+  const head = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n'
+  const pieces = Array.from({ length: 3_000 }, (_, i) => Uint8Array.of(i))
+
+  test('are whole', async () => {
+    const bytes = await makeRequest(incoming(head, pieces)).arrayBuffer()
+    expect(Buffer.from(bytes).equals(Buffer.concat(pieces))).toBe(true)
+  })
+
+  test('wait outside of a stream that nobody reads', async () => {
+    let given = 0
+    const exchange = incoming(head, pieces)
+    const counted: FetchExchange = {
+      ...exchange,
+      receive: (sink) =>
+        exchange.receive({
+          data: (chunk) => {
+            given++
+            return sink.data(chunk)
+          },
+          end: (trailers) => sink.end(trailers),
+          abort: (error) => sink.abort(error),
+        }),
+    }
+    const reader = makeRequest(counted).body!.getReader()
+    const parts: Uint8Array[] = []
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      parts.push(value)
+      await new Promise(setImmediate)
+      expect(given).toBeLessThanOrEqual(parts.length + 256)
+    }
+    expect(Buffer.concat(parts).equals(Buffer.concat(pieces))).toBe(true)
+  })
+})

@@ -8,6 +8,8 @@ import type { Dialect } from './dialect.ts'
 const SMALL_PART = 4096
 /** The visitor is held back when so many bytes wait for the backend. */
 const MOST_WAITING = 65_536
+/** Or so many parts: one of a byte takes some hundred. What comes behind them waits in one piece. */
+const MOST_PARTS = 256
 
 export interface UploadWatcher {
   /** The upload waits for the backend, no longer does, or is complete. */
@@ -29,6 +31,8 @@ export class Upload implements BodySink {
   /** Null: the rest of the body has no reader any more. */
   #exchange: Exchange | null
   #corked = false
+  /** Written since the backend had taken all. */
+  #parts = 0
 
   constructor(exchange: Exchange, dialect: Dialect, stream: DialedStream, watcher: UploadWatcher) {
     this.#exchange = exchange
@@ -53,6 +57,7 @@ export class Upload implements BodySink {
 
   /** The backend has taken all that was written. */
   drained(): void {
+    this.#parts = 0
     if (!this.waits) return
     this.waits = false
     this.#watcher.uploadChanged()
@@ -65,7 +70,9 @@ export class Upload implements BodySink {
     this.bytes += chunk.length
     if (chunk.length < SMALL_PART) this.#corkForThisTurn()
     this.#stream.write(this.#dialect.part(chunk))
-    if (this.#stream.writableLength < MOST_WAITING) return true
+    const waiting = this.#stream.writableLength
+    this.#parts = waiting === 0 ? 0 : this.#parts + 1
+    if (waiting < MOST_WAITING && this.#parts < MOST_PARTS) return true
     this.waits = true
     this.#watcher.uploadChanged()
     return false
@@ -96,7 +103,9 @@ export class Upload implements BodySink {
   #uncork(): void {
     this.#stream.uncork()
     // What the kernel takes at once is not followed by `drained`.
-    if (!this.waits || this.#stream.writableLength > 0) return
+    if (this.#stream.writableLength > 0) return
+    this.#parts = 0
+    if (!this.waits) return
     process.nextTick(() => this.drained())
   }
 }

@@ -11,6 +11,8 @@ import type { Job, JobLink } from './job.ts'
 
 /** Bytes kept before the REQUEST has been sent. */
 const MOST_HELD = 65_536
+/** And pieces: one of a byte takes some hundred. What comes behind them waits in one piece. */
+const MOST_PIECES = 256
 
 export class Upload implements BodySink {
   readonly #job: Job
@@ -70,7 +72,7 @@ export class Upload implements BodySink {
     const { link } = job
     if (!this.sent || link === null) {
       this.#hold(chunk)
-      this.#waits = this.#heldBytes >= MOST_HELD
+      this.#waits = this.#heldBytes >= MOST_HELD || this.#held.length >= MOST_PIECES
       return !this.#waits
     }
     const now = this.#heldBytes > 0 ? 0 : Math.min(chunk.length, this.#window)
