@@ -12,27 +12,43 @@ const KEPT =
 /** The page of a status; null: there is none. */
 type PageOf = (status: number, more: string) => ErrorPage | null
 
-export const errors: Filter<ErrorsPlan> = ({ pages, intercept }, next, { complain }) => {
+/** Pages in place of ours, for exchanges that go to no route. */
+export function errorPages(
+  plan: ErrorsPlan,
+  complain: (message: string) => void,
+): NonNullable<Exchange['pages']> {
+  return ours(filesOf(plan, complain))
+}
+
+export const errors: Filter<ErrorsPlan> = (plan, next, { complain }) => {
+  const pageOf = filesOf(plan, complain)
+  const pages = ours(pageOf)
+  return {
+    name: next.name,
+    handle(exchange) {
+      exchange.pages = pages
+      next.handle(plan.intercept ? new InterceptedExchange(exchange, pageOf) : exchange)
+    },
+    close: () => next.close?.(),
+  }
+}
+
+function filesOf({ pages }: ErrorsPlan, complain: (message: string) => void): PageOf {
   const files = new Map(
     Object.entries(pages).map(([status, file]) => [status, new PageFile(file, complain)]),
   )
-  const pageOf: PageOf = (status, more) => {
+  return (status, more) => {
     const file = files.get(String(status)) ?? files.get(`${Math.floor(status / 100)}xx`)
     if (file === undefined) return null
     const { type, body } = file.page
     const fields = `Content-Type: ${type}\r\nCache-Control: no-store\r\n${more}`
     return { head: { status, reason: '', fields, has: 0 }, body }
   }
-  const ours: NonNullable<Exchange['pages']> = ({ status, retryAfter }) =>
+}
+
+function ours(pageOf: PageOf): NonNullable<Exchange['pages']> {
+  return ({ status, retryAfter }) =>
     pageOf(status, status === 503 || status === 429 ? `Retry-After: ${retryAfter}\r\n` : '')
-  return {
-    name: next.name,
-    handle(exchange) {
-      exchange.pages = ours
-      next.handle(intercept ? new InterceptedExchange(exchange, pageOf) : exchange)
-    },
-    close: () => next.close?.(),
-  }
 }
 
 class InterceptedExchange extends ReplaceableExchange {

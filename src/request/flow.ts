@@ -17,7 +17,7 @@ import type { HttpsOnly } from './https-only.ts'
 import type { AccessLog } from './log.ts'
 import { RedirectedExchange } from './redirected.ts'
 import { ReroutedExchange } from './rerouted.ts'
-import type { Router } from './route.ts'
+import type { Pages, Router } from './route.ts'
 import { addSlash, mergeSlashes, sendTo } from './slash.ts'
 import { hostAsked } from './through.ts'
 import type { Trace, Tracer } from './trace.ts'
@@ -162,7 +162,7 @@ export class Flow {
       if (objection !== null) return exchange.fail(objection)
     }
     const host = this.#router.host(name)
-    if (host === null) return exchange.fail(new PorticoError('NO_HOST'))
+    if (host === null) return failWith(exchange, this.#router.pages, 'NO_HOST')
     const match = host.find(line.path)
     if (this.https?.takes(exchange, match?.route.plainly === true) === true) return
     if (host.lacksSlash(line.path)) return addSlash(exchange)
@@ -171,7 +171,7 @@ export class Flow {
       const merged = mergeSlashes(line.path)
       if (host.find(merged)?.route !== match?.route) return sendTo(exchange, merged)
     }
-    if (match === null) return exchange.fail(new PorticoError('NOT_FOUND'))
+    if (match === null) return failWith(exchange, host.pages, 'NOT_FOUND')
     const { route } = match
     if (exchange.route === 0) this.#counters.routed(route.number)
     exchange.route = route.number
@@ -215,4 +215,10 @@ export class Flow {
     this.#counters.finished(error.status)
     this.#log?.refused(error, line, peer, sent)
   }
+}
+
+/** Nobody takes it; `pages`: of the site's own, null for none. */
+function failWith(exchange: Exchange, pages: Pages | null, code: 'NO_HOST' | 'NOT_FOUND'): void {
+  if (pages !== null) exchange.pages = pages
+  exchange.fail(new PorticoError(code))
 }

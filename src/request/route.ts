@@ -4,7 +4,7 @@
  */
 import { type HandlerPlan, type HostPlan, type RoutePlan, WHOLE_SITE } from '../site/plan.ts'
 import { decodePath } from '../wire/request-line.ts'
-import type { Handler } from './exchange.ts'
+import type { Exchange, Handler } from './exchange.ts'
 
 /** What answers a route: while its host is open, and while it is closed for maintenance. */
 export interface Doors {
@@ -43,8 +43,16 @@ export interface NumberedRoute {
 /** What answers a route, from the plan of both. */
 export type MakeHandler = (plan: HandlerPlan, route: RoutePlan) => Handler
 
+/** The site's own pages for errors. */
+export type Pages = NonNullable<Exchange['pages']>
+
+/** Those of what no route of a host takes, or no host where there is none; null: the usual ones. */
+export type MakePages = (host: HostPlan | null) => Pages | null
+
 /** The routes of one host. */
 export class HostRoutes {
+  /** Of what no route takes. */
+  readonly pages: Pages | null
   /** In the order of the plan. */
   readonly all: readonly Route[]
   readonly #exact = new Map<string, Match>()
@@ -52,7 +60,8 @@ export class HostRoutes {
   readonly #prefixes: Match[] = []
 
   /** `first`: the number of its first route. */
-  constructor(plan: HostPlan, make: MakeHandler, first: number) {
+  constructor(plan: HostPlan, make: MakeHandler, first: number, pages: Pages | null) {
+    this.pages = pages
     let number = first
     const all: Route[] = []
     this.all = all
@@ -102,20 +111,23 @@ function utf8(text: string): string {
 
 /** All hosts of a site: exact names, then the longest `*.` suffix, then `*`. */
 export class Router {
+  /** Of what no host takes. */
+  readonly pages: Pages | null
   readonly #hosts = new Map<string, HostRoutes>()
   readonly #suffixes: { suffix: string; routes: HostRoutes }[] = []
   readonly #any: HostRoutes | null
   readonly #plans: readonly HostPlan[]
   readonly #routes: readonly Route[]
 
-  constructor(hosts: readonly HostPlan[], make: MakeHandler) {
+  constructor(hosts: readonly HostPlan[], make: MakeHandler, makePages: MakePages = () => null) {
+    this.pages = makePages(null)
     let any: HostRoutes | null = null
     let first = 1
     const all: Route[] = []
     this.#plans = hosts
     this.#routes = all
     for (const host of hosts) {
-      const routes = new HostRoutes(host, make, first)
+      const routes = new HostRoutes(host, make, first, makePages(host))
       first += host.routes.length
       all.push(...routes.all)
       if (host.name === '*') any = routes

@@ -19,12 +19,12 @@ import { Counters } from '../request/counters.ts'
 import type { Handler } from '../request/exchange.ts'
 import { Flow } from '../request/flow.ts'
 import { AccessLog } from '../request/log.ts'
-import { type Doors, Router, routesOf } from '../request/route.ts'
+import { type Doors, type Pages, Router, routesOf } from '../request/route.ts'
 import { Tracer } from '../request/trace.ts'
 import { Trust } from '../request/trust.ts'
 import { USUAL_HTTP2 } from '../site/http2-plan.ts'
 import { isPlain } from '../site/judge-stream-pool.ts'
-import type { HandlerPlan, RoutePlan } from '../site/plan.ts'
+import type { HandlerPlan, HostPlan, RoutePlan } from '../site/plan.ts'
 import type { StreamListeners } from '../stream/listeners.ts'
 import type { ConnectionLine } from '../stream/log-line.ts'
 import { tallyOf } from '../transports/backend/tally.ts'
@@ -117,6 +117,18 @@ function hasCgi(): boolean {
 
 /** Filters are loaded where a route has any. */
 const doors = hasFilters() ? (await import('../filters/compose.ts')).doors : null
+
+const { errorPages } = hasPages() ? await import('../filters/errors.ts') : { errorPages: null }
+
+function hasPages(): boolean {
+  return plan.errors !== undefined || plan.hosts.some(({ errors }) => errors !== undefined)
+}
+
+/** Of what no route takes, or no host. */
+function makePages(host: HostPlan | null): Pages | null {
+  const { errors } = host ?? plan
+  return errors === undefined ? null : errorPages!(errors, complain)
+}
 
 function hasFilters(): boolean {
   return plan.hosts.some(({ routes }) => routes.some(({ filters }) => filters !== undefined))
@@ -223,7 +235,7 @@ async function main(): Promise<void> {
   for (const [name, memory] of Object.entries(start.apps)) {
     apps.set(name, await serveApp(plan.apps[name]!, memory, start, host))
   }
-  const router = new Router(plan.hosts, makeHandler)
+  const router = new Router(plan.hosts, makeHandler, makePages)
   router.close(start.closed, allDoors)
   flow = new Flow(
     router,

@@ -6,7 +6,13 @@ import { drawErrors, drawMaintenance } from './draw-maintenance.ts'
 import type { Pools } from './draw-pools.ts'
 import { drawRewrite } from './draw-rewrite.ts'
 import type { Drawing } from './drawing.ts'
-import type { AccessPlan, FiltersPlan, LimitKeyPlan, LimitPlan } from './filters-plan.ts'
+import type {
+  AccessPlan,
+  ErrorsPlan,
+  FiltersPlan,
+  LimitKeyPlan,
+  LimitPlan,
+} from './filters-plan.ts'
 import { nearest } from './nearest.ts'
 import { parseNetwork } from './networks.ts'
 import { type KeyPath, quote, showPath } from './problem.ts'
@@ -16,6 +22,7 @@ import {
   type LimitSettings,
   parseLimit,
 } from './settings/filters.ts'
+import type { ErrorsForm } from './settings/maintenance.ts'
 import { namesAt, nodeAt } from './tree.ts'
 import { parseRate } from './units.ts'
 
@@ -31,6 +38,8 @@ export class Filters {
   readonly #pools: Pools
   /** What is said of all routes of a host, and where. */
   readonly #hosts = new Map<string, readonly [KeyPath, Partial<CommonSettings>]>()
+
+  readonly #errors = new Map<ErrorsForm, ErrorsPlan>()
 
   /** `nameOf`: a host's name as it comes in a request. */
   constructor(drawing: Drawing, pools: Pools, nameOf: (text: string) => string | undefined) {
@@ -99,9 +108,30 @@ export class Filters {
       cors: drawn('cors', settings.cors, drawCors),
       compress: drawn('compress', settings.compress, drawCompress),
       maintenance: drawn('maintenance', settings.maintenance, drawMaintenance),
-      errors: drawn('errors', settings.errors, drawErrors),
+      errors: drawn('errors', settings.errors, (_, at, form) => this.#drawErrors(at, form)),
     }
     return Object.fromEntries(Object.entries(all).filter(([, each]) => each !== undefined))
+  }
+
+  /** Pages for what no route of a host takes; null: no host does. */
+  errors(host: string | null): { readonly errors?: ErrorsPlan } {
+    const [at, ofHost] = this.#hosts.get(host ?? '') ?? [[], {}]
+    const everywhere = this.#drawing.settings.filters.errors
+    if (ofHost.errors !== undefined) {
+      return { errors: this.#drawErrors([...at, 'errors'], ofHost.errors) }
+    }
+    return everywhere === undefined
+      ? {}
+      : { errors: this.#drawErrors(['filters', 'errors'], everywhere) }
+  }
+
+  /** Once, so that what is wrong with them is said once. */
+  #drawErrors(path: KeyPath, form: ErrorsForm): ErrorsPlan {
+    const known = this.#errors.get(form)
+    if (known !== undefined) return known
+    const drawn = drawErrors(this.#drawing, path, form)
+    this.#errors.set(form, drawn)
+    return drawn
   }
 
   #access(path: KeyPath, { allow, deny }: FilterSettings): AccessPlan | undefined {

@@ -5,7 +5,7 @@ import { Filters } from './draw-filters.ts'
 import { drawHandler } from './draw-handler.ts'
 import type { Pools } from './draw-pools.ts'
 import type { Drawing } from './drawing.ts'
-import type { HostPlan, ListenerPlan, RouteMatch, RoutePlan } from './plan.ts'
+import type { ListenerPlan, RouteMatch, RoutePlan, SitePlan } from './plan.ts'
 import { type KeyPath, quote } from './problem.ts'
 import type { HandlerSettings } from './settings/handlers.ts'
 import { locate } from './tree.ts'
@@ -16,7 +16,7 @@ export function drawHosts(
   pools: Pools,
   usedApps: Set<string>,
   listeners: readonly ListenerPlan[],
-): HostPlan[] {
+): Pick<SitePlan, 'hosts' | 'errors'> {
   const { settings, report } = drawing
   const hosts = new Map<string, Map<string, RoutePlan>>()
   const filters = new Filters(drawing, pools, hostName)
@@ -58,7 +58,11 @@ export function drawHosts(
     }
   }
   add('*', ['routes'], settings.routes)
-  const plans = [...hosts].map(([name, routes]) => ({ name, routes: [...routes.values()] }))
+  const plans = [...hosts].map(([name, routes]) => ({
+    name,
+    routes: [...routes.values()],
+    ...filters.errors(name),
+  }))
   const serving = plans.filter(({ routes }) => routes.length > 0)
   const excused = [[], ['hosts'], ['routes']].some((path) => report.isBroken(path))
   const asked = listeners.some(({ stream, mail }) => stream === undefined && mail === undefined)
@@ -68,7 +72,7 @@ export function drawHosts(
       expected: `routes: { /: { app: ${only} } }, or hosts`,
     })
   }
-  return serving
+  return { hosts: serving, ...filters.errors(null) }
 }
 
 /** 0 is "no limit" in a site file. */

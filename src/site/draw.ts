@@ -36,7 +36,7 @@ export function drawPlan(drawing: Drawing, origin: Origin): SitePlan {
   const tls = new Tls(drawing)
   const listeners = drawListeners(drawing, pools, tls)
   const acme = drawAcme(drawing, listeners, state, tls.ofSite)
-  const hosts = drawHosts(drawing, pools, usedApps, listeners)
+  const { hosts, errors } = drawHosts(drawing, pools, usedApps, listeners)
   checkCertificateRoutes(drawing, listeners, hosts)
   checkTlsIsUsed(drawing, listeners)
   const apps = drawApps(drawing, usedApps)
@@ -58,6 +58,7 @@ export function drawPlan(drawing: Drawing, origin: Origin): SitePlan {
       : {}),
     ...(acme === null ? {} : { acme }),
     hosts,
+    ...(errors === undefined ? {} : { errors }),
     apps,
     pools: pools.finish(),
     trusted: drawTrusted(drawing),

@@ -9,7 +9,7 @@ import type { ProxyVersion } from '../wire/proxy-protocol-writer.ts'
 import type { AcmePlan } from './acme-plan.ts'
 import type { BackgroundPlan } from './background-plan.ts'
 import type { CheckPlan, HooksPlan } from './check-plan.ts'
-import type { FiltersPlan } from './filters-plan.ts'
+import type { ErrorsPlan, FiltersPlan } from './filters-plan.ts'
 import type { Http2Plan } from './http2-plan.ts'
 import type { JobsPlan, JobWorkersPlan } from './jobs-plan.ts'
 import type { PersistencePlan } from './persistence-plan.ts'
@@ -194,6 +194,8 @@ export interface HostPlan {
   /** Lower case, without a port: `www.example.com`, `*.example.com` or `*`. */
   readonly name: string
   readonly routes: readonly RoutePlan[]
+  /** Pages for what no route takes; absent: the usual ones. */
+  readonly errors?: ErrorsPlan
 }
 
 /** Bounds of an application; -1: none. */
@@ -583,6 +585,8 @@ export interface SitePlan {
   /** Automatic certificates; absent: there are none. */
   readonly acme?: AcmePlan
   readonly hosts: readonly HostPlan[]
+  /** Pages for what no host takes; absent: the usual ones. */
+  readonly errors?: ErrorsPlan
   readonly apps: Readonly<Record<string, AppPlan>>
   readonly pools: Readonly<Record<string, PoolPlan>>
   /** Networks (CIDR), or `unix`, whose fields about the visitor are believed. */
