@@ -233,7 +233,7 @@ async function explain(listener: ListenerPlan, error: unknown): Promise<ListenEr
   if (error instanceof ListenError) return new ListenError(error.code, `${where}: ${error.message}`)
   const code = codeOf(error)
   const { address } = listener
-  const sentence = await reason(code, address)
+  const sentence = await reason(code, listener)
   const fallback = error instanceof Error ? error.message : String(error)
   return new ListenError(code, `${where}: ${sentence || fallback}`, { cause: error })
 }
@@ -244,14 +244,14 @@ function codeOf(error: unknown): string {
     : 'EINVAL'
 }
 
-async function reason(code: string, address: Address): Promise<string> {
+async function reason(code: string, { scheme, address }: ListenerPlan): Promise<string> {
   if (address.kind === 'unix') {
     if (code === 'ENOENT') return 'its folder does not exist; create it first'
     if (code === 'EACCES') return 'permission denied in its folder'
     return ''
   }
   if (code === 'EADDRINUSE') {
-    const holder = await portHolder(address.port)
+    const holder = await portHolder(scheme === 'udp' ? 'udp' : 'tcp', address.port)
     const by = holder === '' ? 'another program' : holder
     return `the port is in use by ${by}; stop it or choose another port with --listen`
   }

@@ -103,6 +103,29 @@ test('a port in use names the program that holds it', async () => {
   holder.kill()
 })
 
+test('a port of datagrams in use: the message names the program that holds it', async () => {
+  const holder = spawn(
+    'python3',
+    [
+      '-uc',
+      'import socket,time; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1",0)); print(s.getsockname()[1]); time.sleep(30)',
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  const [chunk] = await once(holder.stdout, 'data')
+  const port = Number(String(chunk))
+  const wanted = { ...tcp(port), scheme: 'udp' } as const
+  await expect(new ListeningSockets().prepare([wanted], 2)).rejects.toMatchObject({
+    code: 'EADDRINUSE',
+    message: expect.stringMatching(
+      new RegExp(
+        `^cannot listen on 127.0.0.1:${port}: the port is in use by python.* \\(pid ${holder.pid}\\)`,
+      ),
+    ),
+  })
+  holder.kill()
+})
+
 test('a second group does not slip into the port of the first, as SO_REUSEPORT would allow', async () => {
   const first = new ListeningSockets()
   const prepared = await first.prepare([tcp(0)], 2)
