@@ -2,6 +2,7 @@
 import type { ActionPlan, TaskPlan } from '../site/background-plan.ts'
 import { showDuration } from '../site/units.ts'
 import type { RoleEnd } from '../supervisor/roles.ts'
+import { said } from '../supervisor/said.ts'
 import type { Credentials } from '../system/users.ts'
 import { CommandProcess, showEnd } from './command-process.ts'
 import type { JobOrder } from './enqueue.ts'
@@ -117,8 +118,4 @@ function promised(done: Promise<Outcome>): Run {
 
 function finished(outcome: Outcome): Run {
   return promised(Promise.resolve(outcome))
-}
-
-function said(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

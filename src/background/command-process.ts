@@ -6,8 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { CommandPlan } from '../site/background-plan.ts'
 import { childEnvironment } from '../supervisor/environment.ts'
 import { endGroup, guardGroup, killGroup } from '../supervisor/kill-group.ts'
-import { LineReader } from '../supervisor/lines.ts'
-import { LONGEST_LOG_LINE } from '../supervisor/log-socket.ts'
+import { readOutput } from '../supervisor/output.ts'
 import { settledWithin } from '../supervisor/timers.ts'
 import { type Credentials, findCredentials, launchAs } from '../system/users.ts'
 
@@ -41,16 +40,11 @@ export class CommandProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
       // A group of its own: safe from the terminal's Ctrl-C, and ended as a whole.
       detached: true,
-      ...(launch.uid === undefined ? {} : { uid: launch.uid }),
-      ...(launch.gid === undefined ? {} : { gid: launch.gid }),
+      uid: launch.uid,
+      gid: launch.gid,
     })
     this.#child = child
-    for (const stream of [child.stdout, child.stderr]) {
-      const reader = new LineReader(LONGEST_LOG_LINE, (text) => text !== '' && line(text))
-      stream?.on('data', (chunk: Buffer) => reader.feed(chunk))
-      stream?.on('end', () => reader.end())
-      stream?.on('error', () => {})
-    }
+    readOutput(child, line)
     const guard = child.pid === undefined ? null : guardGroup(child, credentials)
     const closed = new Promise<void>((resolve) => child.once('close', () => resolve()))
     this.ended = new Promise((resolve) => {

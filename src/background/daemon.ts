@@ -8,8 +8,9 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { DaemonPlan } from '../site/background-plan.ts'
-import { Backoff, CIRCUIT_DEATHS } from '../supervisor/backoff.ts'
+import { afterWait, Backoff, CIRCUIT_DEATHS } from '../supervisor/backoff.ts'
 import type { Logger } from '../supervisor/logger.ts'
+import { said } from '../supervisor/said.ts'
 import { delay } from '../supervisor/timers.ts'
 import type { Credentials } from '../system/users.ts'
 import { CommandProcess, type End, showEnd } from './command-process.ts'
@@ -129,8 +130,10 @@ export class Daemon {
       }
       const wait = this.#backoff.died(performance.now() - this.#startedAt)
       this.#restarts += 1
-      const when = wait === 0 ? 'at once' : `in ${wait} ms`
-      this.#logger.warn(`daemon ${name} ended (${how}); started again ${when}`, this.#fields)
+      this.#logger.warn(
+        `daemon ${name} ended (${how}); started again ${afterWait(wait)}`,
+        this.#fields,
+      )
       if (this.#backoff.deaths === CIRCUIT_DEATHS) {
         const hint = failed ? '' : '; it has to stay in the foreground'
         this.#logger.error(
@@ -176,8 +179,4 @@ export class Daemon {
     this.#isReady = true
     this.#logger.info(`daemon ${this.plan.name} is ready`, this.#fields)
   }
-}
-
-function said(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -35,8 +35,8 @@ export async function hostsOf(
     timeout: CHECK_MS,
     maxBuffer: LONGEST_PLAN,
     ...(credentials === null ? {} : { env: { PATH: process.env.PATH, HOME: credentials.home } }),
-    ...(launch.uid === undefined ? {} : { uid: launch.uid }),
-    ...(launch.gid === undefined ? {} : { gid: launch.gid }),
+    uid: launch.uid,
+    gid: launch.gid,
   })
   const hosts: unknown = JSON.parse(stdout).plan?.hosts
   if (!Array.isArray(hosts)) return []

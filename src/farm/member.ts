@@ -156,8 +156,8 @@ export class Member {
       stdio: ['ignore', 'inherit', 'pipe', ...(socket === null ? [] : [socket.fd])],
       // Its own process group: the farm decides when it ends.
       detached: true,
-      ...(launch.uid === undefined ? {} : { uid: launch.uid }),
-      ...(launch.gid === undefined ? {} : { gid: launch.gid }),
+      uid: launch.uid,
+      gid: launch.gid,
     })
     this.#child = child
     this.#lastError = ''
@@ -288,8 +288,8 @@ async function empty(folder: string, credentials: Credentials): Promise<void> {
   const launch = launchAs(credentials, 'find', [folder, '-mindepth', '1', '-delete'])
   const child = spawn(launch.file, launch.args, {
     stdio: 'ignore',
-    ...(launch.uid === undefined ? {} : { uid: launch.uid }),
-    ...(launch.gid === undefined ? {} : { gid: launch.gid }),
+    uid: launch.uid,
+    gid: launch.gid,
   })
   await new Promise((resolve) => {
     child.once('exit', resolve)

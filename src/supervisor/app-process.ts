@@ -18,7 +18,7 @@ import { workerSlots } from '../server/slots.ts'
 import type { Usage } from '../system/cgroup.ts'
 import type { AppLifetime } from './app-lifetime.ts'
 import { type ReloadHow, Takeover } from './app-reload.ts'
-import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
+import { afterWait, Backoff, CIRCUIT_DEATHS } from './backoff.ts'
 import { Circuit } from './circuit.ts'
 import { Fleet } from './fleet.ts'
 import { HungWorkers } from './hung-workers.ts'
@@ -26,6 +26,7 @@ import { LoadFailure } from './load-failure.ts'
 import { Recycling } from './recycling.ts'
 import type { RestartCounts } from './restarts.ts'
 import { type KeptRole, type RoleEnd, type RoleFacts, Roles, refuseRole } from './roles.ts'
+import { said } from './said.ts'
 import { Scaling } from './scaling/scaling.ts'
 import type { SlowReport } from './slow-log.ts'
 import { type ParentEvents, type ParentOptions, WarmParent } from './warm-parent.ts'
@@ -339,10 +340,10 @@ export class AppProcess implements AppLifetime {
     const { app, logger } = this.#options
     const wait = this.#backoff.died(parent.livedMs)
     this.#fleet.restarts.count('parent', how)
-    const again = wait === 0 ? 'at once' : `in ${wait} ms`
-    logger.error(`the warm parent of ${app.name} died (${how}); starting it again ${again}`, {
-      app: app.name,
-    })
+    logger.error(
+      `the warm parent of ${app.name} died (${how}); starting it again ${afterWait(wait)}`,
+      { app: app.name },
+    )
     if (this.#backoff.deaths >= CIRCUIT_DEATHS) {
       this.#change({ state: 'broken', detail: `its process keeps dying (${how}); see the log` })
     }
@@ -488,8 +489,4 @@ export class AppProcess implements AppLifetime {
     const parents = [this.#parent, this.#takeover?.next ?? null, ...this.#leaving]
     await Promise.all(parents.map((parent) => parent?.stop(timeoutMs)))
   }
-}
-
-function said(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

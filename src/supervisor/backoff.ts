@@ -14,6 +14,11 @@ export const defaultBackoff: BackoffSettings = { youngMs: 150, firstMs: 100, lon
 /** Deaths in a row after which the log says that something is wrong beyond one accident. */
 export const CIRCUIT_DEATHS = 5
 
+/** How a wait that `died` has returned is told. */
+export function afterWait(ms: number): string {
+  return ms === 0 ? 'at once' : `in ${ms} ms`
+}
+
 /** Counts early deaths. Knows no clock: it is told how long each life was. */
 export class Backoff {
   readonly #settings: BackoffSettings

@@ -195,8 +195,8 @@ export class CommonsProcess {
       env: { ...childEnvironment(process.env, credentials), ...compileCache() },
       // Its own process group: safe from the terminal's Ctrl-C.
       detached: true,
-      ...(launch.uid === undefined ? {} : { uid: launch.uid }),
-      ...(launch.gid === undefined ? {} : { gid: launch.gid }),
+      uid: launch.uid,
+      gid: launch.gid,
     })
     this.#child = child
     const startedAt = performance.now()

@@ -57,8 +57,8 @@ export function guardGroup(
     stdio: ['pipe', 'ignore', 'ignore'],
     // Safe from the terminal's Ctrl-C.
     detached: true,
-    ...(launch.uid === undefined ? {} : { uid: launch.uid }),
-    ...(launch.gid === undefined ? {} : { gid: launch.gid }),
+    uid: launch.uid,
+    gid: launch.gid,
   })
   guard.on('error', () => {})
   guard.stdin?.on('error', () => {})

@@ -27,7 +27,7 @@ import { killSession } from '../system/session.ts'
 import { type Credentials, launchAs } from '../system/users.ts'
 import type { TlsSecrets } from '../tls/secrets.ts'
 import type { PoolFiles } from '../transports/backend/tls.ts'
-import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
+import { afterWait, Backoff, CIRCUIT_DEATHS } from './backoff.ts'
 import type { Closed } from './closed.ts'
 import { compileCache } from './compile-cache.ts'
 import { childEnvironment } from './environment.ts'
@@ -186,8 +186,8 @@ export class ServerProcess {
       env: { ...childEnvironment(process.env, credentials), ...compileCache() },
       // Its own process group: Ctrl-C on a terminal reaches the supervisor alone, which then drains.
       detached: true,
-      ...(launch.uid === undefined ? {} : { uid: launch.uid }),
-      ...(launch.gid === undefined ? {} : { gid: launch.gid }),
+      uid: launch.uid,
+      gid: launch.gid,
     })
     const { pid } = child
     // What it ran for visitors (CGI) ends with it, however it ended.
@@ -282,8 +282,9 @@ export class ServerProcess {
     this.#numbersBefore = endedNumbers(this.numbers)
     this.#numbers = noNumbers
     this.#last = null
-    const again = wait === 0 ? 'at once' : `in ${wait} ms`
-    logger.error(`${reason}; starting it again ${again}. Visitors wait in the accept queue`)
+    logger.error(
+      `${reason}; starting it again ${afterWait(wait)}. Visitors wait in the accept queue`,
+    )
     if (this.#backoff.deaths === CIRCUIT_DEATHS) {
       logger.error('the server process keeps dying right after its start; see the lines above')
     }

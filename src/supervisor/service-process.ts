@@ -19,14 +19,14 @@ import type { Address, AppPlan } from '../site/plan.ts'
 import { leaveCoreToServer } from '../system/scheduling.ts'
 import type { AppLifetime } from './app-lifetime.ts'
 import type { AppFacts } from './app-process.ts'
-import { Backoff, CIRCUIT_DEATHS } from './backoff.ts'
+import { afterWait, Backoff, CIRCUIT_DEATHS } from './backoff.ts'
 import { childrenOf, isChild } from './children.ts'
 import { endGroup, guardGroup, killGroup } from './kill-group.ts'
-import { LineReader } from './lines.ts'
-import { LONGEST_LOG_LINE } from './log-socket.ts'
 import type { Logger } from './logger.ts'
+import { readOutput } from './output.ts'
 import { Restarts } from './restarts.ts'
 import { refuseRole } from './roles.ts'
+import { said } from './said.ts'
 import { fieldsOf, SlowLog, type SlowReport } from './slow-log.ts'
 import { SlowWorkers } from './slow-workers.ts'
 import { delay, settledWithin } from './timers.ts'
@@ -243,8 +243,8 @@ export class ServiceProcess implements AppLifetime {
       stdio: [listensOnStdin && fd >= 0 ? fd : 'ignore', 'pipe', 'pipe', ...inherited],
       // Its own process group: safe from the terminal's Ctrl-C, and killed as a whole.
       detached: true,
-      ...(launch.uid === undefined ? {} : { uid: launch.uid }),
-      ...(launch.gid === undefined ? {} : { gid: launch.gid }),
+      uid: launch.uid,
+      gid: launch.gid,
     })
     this.#child = child
     this.#forks = launch.forks
@@ -259,13 +259,7 @@ export class ServiceProcess implements AppLifetime {
       const graceMs = stopping ? Number.POSITIVE_INFINITY : this.#recycling ? RECYCLE_MS : 0
       void endGroup(child, graceMs).then(() => guard.kill('SIGKILL'))
     })
-    for (const stream of [child.stdout, child.stderr]) {
-      const reader = new LineReader(LONGEST_LOG_LINE, (line) => {
-        if (line !== '') this.#hear(child, read(line))
-      })
-      stream?.on('data', (chunk: Buffer) => reader.feed(chunk))
-      stream?.on('end', () => reader.end())
-    }
+    readOutput(child, (line) => this.#hear(child, read(line)))
     return child
   }
 
@@ -314,12 +308,9 @@ export class ServiceProcess implements AppLifetime {
     const how = this.#why(ended)
     const wait = this.#backoff.died(performance.now() - this.#startedAt)
     this.#restarts.count('parent', how)
-    const when = wait === 0 ? 'at once' : `in ${wait} ms`
     logger.error(
-      `${this.#service?.version} of ${app.name} died (${how}); starting it again ${when}`,
-      {
-        app: app.name,
-      },
+      `${this.#service?.version} of ${app.name} died (${how}); starting it again ${afterWait(wait)}`,
+      { app: app.name },
     )
     if (this.#backoff.deaths >= CIRCUIT_DEATHS) {
       this.#change({ state: 'broken', detail: `its process keeps dying (${how}); see the log` })
@@ -453,8 +444,4 @@ function answers(socket: string, { question, isAnswer }: Service): Promise<boole
     connection.on('error', () => {})
     connection.on('close', () => resolve(false))
   })
-}
-
-function said(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -6,9 +6,8 @@ import type { Quarters } from '../isolation/quarters.ts'
 import type { Death, FromParent, Role, Runtime } from '../runtimes/runtime.ts'
 import type { AppPlan } from '../site/plan.ts'
 import { killGroup } from './kill-group.ts'
-import { LineReader } from './lines.ts'
-import { LONGEST_LOG_LINE } from './log-socket.ts'
 import type { Logger } from './logger.ts'
+import { readOutput } from './output.ts'
 import { openChannel, type ParentChannel } from './parent-channel.ts'
 import type { RoleParent } from './roles.ts'
 import { settledWithin } from './timers.ts'
@@ -67,7 +66,7 @@ export class WarmParent implements RoleParent {
   }
 
   #launch(): void {
-    const { app, runtime, quarters, dev } = this.#options
+    const { app, runtime, quarters, dev, logger } = this.#options
     const launch = launchOf(quarters, runtime.command(app))
     const child = spawn(launch.file, launch.args, {
       cwd: launch.cwd,
@@ -75,8 +74,8 @@ export class WarmParent implements RoleParent {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       // Its own process group: safe from the terminal's Ctrl-C, and killed as a whole.
       detached: true,
-      ...(launch.uid === undefined ? {} : { uid: launch.uid }),
-      ...(launch.gid === undefined ? {} : { gid: launch.gid }),
+      uid: launch.uid,
+      gid: launch.gid,
     })
     this.#child = child
     this.#exited = new Promise((resolve) => {
@@ -95,7 +94,8 @@ export class WarmParent implements RoleParent {
       })
     })
     if (child.pid === undefined) return
-    for (const stream of [child.stdout, child.stderr]) this.#logOutput(stream, child.pid)
+    const from = { app: app.name, pid: child.pid }
+    readOutput(child, (line) => logger.info(line, from))
     this.#channel = openChannel(
       child.stdio[3] as Duplex,
       (message) => this.#received(message),
@@ -104,15 +104,6 @@ export class WarmParent implements RoleParent {
     const { links, log, appInside } = quarters
     this.#channel.send({ type: 'configure', app: appInside, links, log, dev })
     this.#importTimer = setTimeout(() => this.#tooLate(), app.startTimeoutMs)
-  }
-
-  #logOutput(stream: NodeJS.ReadableStream | null, pid: number): void {
-    const { app, logger } = this.#options
-    const reader = new LineReader(LONGEST_LOG_LINE, (line) => {
-      if (line !== '') logger.info(line, { app: app.name, pid })
-    })
-    stream?.on('data', (chunk: Buffer) => reader.feed(chunk))
-    stream?.on('end', () => reader.end())
   }
 
   #received(message: FromParent): void {
