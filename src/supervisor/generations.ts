@@ -27,6 +27,7 @@ export interface GenerationsStatus {
 
 export class Generations {
   readonly #logger: Logger
+  /** Those that were replaced, and their ends. */
   readonly #draining = new Map<Generation, Promise<void>>()
   #current: Generation | null = null
   /** Counts of generations that have ended. */
@@ -57,8 +58,10 @@ export class Generations {
     return [...this.#draining.keys()].map(({ number }) => number)
   }
 
-  /** It serves from now on. */
+  /** It serves from now on; the one before it is to be drained. */
   serve(next: Generation): void {
+    // Its counts are part of all figures until it has ended, and it ends with the site whatever happens.
+    if (this.#current !== null) this.#draining.set(this.#current, Promise.resolve())
     this.#current = next
   }
 

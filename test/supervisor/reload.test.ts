@@ -82,6 +82,27 @@ test('a request in hand is finished by the old generation', async () => {
   expect(await slow).toMatch(/^1 /)
 })
 
+test('no count falls while one generation takes over from another', async () => {
+  await using site = new TestSite(
+    (folder) => {
+      const plan = sitePlan(folder)
+      return { ...plan, timeouts: { ...plan.timeouts, stopMs: 200 } }
+    },
+    { FAKE_SERVER: 'deaf' },
+  )
+  const url = await site.ready()
+  for (let i = 0; i < 3; i++) await get(url)
+  expect((await site.status()).totals.requests.total).toBe(3)
+  const reloaded = site.admin('POST', '/reload')
+  const between = await until('the next generation to serve', async () => {
+    const now = await site.status()
+    return now.generation === 2 && now
+  })
+  expect(between).toMatchObject({ phase: 'reloading', draining: [1] })
+  expect(between.totals.requests.total).toBe(3)
+  await reloaded
+})
+
 test('a bad site file leaves everything as it was and says why', async () => {
   await using site = new TestSite((folder) => sitePlan(folder, { apps: { app: appPlan() } }))
   const url = await site.ready()
