@@ -150,7 +150,7 @@ export class Http2Stream implements Carrier {
     }
     const rest = from === 0 ? bytes : bytes.subarray(from)
     if (this.#queue.length === 0) this.#deadline = clock.now + connection.timeouts.sendMs
-    this.#queue.push(owned ? rest : Buffer.from(rest))
+    this.#queue.push(rest, owned)
     if (this.#sendWindow > 0) connection.wait(this)
     return false
   }

@@ -80,15 +80,53 @@ describe('the window of a connection', () => {
 it('what waits to be sent counts as unsent until it has left, or nobody wants it', () => {
   const before = unsent.bytes
   const queue = new SendQueue()
-  queue.push(Buffer.from('hello'))
-  queue.push(Buffer.from('world'))
-  expect([queue.length, queue.isLast, unsent.bytes - before]).toEqual([10, false, 10])
+  const [large, small] = [Buffer.alloc(5_000, 'l'), Buffer.from('small')]
+  queue.push(large, true)
+  queue.push(small, true)
+  expect([queue.length, queue.isLast, unsent.bytes - before]).toEqual([5_005, false, 5_005])
+  expect(queue.first).toBe(large)
   queue.left(2)
-  expect([queue.from, queue.length, unsent.bytes - before]).toEqual([2, 8, 8])
-  queue.left(3)
-  expect([queue.from, queue.isLast, queue.first?.toString()]).toEqual([0, true, 'world'])
+  expect([queue.from, queue.length, unsent.bytes - before]).toEqual([2, 5_003, 5_003])
+  queue.left(4_998)
+  expect([queue.from, queue.isLast, queue.first?.toString()]).toEqual([0, true, 'small'])
   queue.drop()
   expect([queue.length, queue.first, unsent.bytes - before]).toEqual([0, undefined, 0])
+})
+
+it('what waits to be sent is what was given, small pieces in few', () => {
+  const size = fc.oneof(fc.nat(10), fc.nat(3_000), fc.integer({ min: 4_090, max: 9_000 }))
+  const step = fc.tuple(fc.boolean(), size)
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+      const queue = new SendQueue()
+      const [given, taken]: [Buffer[], Buffer[]] = [[], []]
+      let fill = 0
+      for (const [push, bytes] of steps) {
+        const { first, from } = queue
+        if (push && bytes > 0) {
+          const piece = Buffer.alloc(bytes, fill++)
+          given.push(Buffer.from(piece))
+          queue.push(piece, false)
+          piece.fill(255)
+        } else if (first !== undefined) {
+          const end = Math.min(first.length, from + bytes + 1)
+          taken.push(Buffer.from(first.subarray(from, end)))
+          queue.left(end - from)
+        }
+      }
+      for (let { first, from } = queue; first !== undefined; { first, from } = queue) {
+        taken.push(Buffer.from(first.subarray(from)))
+        queue.left(first.length - from)
+      }
+      expect(queue.length).toBe(0)
+      expect(Buffer.concat(taken).equals(Buffer.concat(given))).toBe(true)
+    }),
+  )
+  const queue = new SendQueue()
+  for (let i = 0; i < 1_000_000; i++) queue.push(Buffer.of(i), true)
+  let pieces = 0
+  for (; queue.length > 0; pieces++) queue.left(queue.first!.length)
+  expect(pieces).toBeLessThan(30)
 })
 
 it('closed streams are known for a while', () => {
