@@ -627,7 +627,9 @@ describe('a server that breaks the rules of HTTP/2', () => {
         answer(id).flatMap((bytes) => Array.from(bytes, (byte) => Buffer.of(byte))),
       )
       const { port } = await over(server.port, 'h2c', { responseTimeoutMs: 700 })
-      expect((await get(port, '/')).status).toBe(502)
+      const { status, cut } = await get(port, '/')
+      // A head that came alone may have been passed on before the rest was wrong.
+      expect(status === 502 || (status === 200 && cut)).toBe(true)
     }
   })
 
