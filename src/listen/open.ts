@@ -232,7 +232,6 @@ async function explain(listener: ListenerPlan, error: unknown): Promise<ListenEr
   const where = `cannot listen on ${showAddress(listener.address)}`
   if (error instanceof ListenError) return new ListenError(error.code, `${where}: ${error.message}`)
   const code = codeOf(error)
-  const { address } = listener
   const sentence = await reason(code, listener)
   const fallback = error instanceof Error ? error.message : String(error)
   return new ListenError(code, `${where}: ${sentence || fallback}`, { cause: error })

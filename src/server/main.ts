@@ -23,6 +23,7 @@ import { type RouteName, readNumbers, routeNames } from './numbers.ts'
 import type { ServerPools } from './pools.ts'
 import type { FromServer, ServerStatus, ToServer } from './protocol.ts'
 import { workerSlots } from './slots.ts'
+import { ToldOnce } from './told-once.ts'
 
 /** What the threads may take to write the last of their logs and to end. */
 const LAST_WORDS_MS = 1_000
@@ -57,6 +58,7 @@ class Server {
   readonly #dismissals = new Map<number, number>()
   readonly #spool: string
   #waiting: number
+  readonly #found = new ToldOnce()
   #accepting: number
   #draining: number
   #drained = false
@@ -230,6 +232,11 @@ class Server {
         return this.#dismissed(message.ask)
       case 'linked':
         return this.#joined.linked(message)
+      case 'found':
+        if (this.#found.isNews(message.message, performance.now())) {
+          tell({ type: 'log', level: 'warn', message: message.message })
+        }
+        return
       case 'requests':
         return this.#asker.heard(message)
       case 'failed':

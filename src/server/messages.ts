@@ -59,6 +59,8 @@ export type ThreadRequest = Omit<RequestInHand, 'route' | 'app'> & { readonly ro
 
 export type FromThread =
   | { readonly type: 'ready' }
+  /** Something that all threads find out. */
+  | { readonly type: 'found'; readonly message: string }
   | { readonly type: 'draining' }
   | { readonly type: 'drained' }
   | {

@@ -43,6 +43,8 @@ const { plan } = start
 
 const tell = (message: FromThread): void => port.postMessage(message)
 const complain = (message: string): void => tell({ type: 'log', level: 'warn', message })
+/** The other threads will find the same. */
+const complainOnce = (message: string): void => tell({ type: 'found', message })
 
 const host: AppsHost = {
   dev: plan.dev,
@@ -127,7 +129,7 @@ function hasPages(): boolean {
 /** Of what no route takes, or no host. */
 function makePages(host: HostPlan | null): Pages | null {
   const { errors } = host ?? plan
-  return errors === undefined ? null : errorPages!(errors, complain)
+  return errors === undefined ? null : errorPages!(errors, complainOnce)
 }
 
 function hasFilters(): boolean {
@@ -138,7 +140,7 @@ const filterHost: FilterHost = {
   limits: start.limits,
   serve: (pool, exchange) => pools.get(pool)!.serve(exchange),
   reroute: (exchange, line) => flow.reroute(exchange, line),
-  complain,
+  complain: complainOnce,
 }
 
 /** Of each route, in the order of their numbers. */
