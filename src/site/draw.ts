@@ -114,8 +114,15 @@ function drawTrace(trace: TraceSettings): TracePlan | null {
 }
 
 function drawLog(drawing: Drawing): LogPlan {
-  const { access, format } = drawing.settings.log
+  const { settings, report } = drawing
+  const { access, format } = settings.log
   const stream = ['stdout', 'stderr', 'off'].includes(access)
+  if (/^(on|yes)$/i.test(access)) {
+    const message = `the access log goes to a file named ${access}`
+    report.warning(['log', 'access'], message, {
+      expected: 'stdout, stderr or off, if none is meant',
+    })
+  }
   const target = stream ? access : writableFile(drawing, ['log', 'access'], access)
   if (format !== 'auto') return { access: target, format }
   const terminal = access === 'stderr' ? process.stderr.isTTY : process.stdout.isTTY

@@ -197,13 +197,28 @@ export function autoCount(to: number, sentence: string): AutoCount {
     .register(z.globalRegistry, { description: sentence })
 }
 
+/** What YAML 1.1 took for true or false, and YAML 1.2 takes for a word. */
+const OLD_FLAGS: Readonly<Record<string, boolean>> = {
+  on: true,
+  off: false,
+  yes: true,
+  no: false,
+  y: true,
+  n: false,
+}
+
+function flagMeant(text: string): string {
+  const meant = OLD_FLAGS[text.toLowerCase()]
+  return meant === undefined ? 'true or false' : `${meant}: ${text} is a mere word in YAML 1.2`
+}
+
 export function flag(preset: boolean, sentence: string): Flag {
   return z
     .union([z.boolean(), z.string()], { error: 'true or false' })
     .transform((input, context): boolean => {
       if (typeof input === 'boolean') return input
       if (input === 'true' || input === 'false') return input === 'true'
-      context.issues.push({ code: 'custom', message: 'true or false', input })
+      context.issues.push({ code: 'custom', message: flagMeant(input), input })
       return z.NEVER
     })
     .register(z.globalRegistry, { title: 'true or false', pattern: `^true$|^false$|${REFERENCE}` })

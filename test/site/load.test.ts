@@ -203,3 +203,17 @@ function bomb(): string {
   }
   return levels.join('\n')
 }
+
+describe('an access log', () => {
+  it('in a file named like an old flag is warned of', async () => {
+    const said = async (access: string): Promise<readonly string[]> => {
+      const folder = folderWith({ 'site.yaml': `log: { access: ${access} }\n${HELLO}` })
+      return (await load(folder, 'site.yaml')).warnings.map(({ message }) => message)
+    }
+    expect(await said('on')).toEqual([
+      expect.stringContaining('the access log goes to a file named on'),
+    ])
+    expect(await said('./on')).toEqual([])
+    expect(await said('off')).toEqual([])
+  })
+})

@@ -208,7 +208,7 @@ const ofSite = {
     'Send who comes without TLS to the same place with it (308; 301 for GET and HEAD), but for `health` routes and what CAs come to see.',
   ) as Flag,
   hsts: z
-    .union([z.boolean(), mapping(hsts)], { error: 'true, or { max-age: 365d }' })
+    .union([z.boolean(), mapping(hsts)], { error: 'true, false, or { max-age: 365d }' })
     .prefault(false)
     .register(z.globalRegistry, {
       title: 'true or mapping',
