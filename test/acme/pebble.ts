@@ -124,7 +124,12 @@ export class Pebble {
     const [, child] = this.#children
     if (child!.exitCode !== null) throw new Error(`pebble ended: ${this.log}`)
     const dns = await this.tell('clear-a', { host: 'nobody.example' }).catch(() => false)
-    return dns !== false && (await this.#get(this.url).catch(() => null)) !== null
+    const answers = (asked: Promise<string>): Promise<boolean> =>
+      asked.then(
+        () => true,
+        () => false,
+      )
+    return dns !== false && (await answers(this.#get(this.url))) && (await answers(this.root()))
   }
 
   async #get(url: string): Promise<string> {
