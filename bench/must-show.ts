@@ -177,6 +177,11 @@ export const MUST_SHOW: readonly Target[] = [
     ...atMost(1, 'ratio'),
   },
   {
+    text: '… over ten upstreams',
+    measure: ratio('pool-spread-10', 'nginx', 'mean'),
+    ...atMost(1, 'ratio'),
+  },
+  {
     text: 'over uwsgi behind the same nginx: to uWSGI',
     ...rate('uwsgi-in', NGINX_UWSGI, 'nginx + Portico'),
     ...atLeast(1.5, 'ratio'),

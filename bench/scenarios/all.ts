@@ -13,7 +13,7 @@ import { killLoss } from './kill-loss.ts'
 import { respawn, wake } from './lifetimes.ts'
 import { nodeFetchHello } from './node-fetch-hello.ts'
 import { phpHello } from './php-hello.ts'
-import { poolSpread } from './pool-spread.ts'
+import { poolSpread, poolSpread10 } from './pool-spread.ts'
 import { proxyPool } from './proxy-pool.ts'
 import { proxySmall } from './proxy-small.ts'
 import { proxyTls } from './proxy-tls.ts'
@@ -49,6 +49,7 @@ export const SCENARIOS: readonly Scenario[] = [
   proxyPool,
   proxyTls,
   poolSpread,
+  poolSpread10,
   uwsgiIn,
   phpHello,
   nodeFetchHello,

@@ -10,7 +10,6 @@ import { percentile } from '../harness/statistics.ts'
 import { errorsOf, wrk } from '../harness/wrk.ts'
 import { haproxyPool, nginxPool, porticoPool } from '../rivals/pools.ts'
 
-const SERVERS = 3
 const CONNECTIONS = 32
 const TWO = { threads: 2, schedule: 'least-connections' } as const
 const SAMPLE_MS = 5
@@ -18,28 +17,41 @@ const SAMPLE_MS = 5
 const USUAL_MS = 5
 const SLOW_MS = 100
 
-export const poolSpread: Scenario = {
-  name: 'pool-spread',
-  title:
-    'least-connections over three upstreams by two threads (nginx: two workers): nine of ten requests take 5 ms, the tenth 100 ms; 32 keep-alive connections. Looked at every 5 ms: how many more the busiest upstream has in hand than the idlest. Perfect is 1.',
-  columns: [
-    { key: 'mean', title: 'spread, mean', format: 'number' },
-    { key: 'p99', title: 'spread, p99', format: 'count' },
-    { key: 'worst', title: 'the worst', format: 'count' },
-    { key: 'rate', title: 'requests/s', format: 'rate' },
-    { key: 'latency', title: 'p99', format: 'micros' },
-  ],
-  run: (bench) =>
-    inTurn(
-      [
-        porticoPool(TWO),
-        nginxPool(TWO),
-        nginxPool(TWO, 'nginx, with zone', true),
-        haproxyPool(TWO),
-      ],
-      bench,
-      measure,
-    ),
+export const poolSpread: Scenario = spread(
+  'pool-spread',
+  3,
+  'least-connections over three upstreams by two threads (nginx: two workers): nine of ten requests take 5 ms, the tenth 100 ms; 32 keep-alive connections. Looked at every 5 ms: how many more the busiest upstream has in hand than the idlest. Perfect is 1.',
+)
+
+export const poolSpread10: Scenario = spread(
+  'pool-spread-10',
+  10,
+  'The same over ten upstreams: whoever knows only its own requests knows less of each. Perfect is 1.',
+)
+
+function spread(name: string, servers: number, title: string): Scenario {
+  return {
+    name,
+    title,
+    columns: [
+      { key: 'mean', title: 'spread, mean', format: 'number' },
+      { key: 'p99', title: 'spread, p99', format: 'count' },
+      { key: 'worst', title: 'the worst', format: 'count' },
+      { key: 'rate', title: 'requests/s', format: 'rate' },
+      { key: 'latency', title: 'p99', format: 'micros' },
+    ],
+    run: (bench) =>
+      inTurn(
+        [
+          porticoPool(TWO),
+          nginxPool(TWO),
+          nginxPool(TWO, 'nginx, with zone', true),
+          haproxyPool(TWO),
+        ],
+        bench,
+        (rival) => measure(rival, bench, name, servers),
+      ),
+  }
 }
 
 class Upstream {
@@ -69,8 +81,8 @@ class Upstream {
   }
 }
 
-async function measure(rival: Rival, bench: Bench): Promise<Row> {
-  const upstreams = Array.from({ length: SERVERS }, () => new Upstream())
+async function measure(rival: Rival, bench: Bench, name: string, servers: number): Promise<Row> {
+  const upstreams = Array.from({ length: servers }, () => new Upstream())
   const upstreamPorts = await Promise.all(upstreams.map((each) => each.listen()))
   const site: Site = { kind: 'pool', upstreamPorts }
   try {
@@ -88,7 +100,7 @@ async function measure(rival: Rival, bench: Bench): Promise<Row> {
       const errors = errorsOf(result)
       if (errors) throw new Error(errors)
       const mean = spreads.reduce((sum, spread) => sum + spread, 0) / spreads.length
-      bench.progress(`pool-spread ${rival.name} ${mean.toFixed(2)}`)
+      bench.progress(`${name} ${rival.name} ${mean.toFixed(2)}`)
       await sleep(100)
       const p99 = percentile(spreads, 0.99)
       const values = {
