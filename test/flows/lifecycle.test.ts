@@ -274,8 +274,11 @@ test('all at once: reloads of the application and of the site, recycling, worker
   expect(statuses[502] ?? 0).toBeLessThanOrEqual(killed)
   expect(killed).toBeGreaterThan(5)
   await settled(portico)
-  const { state, workers } = await appOf(portico)
-  expect([state, workers.length]).toEqual(['running', 3])
+  // Beside one that is being replaced stands another, for a moment.
+  await until('three workers', async () => {
+    const { state, workers } = await appOf(portico)
+    return state === 'running' && workers.length === 3
+  })
 }, 40_000)
 
 test('code that does not load is not taken: why, exit code 1, the old code goes on', async () => {
