@@ -5,6 +5,7 @@ import type { Peer } from '../request/exchange.ts'
 export class SocketPeer implements Peer {
   readonly #socket: ByteStream
   readonly scheme: 'http' | 'https' = 'http'
+  encoded: object | null = null
   #address: string | null = null
   #localAddress: string | null = null
 

@@ -21,6 +21,11 @@ export interface Peer {
   readonly proxy?: string
   /** Of a connection whose TLS ends here; absent: it has none. */
   readonly tls?: TlsFacts | undefined
+  /**
+   * A place for what a transport makes of this peer's requests (the worker link keeps the last one's encoded
+   * form here). Never read by anyone else. Absent: not a peer for long.
+   */
+  encoded?: object | null
 }
 
 /** Receives a request's body. Callbacks may run inside `receive`. */

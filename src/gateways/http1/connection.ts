@@ -229,8 +229,7 @@ export class Http1Connection implements Connection {
       this.#sendStalled = false
       this.#watch()
     }
-    // Whoever is idle for long need not be remembered.
-    if (this.#phase === Phase.IDLE) this.#lastHead = ''
+    if (this.#phase === Phase.IDLE && this.#lastLine !== null) this.#forget()
     if (now < this.#deadline) return
     if (this.#sendStalled && this.#progressed()) {
       this.#deadline = now + this.#gateway.timeouts.sendMs
@@ -269,6 +268,14 @@ export class Http1Connection implements Connection {
       default:
         this.socket.destroy()
     }
+  }
+
+  /** What visitors repeat within moments is remembered; thousands who are idle would hold much memory. */
+  #forget(): void {
+    this.#lastHead = ''
+    this.#lastLine = null
+    this.#lastFields = null
+    if (this.#peer?.encoded !== undefined) this.#peer.encoded = null
   }
 
   /** How much the kernel has taken of a large write shows only in the handle's queue. */

@@ -1,8 +1,8 @@
 /** Hot: a request as the worker link carries it: CGI variables, encoded once per header block. */
 import type { Exchange } from '../../request/exchange.ts'
-import { FRAME_HEAD, FrameType } from '../../wire/frames.ts'
+import { FRAME_HEAD } from '../../wire/frames.ts'
 import type { RequestFields } from '../../wire/request-fields.ts'
-import { protocolOf } from '../../wire/request-line.ts'
+import { protocolOf, type RequestLine } from '../../wire/request-line.ts'
 import { fieldVariables } from '../variables.ts'
 
 /** `CONTENT_TYPE` and the `HTTP_*` variables (RFC 3875 §4.1), NUL-joined. The same object for the same fields. */
@@ -24,36 +24,58 @@ export function encodeLine(exchange: Exchange, length: string): string {
   return `${line.method}\0${line.path.slice(0, mount)}\0${line.path.slice(mount)}\0${line.query}\0${line.target}\0${protocolOf(line)}\0${peer.address}\0${peer.port}\0${name}\0${port}\0${peer.scheme}\0${tail}`
 }
 
-/** Bytes that `writeRequest` needs. */
-export function requestSize(line: string, fields: Uint8Array, body: Uint8Array): number {
-  return FRAME_HEAD + 8 + line.length + fields.length + body.length
+/** The last request of a peer, and what its frame holds before the body, once it has come twice. */
+class LastRequest {
+  readonly line: RequestLine
+  readonly fields: RequestFields
+  readonly prefix: string
+  readonly length: string
+  bytes: Buffer | null = null
+
+  constructor({ line, fields, prefix }: Exchange, length: string) {
+    this.line = line
+    this.fields = fields
+    this.prefix = prefix
+    this.length = length
+  }
 }
 
-/** Writes a REQUEST frame at `at`; returns where it ends. */
-export function writeRequest(
-  into: Buffer,
-  at: number,
-  id: number,
-  line: string,
-  fields: Uint8Array,
-  body: Uint8Array,
-  flags: number,
-): number {
-  let to = writeFrameHead(
-    into,
-    at,
-    FrameType.REQUEST,
-    flags,
-    id,
-    8 + line.length + fields.length + body.length,
-  )
-  to = into.writeUInt32LE(line.length, to)
+/**
+ * What a REQUEST frame holds before the body, where the same peer has asked the same before: kept-alive
+ * visitors repeat themselves. Null: it has not. `length`: as for `encodeLine`.
+ */
+export function repeatedHead(exchange: Exchange, length: string): Uint8Array | null {
+  const { line, fields, peer, prefix, trace } = exchange
+  const last = peer.encoded
+  // With a trace no two are the same.
+  if (last === undefined || (trace !== null && trace !== undefined)) return null
+  if (
+    !(last instanceof LastRequest) ||
+    last.line !== line ||
+    last.fields !== fields ||
+    last.prefix !== prefix ||
+    last.length !== length
+  ) {
+    peer.encoded = new LastRequest(exchange, length)
+    return null
+  }
+  if (last.bytes === null) {
+    const text = encodeLine(exchange, length)
+    const variables = encodedFields(fields)
+    // Memory of its own: as part of the common pool it would keep 64 KB of it for as long as the peer stays.
+    last.bytes = Buffer.allocUnsafeSlow(8 + text.length + variables.length)
+    writeHead(last.bytes, 0, text, variables)
+  }
+  return last.bytes
+}
+
+/** Writes what a REQUEST frame holds before the body at `at`; returns where it ends. */
+export function writeHead(into: Buffer, at: number, line: string, fields: Uint8Array): number {
+  let to = into.writeUInt32LE(line.length, at)
   to = into.writeUInt32LE(fields.length, to)
   to += into.write(line, to, line.length, 'latin1')
   into.set(fields, to)
-  to += fields.length
-  into.set(body, to)
-  return to + body.length
+  return to + fields.length
 }
 
 /** Writes the 12 bytes that begin a frame. */

@@ -3,8 +3,8 @@
  * somebody flushes; what is said to requests in hand leaves at once, or at the end of the turn.
  */
 import type { ByteStream } from '../../listen/byte-stream.ts'
-import { FRAME_HEAD } from '../../wire/frames.ts'
-import { requestSize, writeFrameHead, writeRequest } from './encode.ts'
+import { FRAME_HEAD, FrameType } from '../../wire/frames.ts'
+import { writeFrameHead, writeHead } from './encode.ts'
 import type { Job } from './job.ts'
 
 const ARENA = 65_536
@@ -52,10 +52,19 @@ export class FrameWriter {
 
   request(job: Job, flags: number): void {
     this.last = job
-    const { id, line, fields } = job
+    const { id, head, line, fields } = job
     const { bytes } = job.body
-    this.#room(requestSize(line, fields, bytes))
-    this.#filled = writeRequest(this.#arena, this.#filled, id, line, fields, bytes, flags)
+    const size = (head === null ? 8 + line.length + fields.length : head.length) + bytes.length
+    this.#room(FRAME_HEAD + size)
+    const arena = this.#arena
+    let to = writeFrameHead(arena, this.#filled, FrameType.REQUEST, flags, id, size)
+    if (head === null) to = writeHead(arena, to, line, fields)
+    else {
+      arena.set(head, to)
+      to += head.length
+    }
+    if (bytes.length > 0) arena.set(bytes, to)
+    this.#filled = to + bytes.length
     this.batch++
     job.written = this.#written++
   }

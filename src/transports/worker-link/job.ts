@@ -6,7 +6,7 @@ import type { AnswerHead, Exchange } from '../../request/exchange.ts'
 import type { DeadlinesPlan } from '../../site/plan.ts'
 import { INITIAL_WINDOW, REQUEST_SPOOLED, REQUEST_WEBSOCKET } from '../../wire/frames.ts'
 import type { Bridge } from './bridge.ts'
-import { encodedFields, encodeLine } from './encode.ts'
+import { encodedFields, encodeLine, repeatedHead } from './encode.ts'
 import { Upload } from './upload.ts'
 
 /** How a job tells its link what the worker should know. */
@@ -39,6 +39,8 @@ export class Job {
   readonly exchange: Exchange
   /** What goes into the REQUEST frame. */
   body: WholeBody
+  /** Null: it is made of `line` and `fields`. */
+  readonly head: Uint8Array | null
   readonly line: string
   readonly fields: Uint8Array
   /** Of the REQUEST frame. */
@@ -92,13 +94,15 @@ export class Job {
       this.body = EMPTY_BODY
       this.upload = new Upload(this)
       this.flags = 0
+      this.head = null
       this.line = encodeLine(exchange, fields.chunked ? '' : String(fields.contentLength))
     } else {
       this.body = body
       this.upload = null
       this.flags = body.path === '' ? 0 : REQUEST_SPOOLED
       const length = fields.hasLength || fields.chunked ? String(body.length) : ''
-      this.line = encodeLine(exchange, length)
+      this.head = repeatedHead(exchange, length)
+      this.line = this.head === null ? encodeLine(exchange, length) : ''
     }
     this.fields = encodedFields(fields)
     exchange.onGone = this.#gone
