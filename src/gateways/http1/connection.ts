@@ -36,6 +36,8 @@ const MOST_UNSENT = 65_536
  */
 const LINGER_MS = 2_000
 const MOST_LINGER_MS = 30_000
+/** What comes with less is looked through byte by byte. */
+const FEW = 16
 /** Heads are rarely longer: so much is searched first, not all that came with it. */
 const USUAL_HEAD = 2048
 const LF = 0x0a
@@ -120,6 +122,7 @@ export class Http1Connection implements Connection {
     }
     const pending = this.#pending
     if (pending === null) this.#process(bytes, length, false)
+    else if (this.#phase === Phase.HEAD && this.#trickles(pending, bytes, length)) return true
     else {
       this.#pending = null
       const all = Buffer.allocUnsafeSlow(pending.length + length)
@@ -128,6 +131,20 @@ export class Http1Connection implements Connection {
       this.#process(all, all.length, true)
     }
     return !this.#mustPause()
+  }
+
+  /**
+   * Whether this is but a little more of a head's first line or field: nothing that could be judged. Thousands
+   * of visitors who send a byte now and then must cost others next to nothing.
+   */
+  #trickles(pending: Buffer, bytes: Buffer, length: number): boolean {
+    const { line, head } = this.#gateway.limits
+    const total = pending.length + length
+    if (length > FEW || total > line || total >= head) return false
+    for (let i = 0; i < length; i++) if (bytes[i] === LF) return false
+    this.#pending = extended(pending, bytes, length)
+    this.#scanned = total
+    return true
   }
 
   ended(): void {
@@ -617,6 +634,19 @@ export class Http1Connection implements Connection {
 }
 
 const EMPTY = Buffer.alloc(0)
+
+/** `kept`, which nobody else has, with `length` bytes more: in its own memory, where there is room. */
+function extended(kept: Buffer, bytes: Buffer, length: number): Buffer {
+  const { buffer, byteOffset } = kept
+  const total = kept.length + length
+  const into =
+    buffer.byteLength - byteOffset >= total
+      ? Buffer.from(buffer, byteOffset, total)
+      : Buffer.allocUnsafeSlow(2 * total).subarray(0, total)
+  if (into.buffer !== buffer) kept.copy(into)
+  bytes.copy(into, kept.length, 0, length)
+  return into
+}
 
 // What is remembered is parsed from text of its own: a slice would keep the whole read alive.
 
