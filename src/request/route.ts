@@ -86,7 +86,8 @@ export class HostRoutes {
   }
 
   find(path: string): Match | null {
-    const exact = this.#exact.get(path)
+    // To be looked up, a text that was never seen has to be made part of a table of V8's first.
+    const exact = this.#exact.size === 0 ? undefined : this.#exact.get(path)
     if (exact !== undefined) return exact
     for (const { pattern, route } of this.#patterns) {
       const found = pattern.exec(path)
@@ -98,9 +99,13 @@ export class HostRoutes {
 
   /** `/blog` was asked for and only `/blog/` is routed: the visitor belongs there. */
   lacksSlash(path: string): boolean {
-    if (this.#exact.has(path) || path.endsWith('/')) return false
-    const slashed = `${path}/`
-    return this.#prefixes.some(({ route }) => route.prefix === slashed)
+    if (path.endsWith('/')) return false
+    for (const { route } of this.#prefixes) {
+      const { prefix } = route
+      if (prefix.length === path.length + 1 && prefix.startsWith(path))
+        return !this.#exact.has(path)
+    }
+    return false
   }
 }
 
@@ -157,7 +162,7 @@ export class Router {
 
   /** `name` in lower case, without a port. A trailing dot is the same name (RFC 1034 §3.1). */
   host(name: string): HostRoutes | null {
-    const exact = this.#hosts.get(name)
+    const exact = this.#hosts.size === 0 ? undefined : this.#hosts.get(name)
     if (exact !== undefined) return exact
     if (name.endsWith('.') && !name.endsWith('..')) return this.host(name.slice(0, -1))
     for (const { suffix, routes } of this.#suffixes) if (name.endsWith(suffix)) return routes

@@ -4,6 +4,7 @@
  */
 import type { Exchange } from '../request/exchange.ts'
 import type { VariablesPlan } from '../site/plan.ts'
+import { fieldValue } from '../wire/fields.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
 import { protocolOf } from '../wire/request-line.ts'
 import { offersUpgrade } from './backend/upgrade.ts'
@@ -38,26 +39,39 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 /** A visitor cannot have dropped by Connection what says where and how its request came. */
 const NEVER_HIDDEN: ReadonlySet<string> = new Set(['host', 'content-type'])
 
+/** Field names, in lower case, to what they are called as variables; '' for those that no application may see. */
+const variableNames = new Map<string, string>()
+const MOST_NAMES = 1000
+
+function variableName(name: string): string {
+  const known = variableNames.get(name)
+  if (known !== undefined) return known
+  let variable = ''
+  // `X_Real_Ip` and `X-Real-Ip` would become the same variable: the first is how headers are forged.
+  if (!HIDDEN.has(name) && !name.includes('_')) {
+    variable = `HTTP_${name.toUpperCase().replaceAll('-', '_')}`
+    if (name === 'content-type') variable = 'CONTENT_TYPE'
+  }
+  if (variableNames.size < MOST_NAMES) variableNames.set(name, variable)
+  return variable
+}
+
 /** `CONTENT_TYPE` and the `HTTP_*` variables; `hides` tells which fields, by lower-case name, are left out. */
 export function fieldVariables(fields: RequestFields, hides?: (name: string) => boolean): string[] {
-  const variables = new Map<string, string>()
-  for (let i = 0; i < fields.names.length; i++) {
-    const name = fields.names[i]!
-    // `X_Real_Ip` and `X-Real-Ip` would become the same variable: the first is how headers are forged.
+  const { names, values } = fields
+  const flat: string[] = []
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i]!
+    const variable = variableName(name)
+    if (variable === '' || hides?.(name) === true) continue
     // Told as REMOTE_USER; with both, applications that know fields alone would have it twice.
     if (name === 'remote-user' && fields.user !== undefined) continue
-    if (HIDDEN.has(name) || name.includes('_') || hides?.(name)) continue
-    const key =
-      name === 'content-type' ? 'CONTENT_TYPE' : `HTTP_${name.toUpperCase().replaceAll('-', '_')}`
-    const before = variables.get(key)
-    const separator = name === 'cookie' ? '; ' : ', '
-    variables.set(
-      key,
-      before === undefined ? fields.values[i]! : before + separator + fields.values[i]!,
-    )
+    const before = names.indexOf(name)
+    // Of those that come several times all are told in the place of the first.
+    if (before < i) continue
+    const again = names.indexOf(name, i + 1) > 0
+    flat.push(variable, again ? fieldValue(fields, name)! : values[i]!)
   }
-  const flat: string[] = []
-  for (const [key, value] of variables) flat.push(key, value)
   if (fields.user !== undefined) {
     flat.push('REMOTE_USER', fields.user, 'AUTH_TYPE', fields.authType ?? 'Basic')
   }
