@@ -1,31 +1,16 @@
 /** When somebody who fails is left out, and when others are asked in its place. */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { BREAKER_CELLS, Breaker } from '../../src/balance/breaker.ts'
 import { TARGET_CELLS } from '../../src/balance/cells.ts'
 import { guardTargets } from '../../src/balance/outliers.ts'
 import { Target } from '../../src/balance/target.ts'
 import { clock } from '../../src/request/clock.ts'
 import type { BreakerPlan } from '../../src/site/resilience-plan.ts'
+import { stoppedClock } from '../stopped-clock.ts'
 import { target as targetPlan } from '../transports/front.ts'
 import { breakerPlan, passivePlan } from './resilience.ts'
 
-let now = 1_000_000
-
-beforeEach(() => {
-  now = 1_000_000
-  vi.spyOn(performance, 'now').mockImplementation(() => now)
-  clock.now = now
-})
-
-afterEach(() => {
-  vi.restoreAllMocks()
-  clock.now = performance.now()
-})
-
-function pass(ms: number): void {
-  now += ms
-  clock.now = now
-}
+const pass = stoppedClock(1_000_000)
 
 function create(changes: Partial<BreakerPlan> = {}): Breaker {
   const cells = new Int32Array(new SharedArrayBuffer(BREAKER_CELLS * 4))
@@ -101,8 +86,8 @@ describe('a breaker', () => {
     for (let i = 0; i < 3; i++) breaker.bad(null)
     const rests: number[] = []
     for (let i = 0; i < 5; i++) {
-      rests.push(breaker.leftMs(now))
-      pass(breaker.leftMs(now) + 1)
+      rests.push(breaker.leftMs(performance.now()))
+      pass(breaker.leftMs(performance.now()) + 1)
       expect(breaker.admit()).toBe('trial')
       expect(breaker.bad(breaker.beginTrial())).toBe(true)
     }
@@ -113,7 +98,7 @@ describe('a breaker', () => {
     const breaker = create()
     const trip = (): number => {
       for (let i = 0; i < 3; i++) breaker.bad(null)
-      const rest = breaker.leftMs(now)
+      const rest = breaker.leftMs(performance.now())
       pass(rest + 1)
       breaker.admit()
       breaker.pass(breaker.beginTrial())
@@ -147,7 +132,7 @@ describe('a breaker', () => {
     const breaker = halfOpen()
     breaker.giveBack(breaker.beginTrial())
     // The coarse clock is behind.
-    clock.now = now - 249
+    clock.now = performance.now() - 249
     expect([breaker.open, breaker.tripped, breaker.admit(), breaker.admit()]).toEqual([
       false,
       true,
@@ -186,7 +171,7 @@ describe('a breaker', () => {
       hung.push(breaker.beginTrial())
     }
     expect(hung.map((trial) => breaker.bad(trial))).toEqual([true, false, false, false, false])
-    expect(breaker.leftMs(now)).toBe(2_000)
+    expect(breaker.leftMs(performance.now())).toBe(2_000)
   })
 })
 

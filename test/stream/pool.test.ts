@@ -1,11 +1,11 @@
 /** Servers that connections were refused by, and are tried again. */
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { expect, it } from 'vitest'
 import { PoolMemory } from '../../src/balance/pool-memory.ts'
-import { clock } from '../../src/request/clock.ts'
 import type { Peer } from '../../src/request/exchange.ts'
 import { type Server, StreamPool } from '../../src/stream/pool.ts'
 import { Tally } from '../../src/transports/backend/tally.ts'
 import { passivePlan, resilience } from '../balance/resilience.ts'
+import { stoppedClock } from '../stopped-clock.ts'
 import { poolPlan, target } from '../transports/front.ts'
 
 const peer: Peer = {
@@ -16,26 +16,13 @@ const peer: Peer = {
   scheme: 'http',
 }
 
-let now = 1_000_000
-beforeEach(() => {
-  vi.spyOn(performance, 'now').mockImplementation(() => now)
-})
-afterEach(() => {
-  vi.restoreAllMocks()
-  clock.now = performance.now()
-})
-
-function pass(ms: number): void {
-  now += ms
-  clock.now = now
-}
+const pass = stoppedClock(1_000_000)
 
 const said: string[] = []
 
 /** Of two servers the first one has been refused by once, and has rested. */
 function restedPool(): { pool: StreamPool; rested: string } {
   said.length = 0
-  clock.now = now
   const plan = poolPlan(
     [target(1), target(2)],
     resilience({ passive: passivePlan({ failures: 1, restMs: 5_000 }) }),
