@@ -5,6 +5,7 @@
 import type { Exchange } from '../request/exchange.ts'
 import type { VariablesPlan } from '../site/plan.ts'
 import { fieldValue } from '../wire/fields.ts'
+import { Memo } from '../wire/memo.ts'
 import type { RequestFields } from '../wire/request-fields.ts'
 import { protocolOf } from '../wire/request-line.ts'
 import { offersUpgrade } from './backend/upgrade.ts'
@@ -40,8 +41,7 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 const NEVER_HIDDEN: ReadonlySet<string> = new Set(['host', 'content-type'])
 
 /** Field names, in lower case, to what they are called as variables; '' for those that no application may see. */
-const variableNames = new Map<string, string>()
-const MOST_NAMES = 1000
+const variableNames = new Memo<string>(1000)
 
 function variableName(name: string): string {
   const known = variableNames.get(name)
@@ -52,8 +52,7 @@ function variableName(name: string): string {
     variable = `HTTP_${name.toUpperCase().replaceAll('-', '_')}`
     if (name === 'content-type') variable = 'CONTENT_TYPE'
   }
-  if (variableNames.size < MOST_NAMES) variableNames.set(name, variable)
-  return variable
+  return variableNames.put(name, variable, () => name)
 }
 
 /** `CONTENT_TYPE` and the `HTTP_*` variables; `hides` tells which fields, by lower-case name, are left out. */

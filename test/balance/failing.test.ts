@@ -172,6 +172,26 @@ describe('a trial', () => {
     }
   }
 
+  /** The next trial at `bad` meets `first`; then it works again. Resolves with how many answers come after. */
+  async function answeredAfter(
+    bad: Awaited<ReturnType<typeof failing>>,
+    port: number,
+    first: typeof hangs,
+    leaves: boolean,
+    restMs: number,
+  ): Promise<number> {
+    await statuses(port, 2)
+    bad.serve = first
+    await sleep(restMs)
+    const leave = await visit(port, bad)
+    bad.serve = works
+    if (leaves) leave()
+    await sleep(60)
+    const count = await answered(port)
+    leave()
+    return count
+  }
+
   it.each([
     ['that is called off makes way for another at once', hangs, true],
     ['goes well when its answer begins', streams, false],
@@ -180,15 +200,7 @@ describe('a trial', () => {
     const { port } = await pool([bad.port, good.port], {
       passive: passivePlan({ failures: 1, restMs: 1_500 }),
     })
-    await statuses(port, 2)
-    bad.serve = first
-    await sleep(1_900)
-    const leave = await visit(port, bad)
-    bad.serve = works
-    if (leaves) leave()
-    await sleep(60)
-    expect(await answered(port)).toBe(2)
-    leave()
+    expect(await answeredAfter(bad, port, first, leaves, 1_900)).toBe(2)
   })
 
   it('of a server that loses against a hedge makes way for another at once', async () => {
@@ -216,15 +228,7 @@ describe('a trial', () => {
     const { port } = await pool([bad.port], {
       breaker: breakerPlan({ failures: 2, restMs: 1_500 }),
     })
-    await statuses(port, 2)
-    bad.serve = first
-    await sleep(1_600)
-    const leave = await visit(port, bad)
-    bad.serve = works
-    if (leaves) leave()
-    await sleep(60)
-    expect(await answered(port)).toBe(4)
-    leave()
+    expect(await answeredAfter(bad, port, first, leaves, 1_600)).toBe(4)
   })
 })
 

@@ -65,11 +65,11 @@ export function encodeWhole(
 }
 
 function assemble(entry: Remembered, body: Uint8Array, connection: string): Buffer {
-  if (connection === '' && entry.length === body.length) {
-    entry.headed ??= Buffer.from(encodeEnd(entry, body.length, ''), 'latin1')
-    return append(entry.headed, body)
-  }
   if (connection === '') {
+    if (entry.length === body.length) {
+      entry.headed ??= Buffer.from(encodeEnd(entry, body.length, ''), 'latin1')
+      return append(entry.headed, body)
+    }
     entry.length = body.length
     entry.headed = null
   }

@@ -7,7 +7,7 @@ import { BodyEnd, bodyEnd } from '../../wire/answer-head.ts'
 import { ChunkedDecoder } from '../../wire/chunked.ts'
 import type { AnswerReader, AnswerReceiver } from '../backend/answer.ts'
 import { HeadBytes } from '../backend/head-bytes.ts'
-import { type HttpHead, readAnswerHead } from './answer.ts'
+import { readAnswerHead } from './answer.ts'
 
 /** Interim answers before the final one; more serve nobody. */
 const MOST_INTERIM = 32
@@ -26,9 +26,6 @@ export class AnswerDecoder implements AnswerReader {
   #state: number = State.HEAD
   #method = ''
   readonly #headBytes = new HeadBytes(headEnd)
-  /** The last head, with its empty line, and what it says. */
-  #lastText = ''
-  #last: HttpHead | null = null
   #interims = 0
   #end: number = BodyEnd.NONE
   /** Body bytes still to come, of a Content-Length. */
@@ -85,19 +82,13 @@ export class AnswerDecoder implements AnswerReader {
     const { text } = this.#headBytes
     if (text !== '') {
       this.#headBytes.reset()
-      this.#gotHead(text === this.#lastText ? this.#last! : this.#readHead(text))
+      this.#gotHead(text)
     }
     return end
   }
 
-  #readHead(text: string): HttpHead {
-    const head = readAnswerHead(text.slice(0, -2))
-    this.#lastText = text
-    this.#last = head
-    return head
-  }
-
-  #gotHead(answer: HttpHead): void {
+  #gotHead(text: string): void {
+    const answer = readAnswerHead(text)
     const { facts } = answer
     if (facts.status < 200 && facts.status !== 101) {
       if (++this.#interims > MOST_INTERIM)

@@ -14,13 +14,13 @@ export interface HttpHead extends ReceivedHead {
 const memo = new Memo<HttpHead>(MOST_HEADS)
 
 /**
- * Reads a head's text (see `parseAnswerHead`). What is remembered keeps `text` alive: a caller whose
+ * Reads a head's text with its empty line (see `parseAnswerHead`). What is remembered keeps `text` alive: a caller whose
  * text is part of a larger one keeps that small. Throws BACKEND_LIED.
  */
 export function readAnswerHead(text: string): HttpHead {
   const known = memo.get(text)
   if (known !== undefined) return known
-  const facts = parseAnswerHead(text, MOST_FIELDS)
+  const facts = parseAnswerHead(text.slice(0, -2), MOST_FIELDS)
   let fields = ''
   let has = 0
   eachField(facts, (written, name, value) => {

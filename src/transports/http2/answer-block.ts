@@ -36,7 +36,7 @@ export class AnswerBlocks {
     this.#decode(bytes, from, to, false)
     if (this.#wrong === '' && this.#status === '') this.#wrong = 'no :status'
     this.#check(stream)
-    return readAnswerHead(`HTTP/1.1 ${this.#status} \r\n${this.#text}`)
+    return readAnswerHead(`HTTP/1.1 ${this.#status} \r\n${this.#text}\r\n`)
   }
 
   /** A block of trailers as HTTP/1 has them. Throws as `head`. */

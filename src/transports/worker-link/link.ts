@@ -412,21 +412,12 @@ export class WorkerLink implements Connection, FrameSink, JobLink {
   }
 }
 
-/** The last head that any worker of this thread has sent, and what it says: answers repeat themselves. */
-let lastText = ''
-let lastHead: AnswerHead | null = null
-
 function decodeHead(flags: number, status: number, payload: Buffer): Announced {
   const end = RESPONSE_FIXED + payload.readUInt32LE(0)
   const length = payload.readUInt32LE(8) + payload.readInt32LE(12) * 0x1_0000_0000
   const text = payload.toString('latin1', RESPONSE_FIXED, end)
-  if (text === lastText && lastHead!.status === status) return { head: lastHead!, length }
   const known = heads.get(text)
-  if (known !== undefined && known.status === status) {
-    lastText = text
-    lastHead = known
-    return { head: known, length }
-  }
+  if (known !== undefined && known.status === status) return { head: known, length }
   const line = text.indexOf('\r\n')
   const head: AnswerHead = {
     status,
